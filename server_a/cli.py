@@ -1,0 +1,141 @@
+"""The command line of server-a: reads options, builds settings, calls one function, prints its result."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from server_a import settings as defaults
+from server_a.settings import RunSettings
+from server_a.shop_commands import cart, sku, user
+from shared.command_line import CommonSettings, Seconds, WholeNumber, endpoint_options, main_group, option, run_program
+from shared.errors import InvalidInputError
+from shared.segments import MAX_COUNT, MAX_SEGMENT_VALUES
+from shared.status_command import status_command
+
+if TYPE_CHECKING:
+    from shared.stopping import StopRequest
+
+PROGRAM = "server-a"
+_SHOP_MOST = 100_000_000
+
+group = main_group(PROGRAM, "Write users, SKUs, carts and one big list into Redis, then signal it to server-b.")
+for _command in (user, sku, cart, status_command(PROGRAM)):
+    group.add_command(_command)
+
+
+@group.command("run")
+@endpoint_options(PROGRAM)
+@option(PROGRAM, "--count", type=WholeNumber(1, MAX_COUNT), help="Numbers to write.  [default: 10000]")
+@option(PROGRAM, "--values", metavar="FILE", help="Write the lines of FILE instead of numbers; - for standard input.")
+@option(
+    PROGRAM,
+    "--segment-values",
+    type=WholeNumber(1, MAX_SEGMENT_VALUES),
+    help="Values a segment at most.  [default: 1000000]",
+)
+@option(PROGRAM, "--resume", metavar="RUN_ID", help="Go on with a run that was stopped or killed.")
+@option(PROGRAM, "--users", type=WholeNumber(0, _SHOP_MOST), help="Users to write, the sample first.  [default: 1]")
+@option(PROGRAM, "--skus", type=WholeNumber(0, _SHOP_MOST), help="SKUs to write, the sample first.  [default: 2]")
+@option(PROGRAM, "--carts", type=WholeNumber(0, _SHOP_MOST), help="Carts to write, the sample first.  [default: 1]")
+@option(PROGRAM, "--seed", type=WholeNumber(0, 2**31 - 1), help="Seed of the generated shop.  [default: 1]")
+@option(PROGRAM, "--overwrite", is_flag=True, help="Replace a list that server-a did not write.")
+@option(PROGRAM, "--min-replicas", type=WholeNumber(0, 100), default=0, help="Replicas that must have each segment.")
+@option(PROGRAM, "--patience-s", type=Seconds(), default=60, help="Seconds without an answer that are waited out.")
+@option(PROGRAM, "--await-verdict-s", type=Seconds(), default=0, help="Seconds to wait for server-b's verdict.")
+@option(
+    PROGRAM,
+    "--retain-days",
+    type=WholeNumber(1, 3650),
+    help="Days that run, results and signals are kept.  [default: 7]",
+)
+@option(PROGRAM, "--json", "as_json", is_flag=True, help="Print one JSON object.")
+def run_command(common: CommonSettings, *, as_json: bool, **options: Any) -> None:
+    """Write the sample shop and the list, publish it, signal it, and audit what the server has.
+
+    Example:
+        server-a run --url redis://localhost:6379/0 --count 10000
+    """
+    settings = RunSettings(**options)
+    if settings.count is not None and settings.values is not None:
+        raise InvalidInputError(where="--count", expected="not together with --values", got="both")
+    from server_a.session import ProducerSession
+    from shared.logs import open_log
+    from shared.stopping import stop_requests
+
+    with stop_requests() as stop:
+        session = ProducerSession(common, settings, stop, open_log(common))
+        summary = session.hand_over()
+        if as_json:
+            click.echo(json.dumps(asdict(summary)))
+        else:
+            _print_summary(summary, session.inserted, session.list_names, session.signal_s)
+        if settings.await_verdict_s:
+            _await_verdict(common, summary.run_id, settings.await_verdict_s, stop, is_quiet=as_json)
+
+
+def _print_summary(summary: defaults.RunSummary, inserted: str, list_names: str, signal_s: float) -> None:
+    shop = [_counted(summary.users, "user"), _counted(summary.skus, "SKU"), _counted(summary.carts, "cart")]
+    click.echo(f"Wrote {shop[0]}, {shop[1]} and {shop[2]}.")
+    click.echo(f"Inserted {inserted} into {list_names}.")
+    click.echo(f"Signalled run {summary.run_id}: {_counted(summary.segments, 'segment')}, digest {summary.digest}.")
+    click.echo(
+        f"Writing took {summary.write_s:.3f} s ({summary.values_per_s:,} values/s), signalling {signal_s:.3f} s."
+    )
+    if summary.lost_acknowledged or summary.outage_s:
+        click.echo(
+            f"Outages lasted {summary.outage_s:.1f} s; {summary.lost_acknowledged:,} acknowledged values had been lost "
+            "and were written again."
+        )
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _await_verdict(common: CommonSettings, run_id: str, limit_s: float, stop: StopRequest, *, is_quiet: bool) -> None:
+    from contextlib import closing
+
+    from server_a.verdict_wait import await_verdict
+    from shared.endpoint.client import open_endpoint
+
+    with closing(open_endpoint(common.endpoint)) as endpoint:
+        verdict = await_verdict(endpoint, common.keys, run_id, limit_s=limit_s, stop=stop)
+    if not is_quiet:
+        click.echo(f"server-b's verdict: {verdict}.")
+
+
+@group.command("purge")
+@endpoint_options(PROGRAM)
+@option(PROGRAM, "--yes", is_flag=True, help="Do not ask.")
+def purge_command(common: CommonSettings, *, yes: bool) -> None:
+    """Remove everything server-a and server-b wrote under the namespace, and nothing else.
+
+    Example:
+        server-a purge --namespace shop1 --yes
+    """
+    import sys
+    from contextlib import closing
+
+    from server_a.purge import purge
+    from shared.endpoint.client import open_endpoint
+
+    if not yes and not sys.stdin.isatty():
+        raise InvalidInputError(where="purge", expected="--yes, or a terminal to ask on", got="neither")
+    with closing(open_endpoint(common.endpoint)) as endpoint:
+        namespace = f"namespace {common.keys.namespace}" if common.keys.namespace else "no namespace"
+        if not yes and not click.confirm(
+            f"Remove everything server-a and server-b wrote at {endpoint.name}, {namespace}?"
+        ):
+            click.echo("Nothing was removed.")
+            return
+        removed = purge(endpoint, common.keys)
+    click.echo(f"Removed {removed:,} {'key' if removed == 1 else 'keys'}.")
+
+
+def main() -> None:
+    """Run server-a and end the process."""
+    run_program(group, PROGRAM)

@@ -1,0 +1,38 @@
+"""Opens the shop that a command works in.
+
+The commands have no patience: whoever types one sees at once what is wrong and types it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from server_a.cart_changes import CartChanger
+from server_a.shop import Shop
+from shared.command_line import CommonSettings
+from shared.endpoint.client import open_endpoint
+from shared.errors import ConnectionLostError
+
+
+@contextmanager
+def open_shop(common: CommonSettings) -> Iterator[Shop]:
+    """Open the shop for the time of the block.
+
+    Raises:
+        HandoverError: The endpoint can't be used, or was lost on the way, which is final here.
+    """
+    endpoint = open_endpoint(common.endpoint)
+    try:
+        yield Shop(endpoint, common.keys)
+    except ConnectionLostError as error:
+        raise error.lasting() from error
+    finally:
+        endpoint.close()
+
+
+@contextmanager
+def open_carts(common: CommonSettings) -> Iterator[tuple[Shop, CartChanger]]:
+    """Open the shop, and with it what changes its carts; otherwise as `open_shop`."""
+    with open_shop(common) as shop:
+        yield shop, CartChanger(shop)

@@ -1,0 +1,209 @@
+"""The producer's story: shop, segments, signals, audit. Read `Producer.run` first.
+
+Everything that may be repeated goes through `PatientWires`; what may not, an attempt at a segment, is begun anew
+(`SegmentProducer`). So a lost connection is an ordinary turn of the story and needs no recovery code of its own.
+"""
+
+from __future__ import annotations
+
+import time
+
+from server_a.audit import PublishedSegment, audit
+from server_a.publisher import read_state, retire
+from server_a.run_context import RunContext
+from server_a.run_record import states_upward
+from server_a.segment_producer import SegmentProducer
+from server_a.settings import RunSummary
+from server_a.shop_writer import write_shop
+from shared.digest import BLOCK_VALUES, SegmentDigest, run_digest
+from shared.errors import InvalidInputError, NotFinishedError, SupersededError
+from shared.run_signal import SOURCE_VALUES, Signal, chunk_field, signal_field
+from shared.segments import safe_chunk_values
+from shared.tokens import token_ms
+
+MAX_AUDITS = 100
+
+
+class Producer:
+    """Carries out one run, new or resumed.
+
+    Attributes:
+        signal_s: Seconds spent on signalling.
+    """
+
+    def __init__(self, run: RunContext) -> None:
+        """Start with nothing published."""
+        self._run = run
+        self._segments = SegmentProducer(run)
+        self._published: dict[int, PublishedSegment] = {}
+        self._lost_acknowledged = 0
+        self.signal_s = 0.0
+
+    def run(self) -> RunSummary:
+        """Write the shop, write and signal every segment, audit what the server still has, and remove old segments.
+
+        Raises:
+            SupersededError: A newer run has published one of the segments.
+            NotFinishedError: A stop was requested, memory is full, or patience ended; the run can be resumed.
+            InvalidInputError: The file is not the one the run began with.
+            HandoverError: The endpoint is lost for good, or refuses a command.
+        """
+        self._write_record()
+        self._write_shop()
+        for number in range(1, self._run.record.segments + 1):
+            if not (self._run.settings.resume and self._keep(number)):
+                self._write_segment(number)
+            if not self._published[number].signal_id:
+                self._signal(number)
+        self._audit()
+        self._retire_old_segments()
+        self._finish_record()
+        return self._summary()
+
+    def _write_record(self) -> None:
+        run, record = self._run, self._run.record
+        fields = [part for pair in record.encode().items() for part in pair]
+        key = run.keys.run(record.run_id)
+        run.wires.repeat_transaction(
+            key,
+            ("HSET", key, *fields),
+            ("HSETNX", key, "published", 0),
+            ("HSETNX", key, "finished_ms", 0),
+            ("PEXPIRE", key, record.retain_ms),
+        )
+
+    def _write_shop(self) -> None:
+        run, record = self._run, self._run.record
+        write_shop(
+            run.endpoint,
+            run.keys,
+            users=record.users,
+            skus=record.skus,
+            carts=record.carts,
+            seed=record.seed,
+            keep_trying=run.keep_trying,
+        )
+
+    def _keep(self, number: int) -> bool:
+        """Keep a segment that this run had published before it was stopped; return whether there is one.
+
+        Raises:
+            SupersededError: A newer run has published there.
+            InvalidInputError: Its digest is not that of the same lines of the file given now.
+        """
+        run = self._run
+        key = run.segment_key(number)
+        state = run.wires.patience.keep_trying(lambda: read_state(run.wires.of(key), run.keys, key))
+        if state is not None and state.run_id > run.record.run_id:
+            raise SupersededError(where=key, expected=f"run {run.record.run_id}", got=f"the newer run {state.run_id}")
+        if state is None or state.run_id != run.record.run_id or not state.count:
+            return False
+        if run.wires.repeat("LLEN", key) != state.count:
+            return False
+        if run.record.source == SOURCE_VALUES and self._digest_of(number) != state.digest:
+            raise InvalidInputError(
+                where="--values", expected="the file this run began with", got=f"other lines in segment {number}"
+            )
+        self._published[number] = PublishedSegment(state, run.finished_signals.get(number, ""))
+        run.progress.add(state.count)
+        return True
+
+    def _digest_of(self, number: int) -> str:
+        digest = SegmentDigest()
+        for batch in self._run.source.batches(self._run.segment_range(number)):
+            self._run.check_stop()
+            digest.add(batch.joined, batch.values)
+        return digest.hexdigest()
+
+    def _write_segment(self, number: int) -> None:
+        """Write and publish a segment, and note how large a chunk of it a consumer may ask for."""
+        run = self._run
+        self._published[number] = PublishedSegment(self._segments.write(run.segment_range(number)))
+        run.log.debug("segment published", segment=number, attempt=self._published[number].state.attempt)
+        if safe_chunk_values(run.record.max_value_bytes, block_values=BLOCK_VALUES) < BLOCK_VALUES:
+            chunk_values = safe_chunk_values(self._segments.longest, block_values=BLOCK_VALUES)
+            run.wires.repeat("HSET", run.keys.run(run.record.run_id), chunk_field(number), chunk_values)
+
+    def _signal(self, number: int) -> None:
+        """Announce a published segment; when the reply is lost, again: B takes a repeated signal for what it is."""
+        run, record, state = self._run, self._run.record, self._published[number].state
+        signal = Signal(state.run_id, state.attempt, number, record.segments, state.count, state.digest)
+        fields = [part for pair in signal.encode().items() for part in pair]
+        oldest_ms = max(0, token_ms(state.attempt) - record.retain_ms)
+        started = time.monotonic()
+        entry_id = run.wires.repeat("XADD", run.keys.signals(), "MINID", "~", oldest_ms, "*", *fields).decode()
+        self.signal_s += time.monotonic() - started
+        self._published[number].signal_id = entry_id
+        run.wires.repeat(
+            "HSET", run.keys.run(record.run_id), "published", len(self._published), signal_field(number), entry_id
+        )
+
+    def _audit(self) -> None:
+        """Look for what is gone though it was acknowledged, and write it again, until nothing is missing."""
+        run = self._run
+        outages_seen = 0
+        for _ in range(MAX_AUDITS):
+            if run.wires.patience.outages > outages_seen:
+                outages_seen = run.wires.patience.outages
+                self._write_shop()
+            findings = run.wires.patience.keep_trying(
+                lambda: audit(run.endpoint, run.keys, run.record, self._published)
+            )
+            if findings.is_clean and run.wires.patience.outages == outages_seen:
+                return
+            run.log.warning("acknowledged writes lost", segments=findings.segments, signals=findings.signals)
+            if findings.is_record_lost:
+                self._write_record()
+            for number in findings.segments:
+                self._lost_acknowledged += self._published[number].state.count
+                run.progress.add(-self._published[number].state.count)
+                self._write_segment(number)
+            for number in findings.segments + findings.signals:
+                self._signal(number)
+        raise NotFinishedError(
+            where=run.endpoint.name, expected="a server that keeps what it acknowledged", got=f"{MAX_AUDITS} losses"
+        )
+
+    def _retire_old_segments(self) -> None:
+        """Remove segments that older runs left, from the top down, so that a stop leaves no gap."""
+        run, record = self._run, self._run.record
+        own = {run.segment_key(number) for number in range(1, record.segments + 1)}
+        after = 0 if record.segments == 1 else record.segments
+        states = run.wires.patience.keep_trying(lambda: list(states_upward(run.endpoint, run.keys, after=after)))
+        left = [key for key, state in states if state is not None and state.count and key not in own]
+        attempt = max(segment.state.attempt for segment in self._published.values())
+        for key in reversed(left):
+            run.wires.patience.keep_trying(
+                lambda key=key: retire(  # type: ignore[misc]
+                    run.wires.of(key), run.keys, key, run_id=record.run_id, attempt=attempt, retain_ms=record.retain_ms
+                )
+            )
+            run.log.debug("old segment removed", key=key)
+
+    def _finish_record(self) -> None:
+        run, key = self._run, self._run.keys.run(self._run.record.run_id)
+        finished_ms = run.wires.patience.keep_trying(lambda: run.endpoint.server_ms(key))
+        run.wires.repeat_transaction(
+            key,
+            ("HSET", key, "published", len(self._published), "finished_ms", finished_ms),
+            ("PEXPIRE", key, run.record.retain_ms),
+        )
+
+    def _summary(self) -> RunSummary:
+        record, segments = self._run.record, self._segments
+        in_order = [self._published[number].state.digest for number in range(1, record.segments + 1)]
+        return RunSummary(
+            run_id=record.run_id,
+            count=record.count,
+            segments=record.segments,
+            digest=run_digest(in_order),
+            users=record.users,
+            skus=record.skus,
+            carts=record.carts,
+            attempts=segments.attempts,
+            lost_acknowledged=self._lost_acknowledged,
+            outage_s=round(self._run.wires.patience.outage_s, 3),
+            write_s=round(segments.write_s, 6),
+            values_per_s=round(segments.values_written / segments.write_s) if segments.write_s else 0,
+            endpoint=self._run.endpoint.name,
+        )

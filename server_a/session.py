@@ -1,0 +1,111 @@
+"""One execution of `server-a run`, from the endpoint's first answer to the summary."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from server_a.producer import Producer
+from server_a.run_context import RunContext
+from server_a.run_record import new_record, read_record, source_of
+from server_a.settings import RunSettings, RunSummary
+from server_a.shop_writer import check_shop_size
+from shared.command_line import CommonSettings
+from shared.endpoint.client import open_endpoint
+from shared.endpoint.patience import Patience
+from shared.endpoint.wires import PatientWires
+from shared.errors import NotFinishedError, SupersededError
+from shared.progress import Progress
+from shared.stopping import StopRequest
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+
+class ProducerSession:
+    """Opens what a run needs, carries it out, and closes all of it whatever happens.
+
+    Attributes:
+        inserted: What was inserted, such as `1 to 10,000`.
+        list_names: The key, or the first and last key, of the list.
+        signal_s: Seconds spent on signalling.
+    """
+
+    def __init__(
+        self, common: CommonSettings, settings: RunSettings, stop: StopRequest, log: FilteringBoundLogger
+    ) -> None:
+        """Keep what the run is to do."""
+        self._common = common
+        self._settings = settings
+        self._stop = stop
+        self._log = log
+        self.inserted = ""
+        self.list_names = ""
+        self.signal_s = 0.0
+
+    def hand_over(self) -> RunSummary:
+        """Write and signal everything.
+
+        Raises:
+            HandoverError: As `Producer.run`; one that can be cured by going on says how.
+        """
+        with ExitStack() as stack:
+            run = self._open(stack)
+            names = [run.segment_key(1), run.segment_key(run.record.segments)]
+            self.list_names = " to ".join(f"'{name}'" for name in dict.fromkeys(names))
+            self.inserted = run.source.describe()
+            self._log.info(
+                "run started", run_id=run.record.run_id, count=run.record.count, segments=run.record.segments
+            )
+            producer = Producer(run)
+            try:
+                summary = producer.run()
+            except SupersededError:
+                raise
+            except NotFinishedError as error:
+                raise self._with_resume_advice(error, run.record.run_id) from error
+            self.signal_s = producer.signal_s
+        self._log.info("run finished", **asdict(summary))
+        return summary
+
+    def _open(self, stack: ExitStack) -> RunContext:
+        common, settings = self._common, self._settings
+        finished: dict[int, str] = {}
+        if settings.resume is None:
+            check_shop_size(**settings.shop_size())
+            source = stack.enter_context(closing(source_of(settings, None)))
+            endpoint = stack.enter_context(closing(open_endpoint(common.endpoint)))
+            record = new_record(endpoint, common.keys, settings, source)
+        else:
+            endpoint = stack.enter_context(closing(open_endpoint(common.endpoint)))
+            record, finished = read_record(endpoint, common.keys, settings)
+            source = stack.enter_context(closing(source_of(settings, record)))
+        patience = Patience(
+            settings.patience_s,
+            self._stop,
+            on_outage=lambda error: self._log.warning("endpoint lost, trying again", reason=str(error)),
+        )
+        return RunContext(
+            endpoint=endpoint,
+            keys=common.keys,
+            settings=settings,
+            record=record,
+            source=source,
+            wires=stack.enter_context(closing(PatientWires(endpoint, patience))),
+            stop=self._stop,
+            log=self._log,
+            progress=stack.enter_context(Progress("Writing", record.count)),
+            finished_signals=finished,
+        )
+
+    def _with_resume_advice(self, error: NotFinishedError, run_id: str) -> NotFinishedError:
+        values = f" --values {self._settings.values}" if self._settings.values else ""
+        namespace = f" --namespace {self._common.keys.namespace}" if self._common.keys.namespace else ""
+        advice = f"go on with: server-a run --resume {run_id}{values}{namespace}"
+        return NotFinishedError(
+            where=error.where,
+            expected=error.expected,
+            got=error.got,
+            advice=f"{error.advice}; {advice}" if error.advice else advice,
+        )

@@ -1,0 +1,46 @@
+"""Waiting, on A's side, for what B found out."""
+
+from __future__ import annotations
+
+import time
+
+from shared.endpoint.client import Endpoint
+from shared.errors import NotFinishedError, VerificationFailedError
+from shared.keys import Keyspace
+from shared.stopping import StopRequest
+from shared.verdict import FAILED, VERIFIED, decode_result, is_complete, run_reason, run_verdict
+
+POLL_S = 0.1
+
+
+def await_verdict(endpoint: Endpoint, keys: Keyspace, run_id: str, *, limit_s: float, stop: StopRequest) -> str:
+    """Return once the run is verified.
+
+    Raises:
+        VerificationFailedError: The verdict is failed.
+        NotFinishedError: It is superseded, none came in time, or a stop was requested.
+
+    Redis:
+        HGETALL ten times a second; O(segments).
+    """
+    deadline = time.monotonic() + limit_s
+    key = keys.result(run_id)
+    while True:
+        with endpoint.wire(key) as wire:
+            reply = wire.call("HGETALL", key)
+        verdicts = decode_result(dict(zip(reply[::2], reply[1::2], strict=True)))
+        if is_complete(verdicts):
+            break
+        if time.monotonic() >= deadline or stop.wait(POLL_S):
+            raise NotFinishedError(
+                where=f"run {run_id}",
+                expected=f"a verdict within {limit_s:g} s",
+                got=f"verdicts on {len(verdicts)} segments",
+                advice="is a server-b running at a connected endpoint?",
+            )
+    verdict = run_verdict(verdicts)
+    if verdict == FAILED:
+        raise VerificationFailedError(where=f"run {run_id}", expected=VERIFIED, got=f"{FAILED}: {run_reason(verdicts)}")
+    if verdict != VERIFIED:
+        raise NotFinishedError(where=f"run {run_id}", expected=VERIFIED, got=f"{verdict}: {run_reason(verdicts)}")
+    return verdict

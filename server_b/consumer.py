@@ -1,0 +1,222 @@
+"""The consumer's story: take an entry, examine what it announces, record the verdict, report, acknowledge.
+
+Own pending entries come first, then those of consumers that went silent, then new ones. An entry is acknowledged only
+after its verdict is durable, so a kill at any moment costs a second reading and never a verdict.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from server_b.dead_letters import DeadLetters
+from server_b.pulse import GivenBack, Pulse, WaitedTooLong
+from server_b.reporting import Reporting
+from server_b.results import Results
+from server_b.run_progress import RunProgress
+from server_b.segment_examiner import NEVER_ARRIVED, SegmentExaminer, StillMissingError
+from server_b.settings import ConsumerSettings
+from server_b.signal_group import Entry, SignalGroup
+from shared.endpoint.client import Endpoint
+from shared.endpoint.patience import Patience
+from shared.errors import ConnectionLostError, InvalidInputError, WrongKeyError
+from shared.keys import Keyspace
+from shared.run_signal import Signal
+from shared.verdict import VERIFIED, SegmentVerdict
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+BLOCK_MS = 1_000
+WATCH_BLOCK_MS = 200
+DEFAULT_RETAIN_MS = 7 * 24 * 60 * 60 * 1000
+CLAIM_EVERY_S = 5.0
+
+
+class Consumer:
+    """Takes entries from the group until it is stopped or, with `--once`, a run is complete."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        keys: Keyspace,
+        settings: ConsumerSettings,
+        *,
+        pulse: Pulse,
+        patience: Patience,
+        reporting: Reporting,
+        examiner: SegmentExaminer,
+        progress: RunProgress,
+        log: FilteringBoundLogger,
+    ) -> None:
+        """Use what the session has opened."""
+        self._settings = settings
+        self._pulse = pulse
+        self._patience = patience
+        self._reporting = reporting
+        self._examiner = examiner
+        self._progress = progress
+        self._log = log
+        self._endpoint = endpoint
+        self._run_key = keys.run
+        self._signals_key = keys.signals()
+        self._group = SignalGroup(endpoint, keys, settings.consumer)
+        self._results = Results(endpoint, keys)
+        self._dead_letters = DeadLetters(endpoint, keys)
+        self._own_after = "0"
+        self._claim_after = "0-0"
+        self._claim_at = 0.0
+
+    def run(self) -> None:
+        """Serve until `reporting` has its run, the pulse says to stop, or the wait is over.
+
+        Raises:
+            NotFinishedError: Nothing came in time, or the endpoint answered but was not ready for too long.
+            EndpointUnreachableError: The endpoint stayed away for as long as patience lasts.
+            HandoverError: It refuses a command.
+        """
+        while not self._is_over():
+            try:
+                self._begin()
+                while not self._is_over():
+                    self._turn()
+                    self._patience.succeeded()
+            except ConnectionLostError as error:
+                self._patience.wait_out(error)
+        self._end()
+
+    def _is_over(self) -> bool:
+        return self._reporting.is_done or self._pulse.is_stop_requested
+
+    def _begin(self) -> None:
+        """Start anew, as after every lost connection: what is pending with us comes first."""
+        self._group.create()
+        self._group.remove_silent_consumers()
+        self._own_after = "0"
+        self._claim_at = 0.0
+        self._reporting.look_at_newest(self._group.newest_entry(), is_start=True)
+        self._log.info("waiting for signals", consumer=self._settings.consumer, stream=self._signals_key)
+
+    def _turn(self) -> None:
+        """Handle one entry, or notice that there is none."""
+        self._pulse.beat()
+        entry = self._next_entry()
+        if entry is not None:
+            self._pulse.found_something()
+            self._handle(entry)
+        elif self._settings.is_once:
+            self._reporting.look_at_newest(self._group.newest_entry(), is_start=False)
+            self._reporting.look_at_watched()
+        if not self._reporting.is_done:
+            self._pulse.check_wait()
+
+    def _next_entry(self) -> Entry | None:
+        """Return the next entry: own pending, then claimed, then new."""
+        if self._own_after:
+            entry = self._group.read_own_pending(after=self._own_after)
+            self._own_after = entry.entry_id if entry else ""
+            if entry:
+                return entry
+        if time.monotonic() >= self._claim_at:
+            self._claim_after, entry = self._group.claim(idle_ms=self._settings.claim_idle_ms, after=self._claim_after)
+            if self._claim_after == "0-0":
+                self._claim_at = time.monotonic() + min(CLAIM_EVERY_S, self._settings.claim_idle_ms / 2_000)
+            if entry:
+                self._log.info("entry claimed", entry_id=entry.entry_id)
+                return entry
+        return self._group.read_new(block_ms=WATCH_BLOCK_MS if self._settings.is_once else BLOCK_MS)
+
+    def _handle(self, entry: Entry) -> None:
+        """Bring one entry to its end: a verdict, a dead letter, or another delivery later."""
+        if entry.fields is None:
+            self._log.warning("entry was trimmed before it was processed", entry_id=entry.entry_id)
+            self._group.acknowledge(entry)
+            return
+        try:
+            signal = Signal.decode(entry.fields)
+        except InvalidInputError as error:
+            self._dead_letter(entry, str(error))
+            return
+        self._reporting.took_part(signal.run_id)
+        found = self._results.read_one(signal.run_id, signal.segment)
+        if found is not None and found.attempt >= signal.attempt:
+            if entry.is_redelivered:
+                self._reporting.report_if_complete(signal.run_id)
+            self._finish(entry)
+            return
+        self._examine(entry, signal)
+
+    def _examine(self, entry: Entry, signal: Signal) -> None:
+        lag_ms = max(0, self._endpoint.server_ms(self._signals_key) - entry.sent_ms)
+        deliveries = self._group.deliveries(entry) if entry.is_redelivered else 1
+        if deliveries > self._settings.max_deliveries:
+            self._give_up(entry, signal, f"delivered {deliveries - 1} times without a verdict", lag_ms)
+            return
+        self._progress.begin(signal)
+        self._pulse.holds(lambda: self._group.renew(entry))
+        try:
+            verdict = self._examiner.examine(signal, lag_ms=lag_ms, settle_s=self._settings.settle_s)
+        except StillMissingError:
+            if deliveries >= self._settings.max_deliveries:
+                self._give_up(entry, signal, NEVER_ARRIVED, lag_ms)
+            else:
+                self._log.warning("list not there yet, left pending", run_id=signal.run_id, segment=signal.segment)
+            return
+        except WrongKeyError as error:
+            self._give_up(entry, signal, str(error), lag_ms)
+            return
+        except (GivenBack, WaitedTooLong) as reason:
+            self._group.give_back(entry, idle_ms=self._settings.claim_idle_ms)
+            self._log.info("entry given back", entry_id=entry.entry_id, reason=str(reason))
+            if isinstance(reason, WaitedTooLong):
+                self._pulse.check_wait()
+            return
+        finally:
+            self._pulse.holds(None)
+        if verdict is not None:
+            self._record(signal, verdict)
+        self._finish(entry)
+
+    def _record(self, signal: Signal, verdict: SegmentVerdict) -> None:
+        """Write a verdict and report the run if that completed it."""
+        recorded = self._results.record(signal.run_id, verdict, retain_ms=self._retain_ms(signal.run_id))
+        tell = self._log.debug if verdict.verdict == VERIFIED else self._log.warning
+        tell(
+            "segment examined",
+            run_id=signal.run_id,
+            segment=signal.segment,
+            segments=signal.segments,
+            verdict=verdict.verdict,
+            reason=verdict.reason,
+        )
+        if recorded.is_written and recorded.fields >= signal.segments:
+            self._reporting.report_if_complete(signal.run_id)
+
+    def _retain_ms(self, run_id: str) -> int:
+        """Return how long the run's results are kept: as long as its record."""
+        with self._endpoint.translated():
+            raw = self._endpoint.client.hget(self._run_key(run_id), "retain_ms")
+        return int(raw) if raw is not None and raw.isdigit() else DEFAULT_RETAIN_MS
+
+    def _give_up(self, entry: Entry, signal: Signal, reason: str, lag_ms: int) -> None:
+        """End an entry that can't be examined: verdict failed, and a dead letter."""
+        self._record(signal, self._examiner.given_up(signal, reason, lag_ms=lag_ms))
+        self._dead_letter(entry, reason)
+
+    def _dead_letter(self, entry: Entry, reason: str) -> None:
+        self._log.warning("dead letter", entry_id=entry.entry_id, reason=reason)
+        self._dead_letters.add(
+            origin=entry.entry_id, reason=reason, consumer=self._settings.consumer, fields=entry.fields or {}
+        )
+        self._finish(entry)
+
+    def _finish(self, entry: Entry) -> None:
+        self._group.acknowledge(entry)
+        self._pulse.made_progress()
+
+    def _end(self) -> None:
+        """Leave the group without a trace, unless something is pending with us."""
+        try:
+            self._group.leave()
+        except ConnectionLostError as error:
+            self._log.warning("name left in the group", consumer=self._settings.consumer, reason=str(error))

@@ -1,0 +1,91 @@
+"""One execution of `server-b run`, from the endpoint's first answer to the last report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from typing import TYPE_CHECKING
+
+from server_b.consumer import Consumer
+from server_b.pulse import Pulse, touch_heartbeat
+from server_b.report import RunReport
+from server_b.reporting import Reporting
+from server_b.run_progress import RunProgress
+from server_b.segment_examiner import SegmentExaminer
+from server_b.settings import ConsumerSettings
+from shared.command_line import CommonSettings
+from shared.endpoint.client import open_endpoint
+from shared.endpoint.patience import Patience
+from shared.errors import NotFinishedError, VerificationFailedError
+from shared.stopping import StopRequest
+from shared.verdict import FAILED, VERIFIED
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+PATIENCE_S = 60.0
+
+
+def consume(
+    common: CommonSettings,
+    settings: ConsumerSettings,
+    *,
+    stop: StopRequest,
+    log: FilteringBoundLogger,
+    emit: Callable[[RunReport], None],
+) -> None:
+    """Serve signals until stopped or, with `--once`, until a run is complete.
+
+    Args:
+        common: The endpoint and the namespace.
+        settings: What to do.
+        stop: Ends serving at the next step; an entry in hand is finished or given back.
+        log: For events.
+        emit: Prints a report.
+
+    Raises:
+        VerificationFailedError: The run that `--once` waited for failed.
+        NotFinishedError: It was superseded, none came in time, or a stop was requested before one came.
+        HandoverError: The endpoint is lost for good, or refuses a command.
+    """
+    if settings.heartbeat_file:
+        touch_heartbeat(settings.heartbeat_file)
+    with ExitStack() as stack:
+        endpoint = stack.enter_context(closing(open_endpoint(common.endpoint)))
+        progress = stack.enter_context(closing(RunProgress()))
+        pulse = Pulse(settings, stop, log, endpoint=endpoint.name)
+        reporting = Reporting(endpoint, common.keys, settings, emit=emit, log=log)
+        examiner = SegmentExaminer(
+            endpoint,
+            common.keys,
+            consumer=settings.consumer,
+            keep=settings.kept_values,
+            pause=pulse.pause,
+            tick=pulse.tick,
+            on_values=progress.add,
+        )
+        patience = Patience(
+            PATIENCE_S, stop, on_outage=lambda error: log.warning("endpoint lost, trying again", reason=str(error))
+        )
+        Consumer(
+            endpoint,
+            common.keys,
+            settings,
+            pulse=pulse,
+            patience=patience,
+            reporting=reporting,
+            examiner=examiner,
+            progress=progress,
+            log=log,
+        ).run()
+    if settings.is_once:
+        _require_verified(reporting.final)
+
+
+def _require_verified(report: RunReport | None) -> None:
+    if report is None:
+        raise NotFinishedError(where="server-b run", expected="a complete run", got="a stop request")
+    if report.verdict == FAILED:
+        raise VerificationFailedError(where=f"run {report.run_id}", expected=VERIFIED, got=f"{FAILED}: {report.reason}")
+    if report.verdict != VERIFIED:
+        raise NotFinishedError(where=f"run {report.run_id}", expected=VERIFIED, got=f"{report.verdict} {report.reason}")

@@ -1,0 +1,221 @@
+"""The consumer group on the signals stream: reading, claiming, renewing and acknowledging entries.
+
+An entry is in one of three places: not delivered yet, pending with a consumer, or acknowledged. A reply that is lost
+leaves it pending with us although we never saw it, which is why own pending entries are read first, always.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from redis.exceptions import ResponseError
+
+from shared.endpoint.client import Endpoint
+from shared.errors import InvalidInputError
+from shared.keys import Keyspace
+from shared.run_signal import CONSUMER_GROUP
+
+SILENT_CONSUMER_MS = 60 * 60 * 1000
+
+# Renews a claim only while the entry is still ours: a bare XCLAIM would steal it back from whoever claimed it since.
+# KEYS[1] signals stream · ARGV group, consumer, entry id
+_RENEW_SCRIPT = """
+local pending = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2])
+if #pending == 0 then return 0 end
+redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'JUSTID')
+return 1
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A stream entry as it was delivered.
+
+    Attributes:
+        entry_id: Such as `1763844000000-0`.
+        fields: None when the stream was trimmed past it.
+        is_redelivered: Whether it may have been delivered before, to us or to another consumer.
+    """
+
+    entry_id: str
+    fields: dict[bytes, bytes] | None
+    is_redelivered: bool
+
+    @property
+    def sent_ms(self) -> int:
+        """The server's clock when the entry was added, milliseconds since 1970."""
+        return int(self.entry_id.partition("-")[0])
+
+
+class SignalGroup:
+    """The group `server-b` on the signals stream, seen by one consumer."""
+
+    def __init__(self, endpoint: Endpoint, keys: Keyspace, consumer: str) -> None:
+        """Use the group under a consumer name; see `create`."""
+        self._endpoint = endpoint
+        self._client = endpoint.client
+        self._stream = keys.signals()
+        self.consumer = consumer
+
+    def create(self) -> None:
+        """Make the group, and the stream, unless they are there; from id 0, so that nothing sent before is missed.
+
+        Redis:
+            XCONSUMER_GROUP CREATE 0 MKSTREAM; O(1).
+        """
+        with self._endpoint.translated():
+            try:
+                self._client.xgroup_create(self._stream, CONSUMER_GROUP, id="0", mkstream=True)
+            except ResponseError as error:
+                if not str(error).startswith("BUSYCONSUMER_GROUP"):
+                    raise
+
+    def read_own_pending(self, *, after: str) -> Entry | None:
+        """Return the next entry pending with us, or None.
+
+        Redis:
+            XREADCONSUMER_GROUP COUNT 1 with an id; O(1).
+        """
+        entries = self._read_group(after, block_ms=None)
+        return _entry(entries[0], is_redelivered=True) if entries else None
+
+    def read_new(self, *, block_ms: int) -> Entry | None:
+        """Return an entry that was never delivered, waiting for one; None when none came.
+
+        Redis:
+            XREADCONSUMER_GROUP COUNT 1 BLOCK >; O(1).
+        """
+        entries = self._read_group(">", block_ms=block_ms)
+        return _entry(entries[0], is_redelivered=False) if entries else None
+
+    def claim(self, *, idle_ms: int, after: str) -> tuple[str, Entry | None]:
+        """Take over one entry that has been pending for so long without a renewal, whoever had it.
+
+        Returns:
+            Where to go on (`0-0` at the end of the pending entries list), and the entry, if there is one.
+
+        Redis:
+            XAUTOCLAIM COUNT 1; O(1).
+        """
+        with self._endpoint.translated():
+            reply = self._client.xautoclaim(
+                self._stream, CONSUMER_GROUP, self.consumer, idle_ms, start_id=after, count=1
+            )
+        entries = [entry for entry in reply[1] if entry[0] is not None]
+        return _text(reply[0]), _entry(entries[0], is_redelivered=True) if entries else None
+
+    def deliveries(self, entry: Entry) -> int:
+        """Return how often an entry was delivered, this time included; 0 when it is no longer pending.
+
+        Redis:
+            XPENDING with the entry's id; O(1).
+        """
+        with self._endpoint.translated():
+            reply = cast(
+                "list[dict[str, int]]",
+                self._client.xpending_range(
+                    self._stream, CONSUMER_GROUP, min=entry.entry_id, max=entry.entry_id, count=1
+                ),
+            )
+        return reply[0]["times_delivered"] if reply else 0
+
+    def renew(self, entry: Entry) -> bool:
+        """Start the entry's idle time anew, which is no delivery; return whether it is still ours.
+
+        Redis:
+            EVAL of XPENDING and XCLAIM JUSTID; O(1).
+        """
+        with self._endpoint.translated():
+            reply = self._client.eval(_RENEW_SCRIPT, 1, self._stream, CONSUMER_GROUP, self.consumer, entry.entry_id)
+        return bool(reply)
+
+    def give_back(self, entry: Entry, *, idle_ms: int) -> None:
+        """Leave an entry pending but ready to be claimed at once, if it is still ours.
+
+        Redis:
+            The renewal, then XCLAIM IDLE JUSTID; O(1).
+        """
+        if self.renew(entry):
+            with self._endpoint.translated():
+                self._client.xclaim(
+                    self._stream, CONSUMER_GROUP, self.consumer, 0, [entry.entry_id], idle=idle_ms, justid=True
+                )
+
+    def acknowledge(self, entry: Entry) -> None:
+        """Remove an entry from the pending entries list; its result must be durable by now.
+
+        Redis:
+            XACK; O(1).
+        """
+        with self._endpoint.translated():
+            self._client.xack(self._stream, CONSUMER_GROUP, entry.entry_id)
+
+    def remove_silent_consumers(self) -> None:
+        """Remove consumer names with nothing pending that were silent for an hour.
+
+        Redis:
+            XINFO CONSUMERS, O(consumers); XCONSUMER_GROUP DELCONSUMER for each, O(1).
+        """
+        with self._endpoint.translated():
+            for consumer in self._client.xinfo_consumers(self._stream, CONSUMER_GROUP):
+                is_silent = consumer["pending"] == 0 and consumer["idle"] > SILENT_CONSUMER_MS
+                if is_silent and _text(consumer["name"]) != self.consumer:
+                    self._client.xgroup_delconsumer(self._stream, CONSUMER_GROUP, consumer["name"])
+
+    def leave(self) -> None:
+        """Remove our name, if nothing is pending with it; removing it otherwise would throw those entries away.
+
+        Redis:
+            XPENDING with our name, XCONSUMER_GROUP DELCONSUMER; O(1).
+        """
+        with self._endpoint.translated():
+            pending = self._client.xpending_range(
+                self._stream, CONSUMER_GROUP, min="-", max="+", count=1, consumername=self.consumer
+            )
+            if not pending:
+                self._client.xgroup_delconsumer(self._stream, CONSUMER_GROUP, self.consumer)
+
+    def newest_entry(self) -> tuple[str, dict[bytes, bytes]] | None:
+        """Return the newest entry of the stream, delivered or not.
+
+        Redis:
+            XREVRANGE COUNT 1; O(1).
+        """
+        with self._endpoint.translated():
+            entries = cast("list[Any]", self._client.xrevrange(self._stream, count=1))
+        return (_text(entries[0][0]), entries[0][1]) if entries else None
+
+    def _read_group(self, after: str, *, block_ms: int | None) -> list[Any]:
+        """Read one entry; a group that is gone is made again, since results make a second delivery harmless."""
+        with self._endpoint.translated():
+            try:
+                reply = self._client.xreadgroup(
+                    CONSUMER_GROUP, self.consumer, {self._stream: after}, count=1, block=block_ms
+                )
+            except ResponseError as error:
+                if not str(error).startswith(("NOCONSUMER_GROUP", "UNBLOCKED")):
+                    raise
+                reply = []
+                self.create()
+        streams = cast("list[list[Any]]", reply)
+        return cast("list[Any]", streams[0][1]) if streams else []
+
+
+def _entry(raw: tuple[bytes, dict[bytes, bytes] | None], *, is_redelivered: bool) -> Entry:
+    return Entry(_text(raw[0]), raw[1] or None, is_redelivered)
+
+
+def _text(raw: bytes | str) -> str:
+    return raw.decode() if isinstance(raw, bytes) else raw
+
+
+def check_consumer_name(name: str) -> str:
+    """Return a consumer name that is fit for use.
+
+    Raises:
+        InvalidInputError: It is empty, too long, or holds control characters.
+    """
+    if not 1 <= len(name) <= 200 or not name.isprintable():
+        raise InvalidInputError(where="--consumer", expected="1 to 200 printable characters", got=repr(name[:60]))
+    return name

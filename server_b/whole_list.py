@@ -1,0 +1,114 @@
+"""The whole current list in reverse, as `server-b read` prints it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+from server_b.chunks import chunks_from_head
+from server_b.reader import SegmentReader
+from shared.digest import BLOCK_VALUES
+from shared.endpoint.client import Endpoint
+from shared.errors import NotFinishedError, SegmentChangedError
+from shared.keys import Keyspace
+from shared.run_signal import SegmentState, Signal, chunk_field
+from shared.segments import MAX_VALUE_BYTES, safe_chunk_values
+
+
+@dataclass(frozen=True)
+class CurrentSegment:
+    """A published list and what its state names; no state for a list that somebody else made."""
+
+    key: str
+    state: SegmentState | None
+    chunk_values: int
+
+
+def current_segments(endpoint: Endpoint, keys: Keyspace) -> list[CurrentSegment]:
+    """Return the segments of the current run, the newest values' first.
+
+    Raises:
+        NotFinishedError: Nothing is published here, or a run is just being published.
+
+    Redis:
+        XREVRANGE COUNT 1; HMGET of each state; EXISTS.
+    """
+    with endpoint.wire(keys.signals()) as wire:
+        newest = wire.call("XREVRANGE", keys.signals(), "+", "-", "COUNT", 1)
+    segments, run_id = 1, ""
+    if newest:
+        fields = newest[0][1]
+        signal = Signal.decode(dict(zip(fields[::2], fields[1::2], strict=True)))
+        segments, run_id = signal.segments, signal.run_id
+    found = [_segment(endpoint, keys, keys.segment(n, segments), n) for n in range(segments, 0, -1)]
+    published = [segment for segment in found if segment.state is not None and segment.state.count]
+    if segments == 1 and not published and _exists(endpoint, found[0].key):
+        return found  # somebody else's list, under the name of the original exercise
+    run_ids = {segment.state.run_id for segment in published if segment.state is not None}
+    if len(published) < segments or len(run_ids) > 1:
+        raise NotFinishedError(
+            where=keys.segment(1, segments),
+            expected="a published list" if not run_id else f"all {segments} segments of run {run_id}",
+            got=f"{len(published)} segments of {len(run_ids)} runs",
+            advice="run it again when server-a has finished",
+        )
+    return published
+
+
+def values_in_reverse(endpoint: Endpoint, keys: Keyspace, *, limit: int | None) -> Iterator[list[bytes]]:
+    """Yield the current list's values, newest first, a chunk at a time.
+
+    Args:
+        endpoint: Where to read.
+        keys: The namespace.
+        limit: Values at most; None for all.
+
+    Raises:
+        NotFinishedError: Nothing is published, or another run was published while this one was read.
+        ConnectionLostError: The connection is lost.
+    """
+    left = limit
+    for segment in current_segments(endpoint, keys):
+        for values in _segment_values(endpoint, keys, segment):
+            if left is not None:
+                del values[left:]
+                left -= len(values)
+            if values:
+                yield values
+            if left == 0:
+                return
+
+
+def _segment_values(endpoint: Endpoint, keys: Keyspace, segment: CurrentSegment) -> Iterator[list[bytes]]:
+    state = segment.state
+    expected = (state.run_id.encode(), state.attempt.encode()) if state is not None else (None, None)
+    with closing(SegmentReader(endpoint, keys, segment.key, expected=expected)) as reader:
+        count = reader.length()
+        if state is not None and count != state.count:
+            raise NotFinishedError(where=segment.key, expected=f"{state.count} values", got=f"{count}")
+        for chunk, values in reader.read(chunks_from_head(count, chunk_values=segment.chunk_values)):
+            if len(values) != chunk.values:
+                raise SegmentChangedError(where=segment.key, expected="a list at rest", got="one that became shorter")
+            yield values
+        reader.require_untouched(count)
+
+
+def _segment(endpoint: Endpoint, keys: Keyspace, key: str, number: int) -> CurrentSegment:
+    state_key = keys.state(key)
+    with endpoint.wire(state_key) as wire:
+        state = SegmentState.decode(state_key, wire.call("HMGET", state_key, *SegmentState.FIELDS))
+    longest = MAX_VALUE_BYTES
+    noted = None
+    if state is not None:
+        run_key = keys.run(state.run_id)
+        with endpoint.wire(run_key) as wire:
+            raw, noted = wire.call("HMGET", run_key, "max_value_bytes", chunk_field(number))
+        longest = int(raw) if raw is not None and raw.isdigit() else MAX_VALUE_BYTES
+    safe = safe_chunk_values(longest, block_values=BLOCK_VALUES)
+    return CurrentSegment(key, state, int(noted) if noted is not None and noted.isdigit() else safe)
+
+
+def _exists(endpoint: Endpoint, key: str) -> bool:
+    with endpoint.wire(key) as wire:
+        return bool(wire.call("EXISTS", key))

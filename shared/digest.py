@@ -1,0 +1,70 @@
+"""Digests of blocks, segments and runs.
+
+A segment's digest is taken over the digests of its blocks, not over its values in one stream: the consumer reads the
+newest block first, so it must be able to digest blocks in any order and put the digests in order afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import blake2b
+
+BLOCK_VALUES = 1_000
+DIGEST_BYTES = 16
+
+
+def block_digest(joined_values: bytes) -> bytes:
+    """Return the raw digest of one block.
+
+    Args:
+        joined_values: The block's values in insertion order, joined by newline (values hold none).
+    """
+    return blake2b(joined_values, digest_size=DIGEST_BYTES).digest()
+
+
+class SegmentDigest:
+    """The digest of one segment, fed in insertion order by a producer, in pieces that never cross a block's border."""
+
+    def __init__(self) -> None:
+        """Start with no values."""
+        self._outer = blake2b(digest_size=DIGEST_BYTES)
+        self._block = blake2b(digest_size=DIGEST_BYTES)
+        self._filled = 0
+
+    def add(self, joined_values: bytes, values: int) -> None:
+        """Take the next values, joined by newline."""
+        if self._filled:
+            self._block.update(b"\n")
+        self._block.update(joined_values)
+        self._filled += values
+        if self._filled == BLOCK_VALUES:
+            self._end_block()
+
+    def hexdigest(self) -> str:
+        """Return the segment's digest in lower-case hex; nothing may be added afterwards."""
+        if self._filled:
+            self._end_block()
+        return self._outer.hexdigest()
+
+    def _end_block(self) -> None:
+        self._outer.update(self._block.digest())
+        self._block = blake2b(digest_size=DIGEST_BYTES)
+        self._filled = 0
+
+
+def combined_digest(raw_digests: Iterable[bytes]) -> bytes:
+    """Return the raw digest over raw digests: of a segment over its blocks, or of a run over its segments."""
+    outer = blake2b(digest_size=DIGEST_BYTES)
+    for raw in raw_digests:
+        outer.update(raw)
+    return outer.digest()
+
+
+def run_digest(segment_digests_hex: Iterable[str]) -> str:
+    """Return a run's digest in lower-case hex, from its segments' digests in lower-case hex, in order."""
+    return combined_digest(bytes.fromhex(text) for text in segment_digests_hex).hex()
+
+
+def blocks_of(count: int) -> int:
+    """Return how many blocks a segment of `count` values has; the last one may be short."""
+    return -(-count // BLOCK_VALUES)

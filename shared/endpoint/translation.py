@@ -1,0 +1,118 @@
+"""redis-py's exceptions, translated into ours in this one place.
+
+The order of the tests matters: redis-py's AuthenticationError and BusyLoadingError are ConnectionErrors, MovedError is
+an AskError, and several replies have no class and are known by their prefix alone.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis import exceptions as redis_errors
+
+from shared.errors import (
+    ConnectionLostError,
+    HandoverError,
+    NotAllowedError,
+    NotFinishedError,
+    ReadOnlyEndpointError,
+    WrongEndpointError,
+    WrongKeyError,
+)
+
+_WAITING_PREFIXES = ("MISCONF", "NOREPLICAS", "UNBLOCKED", "NOTREADY")
+_LOGIN_ADVICE = "check user and password (--password-file, the password variable, or the URL)"
+
+
+@contextmanager
+def translated(where: str) -> Iterator[None]:
+    """Raise redis-py's exceptions inside the block as ours.
+
+    Args:
+        where: The endpoint as people may see it, without password.
+    """
+    try:
+        yield
+    except (redis_errors.RedisError, redis_errors.RedisClusterException) as error:
+        raise translate(error, where) from error
+
+
+def translate(error: Exception, where: str) -> HandoverError:
+    """Return the error of ours that one of redis-py's means.
+
+    Source:
+        redis/exceptions.py and redis/_parsers/base.py of redis-py 8.1.
+    """
+    text = str(error)
+    return (
+        _about_rights(error, text, where)
+        or _about_readiness(error, text, where)
+        or _about_kind(error, text, where)
+        or _about_connection(error, where)
+        or WrongEndpointError(where=where, expected="a server that takes this command", got=text)
+    )
+
+
+def _about_rights(error: Exception, text: str, where: str) -> HandoverError | None:
+    if isinstance(error, redis_errors.NoPermissionError):
+        expected, advice = "the right to run this command on this key", "grant it with ACL SETUSER"
+        return NotAllowedError(where=where, expected=expected, got=text, advice=advice)
+    if _is_about_password(error, text):
+        return NotAllowedError(where=where, expected="a user and password it accepts", got=text, advice=_LOGIN_ADVICE)
+    return None
+
+
+def _about_readiness(error: Exception, text: str, where: str) -> HandoverError | None:
+    if isinstance(error, redis_errors.OutOfMemoryError):
+        advice = "free memory or raise maxmemory, then run it again"
+        return NotFinishedError(where=where, expected="memory for the values", got="a full server", advice=advice)
+    if isinstance(error, redis_errors.ResponseError) and text.startswith(_WAITING_PREFIXES):
+        return ConnectionLostError(where=where, expected="a server that takes writes", got=text, answered=True)
+    if isinstance(error, (redis_errors.ClusterDownError, redis_errors.TryAgainError, redis_errors.BusyLoadingError)):
+        return ConnectionLostError(where=where, expected="a server that is ready", got=text, answered=True)
+    return None
+
+
+def _about_kind(error: Exception, text: str, where: str) -> HandoverError | None:
+    if isinstance(error, redis_errors.ReadOnlyError):
+        return ReadOnlyEndpointError(where=where, expected="a primary that takes writes", got="a read-only replica")
+    if isinstance(error, (redis_errors.AskError, redis_errors.ClusterCrossSlotError)):
+        advice = "give a cluster's own URL"
+        return WrongEndpointError(where=where, expected="the keys on this node", got=text, advice=advice)
+    if text.startswith("WRONGTYPE"):
+        return WrongKeyError(where=where, expected="keys of this product's types", got=text)
+    return None
+
+
+def _is_about_password(error: Exception, text: str) -> bool:
+    kinds = (
+        redis_errors.AuthenticationError,
+        redis_errors.AuthorizationError,
+        redis_errors.AuthenticationWrongNumberOfArgsError,
+    )
+    return isinstance(error, kinds) or text.startswith(("WRONGPASS", "NOAUTH"))
+
+
+def _about_connection(error: Exception, where: str) -> HandoverError | None:
+    """Return what a failed connection means; a certificate that does not verify is no transient fault."""
+    kinds = (redis_errors.ConnectionError, redis_errors.TimeoutError, redis_errors.RedisClusterException)
+    if not isinstance(error, kinds):
+        return None
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return NotAllowedError(
+                where=where,
+                expected="a certificate that verifies",
+                got=cause.verify_message or str(cause),
+                advice="name its authority with --tls-ca and use the host name in the certificate",
+            )
+        cause = cause.__cause__ or cause.__context__
+    return ConnectionLostError(
+        where=where,
+        expected="an answer",
+        got=str(error).rstrip(".") or type(error).__name__,
+        advice="check that the server runs there and the URL is right (rediss:// for TLS)",
+    )

@@ -1,0 +1,161 @@
+"""Endpoint URLs: five schemes, checked in full before anything is sent.
+
+redis-py's own parser was rejected: it lets the URL switch certificate verification off, drops a database that is not a
+number, and puts part of a password with a raw `@` into the text of an error (parse_url of redis-py 8.1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from shared.errors import InvalidInputError
+
+DEFAULT_PORT = 6379
+DEFAULT_SENTINEL_PORT = 26379
+SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
+
+
+@dataclass(frozen=True)
+class EndpointUrl:
+    """A parsed endpoint URL.
+
+    Attributes:
+        hosts: Host and port pairs; several only for Sentinel, none for a unix socket.
+        service: Name of the group a Sentinel watches; empty otherwise.
+        path: Of the unix socket; empty otherwise.
+        database: Number of the logical database.
+    """
+
+    scheme: str
+    hosts: tuple[tuple[str, int], ...]
+    service: str
+    path: str
+    database: int
+    username: str | None
+    password: str | None = field(repr=False)
+
+    @property
+    def is_tls(self) -> bool:
+        """Whether the connection is to be encrypted."""
+        return self.scheme.startswith("rediss")
+
+    @property
+    def is_sentinel(self) -> bool:
+        """Whether the hosts are Sentinels to be asked for the primary."""
+        return self.scheme.endswith("+sentinel")
+
+    def __str__(self) -> str:
+        """Return the URL without user and password, for people, logs and errors."""
+        if self.scheme == "unix":
+            return f"unix://{self.path}" + (f"?db={self.database}" if self.database else "")
+        hosts = ",".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in self.hosts)
+        service = f"/{self.service}" if self.service else ""
+        return f"{self.scheme}://{hosts}{service}/{self.database}"
+
+
+def parse_url(text: str) -> EndpointUrl:
+    """Return the parts of an endpoint URL.
+
+    Raises:
+        InvalidInputError: The URL is not one we can use; the message never quotes what may be part of a password.
+    """
+    scheme, separator, rest = text.strip().partition("://")
+    if not separator or scheme not in SCHEMES:
+        shown = f"the scheme {scheme}://" if separator and scheme.isascii() and len(scheme) < 20 else "none of them"
+        raise _bad("a URL that starts with " + ", ".join(f"{name}://" for name in SCHEMES), shown)
+    rest, _, query = rest.partition("?")
+    if "#" in rest + query:
+        raise _bad("no # in it", "one", "write %23 for a # in a password")
+    database = _database_of_query(query)
+    authority, slash, tail = rest.partition("/")
+    if scheme == "unix":
+        return _unix_url(authority, slash + tail, database)
+    username, password, hosts_text = _credentials(authority, tail)
+    service, tail = _service(scheme, tail)
+    if tail:
+        database = _database(tail, where="the path")
+    hosts = _hosts(hosts_text, DEFAULT_SENTINEL_PORT if service else DEFAULT_PORT, several=bool(service))
+    return EndpointUrl(scheme, hosts, service, "", database or 0, username, password)
+
+
+def _bad(expected: str, got: str, advice: str = "") -> InvalidInputError:
+    return InvalidInputError(where="URL", expected=expected, got=got, advice=advice)
+
+
+def _unix_url(authority: str, path: str, database: int | None) -> EndpointUrl:
+    username, password, host = _credentials(authority, "")
+    if host or not path.strip("/"):
+        raise _bad("a path like unix:///run/redis/redis.sock", "none" if not host else "a host before the path")
+    return EndpointUrl("unix", (), "", unquote(path), database or 0, username, password)
+
+
+def _credentials(authority: str, tail: str) -> tuple[str | None, str | None, str]:
+    """Split `user:password@hosts`; neither part may hold a raw @ or /."""
+    if authority.count("@") > 1:
+        raise _bad("one @, before the host", f"{authority.count('@')}", "write %40 for an @ in a password")
+    if "@" in tail:
+        raise _bad("no @ behind the first /", "one", "write %2F for a / and %40 for an @ in a password")
+    userinfo, at, hosts = authority.rpartition("@")
+    if not at:
+        return None, None, hosts
+    username, colon, password = userinfo.partition(":")
+    if ":" in password:
+        raise _bad("one : between user and password", "more", "write %3A for a : in a password")
+    return unquote(username) or None, (unquote(password) or None) if colon else None, hosts
+
+
+def _service(scheme: str, tail: str) -> tuple[str, str]:
+    """Split the name of the Sentinel's group off the path."""
+    if not scheme.endswith("+sentinel"):
+        return "", tail.strip("/")
+    service, _, rest = tail.partition("/")
+    if not service:
+        raise _bad(f"the name of the group, as in {scheme}://host1,host2/mymaster", "none")
+    return unquote(service), rest.strip("/")
+
+
+def _hosts(text: str, default_port: int, *, several: bool) -> tuple[tuple[str, int], ...]:
+    parts = text.split(",")
+    if len(parts) > 1 and not several:
+        raise _bad("one host", f"{len(parts)}", "give any one node of a cluster; the others are found")
+    return tuple(_host(part, default_port) for part in parts)
+
+
+def _host(text: str, default_port: int) -> tuple[str, int]:
+    try:
+        parts = urlsplit(f"//{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise _bad("host or host:port with a port from 1 to 65535", "something else", _QUOTING) from None
+    if not host:
+        raise _bad("a host", "none", "for this machine write localhost")
+    if not all(character.isalnum() or character in "-._:%" for character in host):
+        raise _bad("a host name or address", "other characters", _QUOTING)
+    if port == 0:
+        raise _bad("a port from 1 to 65535", "0")
+    return host, port or default_port
+
+
+_QUOTING = "in a password write %40 for @, %2F for /, %3A for :, %23 for # and %3F for ?"
+
+
+def _database_of_query(query: str) -> int | None:
+    database = None
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name == "db":
+            database = _database(value, where="db")
+        elif name.startswith("ssl_"):
+            raise _bad("no parameter that changes TLS", "one beginning with ssl_", _TLS_OPTIONS)
+        elif name != "protocol":
+            raise _bad("no parameter but db", "another", _QUOTING)
+    return database
+
+
+_TLS_OPTIONS = "use --tls-ca, --tls-cert, --tls-key or --tls-insecure"
+
+
+def _database(text: str, *, where: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 6):
+        raise _bad(f"a database number as {where}, such as redis://host:6379/0", "something else", _QUOTING)
+    return int(text)

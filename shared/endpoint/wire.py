@@ -1,0 +1,140 @@
+"""One connection on which a command is sent once and its reply is ours to read.
+
+redis-py's client and pipelines were rejected for whatever must not happen twice: they may send a whole pipeline again
+after a lost reply (redis-py #261, #977, #2851, #3554). They also pack values one by one, which costs more than the
+server's work. The connection below them has neither fault, and redis-py still does TLS, authentication and parsing.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from redis.exceptions import ResponseError
+
+from shared.endpoint.translation import translated
+from shared.errors import ConnectionLostError, HandoverError
+
+if TYPE_CHECKING:
+    from redis.connection import ConnectionInterface
+
+Reply = Any
+"""A reply of RESP2: bytes, an int, None, or a list of these; what it is depends on the command alone."""
+
+
+class Wire:
+    """A connection to one server; after the first fault it stays dead, and nothing is sent on it again."""
+
+    def __init__(self, connection: ConnectionInterface, where: str) -> None:
+        """Connect.
+
+        Args:
+            connection: Not connected, not shared, from a pool's `make_connection`.
+            where: The endpoint as people may see it.
+
+        Raises:
+            ConnectionLostError: Nobody answers.
+            NotAllowedError: Wrong password or certificate.
+        """
+        self._connection = connection
+        self._where = where
+        self._is_open = True
+        with translated(where):
+            connection.connect()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the connection can still be used."""
+        return self._is_open
+
+    def pack(self, *command: str | bytes | int) -> bytes:
+        """Return a command in the form the protocol sends it."""
+        return b"".join(self._connection.pack_command(*command))
+
+    def send(self, packed: bytes) -> None:
+        """Send packed commands without waiting for their replies; the caller reads one reply each.
+
+        Raises:
+            ConnectionLostError: The connection is lost; whether the commands were carried out is unknown.
+        """
+        self._require_open()
+        try:
+            with translated(self._where):
+                self._connection.send_packed_command([packed], check_health=False)
+        except BaseException:
+            self.close()
+            raise
+
+    def read(self) -> Reply:
+        """Return the next reply, of RESP2: bytes, int, None or a list of these.
+
+        Raises:
+            ConnectionLostError: The connection is lost.
+            HandoverError: The reply is an error; the connection goes on.
+        """
+        self._require_open()
+        try:
+            with translated(self._where):
+                return self._connection.read_response(disable_decoding=True)
+        except BaseException as error:
+            if not isinstance(error.__cause__, ResponseError):
+                self.close()
+            raise
+
+    def call(self, *command: str | bytes | int) -> Reply:
+        """Send one command and return its reply."""
+        self.send(self.pack(*command))
+        return self.read()
+
+    def transaction(self, *commands: tuple[str | bytes | int, ...]) -> list[Reply] | None:
+        """Carry out commands in one MULTI/EXEC and return their replies; None when a watched key had changed.
+
+        Raises:
+            HandoverError: A command was refused while it was queued (then none is carried out) or failed inside EXEC.
+        """
+        packed = [self.pack("MULTI"), *(self.pack(*command) for command in commands), self.pack("EXEC")]
+        self.send(b"".join(packed))
+        return self.read_transaction(len(commands))
+
+    def read_transaction(self, commands: int) -> list[Reply] | None:
+        """Read the replies of a transaction of so many commands and return EXEC's.
+
+        Raises:
+            HandoverError: The first error among them; all replies have been read by then.
+        """
+        first_error: HandoverError | None = None
+        reply: Reply = None
+        for _ in range(commands + 2):
+            try:
+                reply = self.read()
+            except ConnectionLostError:
+                raise
+            except HandoverError as error:
+                first_error = first_error or error
+        if first_error is not None:
+            raise first_error
+        for part in reply or []:
+            if isinstance(part, Exception):
+                with translated(self._where):
+                    raise part
+        return reply  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """Close the connection; a second time does nothing."""
+        self._is_open = False
+        self._connection.disconnect()
+
+    def _require_open(self) -> None:
+        # redis-py would connect again by itself, and commands of one attempt would mix with another's
+        if not self._is_open:
+            raise ConnectionLostError(where=self._where, expected="an open connection", got="a closed one")
+
+    def __enter__(self) -> Self:
+        """Return the wire itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connection."""
+        self.close()

@@ -1,0 +1,118 @@
+"""Every Redis key of this product, one function a key.
+
+No other file spells a key. The functions are methods of `Keyspace`, which holds the namespace, rather than functions
+that each take it: a forgotten argument would write outside the namespace, a forgotten object is a type error.
+
+Braces are hash tags: a segment, its state and its staging key share one slot, and segments spread over a cluster.
+
+    user:<id>                          hash    first_name, last_name                     A writes, both read
+    sku:<id>                           hash    name, price                               A writes, both read
+    cart:<user id>                     hash    SKU id -> quantity                        A writes, both read
+    biglist | biglist:<n>              list    values, newest at the head                A writes, B reads
+    {biglist}:state                    hash    run_id, attempt, count, digest            A writes, both read
+    {biglist}:staging:<attempt>        list    a segment being written                   A alone
+    run:<run_id>                       hash    what a run is to write, how far it is     A writes, both read
+    signals                            stream  one entry for each published segment      A writes, B reads
+    result:<run_id>                    hash    segment -> verdict as JSON                B writes, both read
+    signals:dead                       stream  entries that could not be processed       B alone
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+ID_PATTERN = r"[A-Za-z0-9_-]{1,64}"
+TOKEN_PATTERN = r"[0-9]{8}T[0-9]{9}Z-[0-9a-f]{6}"  # noqa: S105 - run ids and attempts, no secret
+_SEGMENT_PATTERN = r"biglist(?::[1-9][0-9]*)?"
+
+
+@dataclass(frozen=True)
+class Keyspace:
+    """The keys under one namespace; an empty namespace leaves the names of the original exercise."""
+
+    namespace: str = ""
+
+    @property
+    def prefix(self) -> str:
+        """The namespace and its colon, or nothing."""
+        return f"{self.namespace}:" if self.namespace else ""
+
+    def user(self, user_id: str) -> str:
+        """HASH. First and last name of a user. A writes, both read. Until removed."""
+        return f"{self.prefix}user:{user_id}"
+
+    def sku(self, sku_id: str) -> str:
+        """HASH. Name and price of a SKU. A writes, both read. Until removed."""
+        return f"{self.prefix}sku:{sku_id}"
+
+    def cart(self, user_id: str) -> str:
+        """HASH. SKU id to quantity, of one user. A writes, both read. Until its last line is removed."""
+        return f"{self.prefix}cart:{user_id}"
+
+    def segment(self, number: int, segments: int) -> str:
+        """LIST. The values of a published segment, newest at the head. A writes, B reads. Until replaced.
+
+        A run of one segment uses the exercise's own name, `biglist`; a larger one numbers its segments from 1.
+        """
+        return f"{self.prefix}biglist" if segments == 1 else f"{self.prefix}biglist:{number}"
+
+    def state(self, segment_key: str) -> str:
+        """HASH. run_id, attempt, count and digest of the segment now published. A writes, both read. Until replaced."""
+        return f"{{{segment_key}}}:state"
+
+    def segment_of_state(self, state_key: str) -> str:
+        """Return the name of the segment that a state key belongs to."""
+        return state_key.removesuffix(":state")[1:-1]
+
+    def staging(self, segment_key: str, attempt: str) -> str:
+        """LIST. A segment being written under one attempt token. A alone. An hour, renewed while it is written."""
+        return f"{{{segment_key}}}:staging:{attempt}"
+
+    def run(self, run_id: str) -> str:
+        """HASH. What a run is to write and how far it is. A writes, both read. The retention."""
+        return f"{self.prefix}run:{run_id}"
+
+    def signals(self) -> str:
+        """STREAM. One entry for each published segment. A writes, B reads. Trimmed to the retention."""
+        return f"{self.prefix}signals"
+
+    def result(self, run_id: str) -> str:
+        """HASH. Segment number to verdict as JSON. B writes, both read. The retention."""
+        return f"{self.prefix}result:{run_id}"
+
+    def dead_letters(self) -> str:
+        """STREAM. Entries that could not be processed, with the reason. B alone. About 10,000 entries."""
+        return f"{self.prefix}signals:dead"
+
+    def patterns(self) -> list[str]:
+        """Return glob patterns that together match every key of this namespace, and possibly foreign ones.
+
+        Without a namespace that is every key: each pattern costs a scan of the whole database, one is enough.
+        """
+        return [f"{self.prefix}*", f"{{{self.prefix}*"] if self.prefix else ["*"]
+
+    def kind_of(self, key: str) -> str | None:
+        """Return what a key is: the name of the method that builds it, or None for a key that is not ours.
+
+        The whole key has to fit: `user:1:profile` or another namespace's `shop1:user:1` is nobody's but its owner's.
+        """
+        prefix = re.escape(self.prefix)
+        for kind, pattern in _KEY_PATTERNS.items():
+            if re.fullmatch(pattern.replace("<prefix>", prefix), key):
+                return kind
+        return None
+
+
+_KEY_PATTERNS = {
+    "user": rf"<prefix>user:{ID_PATTERN}",
+    "sku": rf"<prefix>sku:{ID_PATTERN}",
+    "cart": rf"<prefix>cart:{ID_PATTERN}",
+    "segment": rf"<prefix>{_SEGMENT_PATTERN}",
+    "state": rf"\{{<prefix>{_SEGMENT_PATTERN}\}}:state",
+    "staging": rf"\{{<prefix>{_SEGMENT_PATTERN}\}}:staging:{TOKEN_PATTERN}",
+    "run": rf"<prefix>run:{TOKEN_PATTERN}",
+    "result": rf"<prefix>result:{TOKEN_PATTERN}",
+    "signals": r"<prefix>signals",
+    "dead_letters": r"<prefix>signals:dead",
+}

@@ -1,0 +1,63 @@
+"""The `status` command, the same in both programs: each looks through its own URL."""
+
+from __future__ import annotations
+
+import json
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import click
+
+from shared.command_line import CommonSettings, endpoint_options, option
+
+if TYPE_CHECKING:
+    from shared.status import Status
+
+
+def status_command(program: str) -> click.Command:
+    """Return the `status` command of a program."""
+
+    @click.command("status", help=_HELP.format(program=program))
+    @endpoint_options(program)
+    @option(program, "--json", "as_json", is_flag=True, help="Print one JSON object.")
+    def status(common: CommonSettings, *, as_json: bool) -> int:
+        from shared.endpoint.client import open_endpoint
+        from shared.status import read_status
+
+        with closing(open_endpoint(common.endpoint)) as endpoint:
+            found = read_status(endpoint, common.keys)
+        click.echo(json.dumps(found.as_json()) if as_json else status_text(found))
+        return found.exit_code
+
+    return status
+
+
+_HELP = """Show runs, segments, verdicts, lag, pending entries, consumers and dead letters.
+
+Ends with 0 only when nothing is wrong: with 65 for a failed run, a damaged list or dead letters, with 75 for what is
+not finished.
+
+Example:
+    {program} status --json
+"""
+
+
+def status_text(status: Status) -> str:
+    """Return the lines that people read."""
+    lines = [f"{status.endpoint}" + (f", namespace {status.namespace}" if status.namespace else "")]
+    if not status.runs:
+        lines.append("No run has been signalled here.")
+    for run in status.runs:
+        finished = "finished" if run.is_finished else "not finished"
+        reason = f" ({run.reason})" if run.reason else ""
+        lines.append(
+            f"Run {run.run_id}: {run.count:,} values, {run.published} of {run.segments} segments published, "
+            f"{finished}; {run.verdicts} verdicts, {run.verdict}{reason}"
+        )
+    lag = "unknown" if status.group.lag is None else f"{status.group.lag}"
+    lines.append(f"Signals: lag {lag}, {status.group.pending} pending, {status.dead_letters} dead letters")
+    for consumer in status.group.consumers:
+        idle_s = consumer["idle_ms"] / 1_000
+        lines.append(f"Consumer {consumer['name']}: {consumer['pending']} pending, idle for {idle_s:.1f} s")
+    lines += [f"Wrong: {trouble}" for trouble in status.troubles] or ["Nothing is wrong."]
+    return "\n".join(lines)

@@ -1,0 +1,49 @@
+"""Run ids and attempt tokens: texts that sort by time.
+
+Both are the server's TIME in milliseconds with a random part. The server's clock is asked, not the host's, and a token
+is always made greater than the one it follows: after a failover another server's clock may be behind.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import UTC, datetime, timedelta
+
+from shared.keys import TOKEN_PATTERN
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def make_token(server_ms: int, *, after: str = "") -> str:
+    """Return a token such as `20261122T205801123Z-3f9a1c`.
+
+    Args:
+        server_ms: The server's TIME, milliseconds since 1970.
+        after: A token that the new one must sort after; empty for none.
+    """
+    if is_token(after):
+        server_ms = max(server_ms, token_ms(after) + 1)
+    moment = _EPOCH + timedelta(milliseconds=server_ms)
+    return f"{moment:%Y%m%dT%H%M%S}{server_ms % 1000:03d}Z-{secrets.token_hex(3)}"
+
+
+def is_token(text: str) -> bool:
+    """Tell whether a text has the form of a run id or an attempt token and names a real moment."""
+    if not re.fullmatch(TOKEN_PATTERN, text):
+        return False
+    try:
+        token_ms(text)
+    except ValueError:
+        return False
+    return True
+
+
+def token_ms(token: str) -> int:
+    """Return the milliseconds since 1970 that a token starts with.
+
+    Raises:
+        ValueError: The token names no real moment.
+    """
+    moment = datetime.strptime(token[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    return (moment - _EPOCH) // timedelta(milliseconds=1) + int(token[15:18])
