@@ -27,8 +27,14 @@ _TYPES = {
     "staging": b"list",
     "signals": b"stream",
     "dead_letters": b"stream",
+    "canary": b"hash",
 }
-_FIELDS = {"user": (b"first_name", b"last_name"), "sku": (b"name", b"price"), "run": (b"schema_version", b"run_id")}
+_FIELDS = {
+    "user": (b"first_name", b"last_name"),
+    "sku": (b"name", b"price"),
+    "run": (b"schema_version", b"run_id"),
+    "canary": (b"sent",),
+}
 
 
 def purge(endpoint: Endpoint, keys: Keyspace) -> int:

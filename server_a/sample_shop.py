@@ -15,7 +15,7 @@ FIRST_GENERATED_SKU = 1001
 MOST_CART_LINES = 3
 MOST_PIECES = 5
 
-_USER = User("1", "Parker", "Perry")
+_NAME = ("Parker", "Perry")
 _SKUS = (
     Sku("sku123", "AirPods", Decimal("199.99")),
     Sku("sku456", "Mechanical Keyboard", Decimal("89.99")),
@@ -40,10 +40,15 @@ _USER_STREAM, _SKU_STREAM, _CART_STREAM = 1, 2, 3
 
 def sample_user(seed: int, number: int) -> User:
     """Return user `number`, counted from 1; its id is the number."""
+    return User(str(number), *sample_name(seed, number))
+
+
+def sample_name(seed: int, number: int) -> tuple[str, str]:
+    """Return first and last name of user `number`; there are 1,600 generated ones."""
     if number == 1:
-        return _USER
+        return _NAME
     mixed, first = divmod(_mixed(seed, _USER_STREAM, number), len(_FIRST))
-    return User(str(number), _FIRST[first], _LAST[mixed % len(_LAST)])
+    return _FIRST[first], _LAST[mixed % len(_LAST)]
 
 
 def sample_sku(seed: int, number: int) -> Sku:

@@ -50,9 +50,12 @@ class SegmentProducer:
         key = self._run.segment_key(segment.number)
         for _ in range(MAX_ATTEMPTS):
             self._run.check_stop()
-            attempt = self._next_token(key)
-            staging_key = self._run.keys.staging(key, attempt)
+            attempt = staging_key = ""
+            self._publication = None
+            self._counted = 0
             try:
+                attempt = self._next_token(key)
+                staging_key = self._run.keys.staging(key, attempt)
                 state = self._attempt(segment, key, staging_key, attempt)
             except ConnectionLostError as error:
                 self._run.log.warning("attempt lost", segment=segment.number, attempt=attempt, reason=str(error))
@@ -70,7 +73,7 @@ class SegmentProducer:
         raise NotFinishedError(where=key, expected="one attempt to succeed", got=f"{MAX_ATTEMPTS} that failed")
 
     def _next_token(self, key: str) -> str:
-        now_ms = self._run.wires.patience.keep_trying(lambda: self._run.endpoint.server_ms(key))
+        now_ms = self._run.endpoint.server_ms(key)
         self._last_token = make_token(now_ms, after=max(self._last_token, self._run.record.run_id))
         return self._last_token
 
@@ -78,8 +81,7 @@ class SegmentProducer:
         """Write and publish once, over a wire that is used for nothing else meanwhile."""
         run = self._run
         self.attempts += 1
-        self._counted = self.longest = 0
-        self._publication = None
+        self.longest = 0
         wire = run.wires.of(key)
         self._started = self._started or time.monotonic()
         writer = SegmentWriter(wire, staging_key, on_batch=self._count)
@@ -109,13 +111,16 @@ class SegmentProducer:
             and run.wires.patience.keep_trying(lambda: is_published(run.wires.of(key), run.keys, publication))
         ):
             return publication.state
-        run.wires.repeat("UNLINK", staging_key)
+        if staging_key:
+            run.wires.repeat("UNLINK", staging_key)
         run.progress.add(-self._counted)
         return None
 
     def _abandon(self, key: str, staging_key: str) -> None:
         """Remove what a failed attempt wrote, if that can be done at once; its time to live does it otherwise."""
         self._run.wires.drop(key)  # batches may be in flight on it
+        if not staging_key:
+            return
         try:
             self._run.wires.call("UNLINK", staging_key)
         except HandoverError as error:

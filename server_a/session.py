@@ -12,10 +12,10 @@ from server_a.run_record import new_record, read_record, source_of
 from server_a.settings import RunSettings, RunSummary
 from server_a.shop_writer import check_shop_size
 from shared.command_line import CommonSettings
-from shared.endpoint.client import open_endpoint
+from shared.endpoint.client import Endpoint, open_endpoint
 from shared.endpoint.patience import Patience
 from shared.endpoint.wires import PatientWires
-from shared.errors import NotFinishedError, SupersededError
+from shared.errors import NotFinishedError, SupersededError, WrongEndpointError
 from shared.progress import Progress
 from shared.stopping import StopRequest
 
@@ -69,22 +69,31 @@ class ProducerSession:
         self._log.info("run finished", **asdict(summary))
         return summary
 
+    def _open_primary(self, stack: ExitStack) -> Endpoint:
+        endpoint = stack.enter_context(closing(open_endpoint(self._common.endpoint)))
+        if endpoint.kind.is_replica:
+            advice = "give the primary's URL"
+            expected, got = "a primary that takes writes", "a read-only replica"
+            raise WrongEndpointError(where=endpoint.name, expected=expected, got=got, advice=advice)
+        return endpoint
+
     def _open(self, stack: ExitStack) -> RunContext:
         common, settings = self._common, self._settings
         finished: dict[int, str] = {}
         if settings.resume is None:
             check_shop_size(**settings.shop_size())
             source = stack.enter_context(closing(source_of(settings, None)))
-            endpoint = stack.enter_context(closing(open_endpoint(common.endpoint)))
+            endpoint = self._open_primary(stack)
             record = new_record(endpoint, common.keys, settings, source)
         else:
-            endpoint = stack.enter_context(closing(open_endpoint(common.endpoint)))
+            endpoint = self._open_primary(stack)
             record, finished = read_record(endpoint, common.keys, settings)
             source = stack.enter_context(closing(source_of(settings, record)))
         patience = Patience(
             settings.patience_s,
             self._stop,
             on_outage=lambda error: self._log.warning("endpoint lost, trying again", reason=str(error)),
+            refresh=endpoint.refresh,
         )
         return RunContext(
             endpoint=endpoint,

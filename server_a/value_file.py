@@ -70,13 +70,13 @@ class LineSource:
         gathered: list[bytes] = []
         for lines in read_lines(self._file, self.path):
             for line in lines:
+                if done + len(gathered) == segment.count:
+                    break
                 if len(gathered) == room_in_block or (gathered and size + len(line) > MAX_CHUNK_BYTES):
                     yield encode_lines(gathered)
                     done += len(gathered)
                     room_in_block = BLOCK_VALUES - done % BLOCK_VALUES
                     gathered, size = [], 0
-                if done + len(gathered) == segment.count:
-                    break
                 gathered.append(line)
                 size += len(line)
             if done + len(gathered) == segment.count:

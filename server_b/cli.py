@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import click
@@ -81,7 +82,7 @@ def run_command(common: CommonSettings, *, as_json: bool, consumer: str | None, 
     from shared.stopping import stop_requests
 
     name = check_consumer_name(consumer if consumer is not None else f"{socket.gethostname()}-{os.getpid()}")
-    settings = ConsumerSettings(consumer=name, **options)
+    settings = ConsumerSettings(consumer=name, state_directory=_state_directory(), **options)
 
     def emit(report: RunReport) -> None:
         click.echo(json.dumps(report.as_json()) if as_json else report.as_text(print_values=settings.print_values))
@@ -182,6 +183,17 @@ def dead_drop_command(common: CommonSettings, origins: tuple[str, ...]) -> None:
         for letter in chosen:
             letters.drop(letter)
     click.echo(f"Dropped {len(chosen)}.")
+
+
+def _state_directory() -> str:
+    """Return where state is kept that outlives a program.
+
+    Source:
+        XDG Base Directory Specification: $XDG_STATE_HOME, else ~/.local/state; relative paths there are invalid.
+    """
+    home = Path(os.environ.get("XDG_STATE_HOME", ""))
+    base = home if home.is_absolute() else Path("~/.local/state").expanduser()
+    return str(base / "handover")
 
 
 def _text(raw: bytes) -> str:

@@ -7,25 +7,19 @@ after its verdict is durable, so a kill at any moment costs a second reading and
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
 
+from server_b.consumer_tools import ConsumerTools
 from server_b.dead_letters import DeadLetters
-from server_b.pulse import GivenBack, Pulse, WaitedTooLong
-from server_b.reporting import Reporting
+from server_b.pulse import GivenBack, WaitedTooLong
 from server_b.results import Results
-from server_b.run_progress import RunProgress
-from server_b.segment_examiner import NEVER_ARRIVED, SegmentExaminer, StillMissingError
+from server_b.segment_examiner import NEVER_ARRIVED, StillMissingError
 from server_b.settings import ConsumerSettings
 from server_b.signal_group import Entry, SignalGroup
 from shared.endpoint.client import Endpoint
-from shared.endpoint.patience import Patience
-from shared.errors import ConnectionLostError, InvalidInputError, WrongKeyError
+from shared.errors import ConnectionLostError, InvalidInputError, ReadOnlyEndpointError, WrongKeyError
 from shared.keys import Keyspace
 from shared.run_signal import Signal
 from shared.verdict import VERIFIED, SegmentVerdict
-
-if TYPE_CHECKING:
-    from structlog.typing import FilteringBoundLogger
 
 BLOCK_MS = 1_000
 WATCH_BLOCK_MS = 200
@@ -41,22 +35,16 @@ class Consumer:
         endpoint: Endpoint,
         keys: Keyspace,
         settings: ConsumerSettings,
-        *,
-        pulse: Pulse,
-        patience: Patience,
-        reporting: Reporting,
-        examiner: SegmentExaminer,
-        progress: RunProgress,
-        log: FilteringBoundLogger,
+        tools: ConsumerTools,
     ) -> None:
         """Use what the session has opened."""
         self._settings = settings
-        self._pulse = pulse
-        self._patience = patience
-        self._reporting = reporting
-        self._examiner = examiner
-        self._progress = progress
-        self._log = log
+        self._pulse = tools.pulse
+        self._patience = tools.patience
+        self._reporting = tools.reporting
+        self._examiner = tools.examiner
+        self._progress = tools.progress
+        self._log = tools.log
         self._endpoint = endpoint
         self._run_key = keys.run
         self._signals_key = keys.signals()
@@ -73,6 +61,7 @@ class Consumer:
         Raises:
             NotFinishedError: Nothing came in time, or the endpoint answered but was not ready for too long.
             EndpointUnreachableError: The endpoint stayed away for as long as patience lasts.
+            ReadOnlyEndpointError: It has become a replica, where no group can be served.
             HandoverError: It refuses a command.
         """
         while not self._is_over():
@@ -81,6 +70,8 @@ class Consumer:
                 while not self._is_over():
                     self._turn()
                     self._patience.succeeded()
+            except ReadOnlyEndpointError:
+                raise
             except ConnectionLostError as error:
                 self._patience.wait_out(error)
         self._end()

@@ -17,6 +17,7 @@ from shared.shop_reader import read_carts
 from shared.verdict import VERIFIED, SegmentVerdict, run_reason, run_verdict
 
 MODE_GROUP = "group"
+MODE_FOLLOW = "follow"
 MAX_CARTS = 10
 JSON_VALUES = 10
 

@@ -91,12 +91,17 @@ class Reporting:
         if not is_complete(verdicts) or self._reported.get(run_id) == attempts:
             return
         self._reported[run_id] = attempts
-        self._report(run_id, verdicts)
+        self.report(run_id, verdicts, mode=MODE_GROUP)
 
-    def _report(self, run_id: str, verdicts: Mapping[int, SegmentVerdict]) -> None:
-        report = make_report(
-            self._endpoint, self._keys, run_id, verdicts, consumer=self._settings.consumer, mode=MODE_GROUP
-        )
+    def report(self, run_id: str, verdicts: Mapping[int, SegmentVerdict], *, mode: str) -> None:
+        """Report a complete run, if it is one that is to be reported; a superseded one is passed over by `--once`.
+
+        Args:
+            run_id: The run.
+            verdicts: Of all its segments.
+            mode: `group` or `follow`.
+        """
+        report = make_report(self._endpoint, self._keys, run_id, verdicts, consumer=self._settings.consumer, mode=mode)
         is_awaited = self._settings.is_once and self._settings.run_id in ("", run_id)
         if is_awaited and report.verdict == SUPERSEDED and not self._settings.run_id:
             is_awaited = False

@@ -7,6 +7,8 @@ from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 from server_b.consumer import Consumer
+from server_b.consumer_tools import ConsumerTools
+from server_b.follower import Follower
 from server_b.pulse import Pulse, touch_heartbeat
 from server_b.report import RunReport
 from server_b.reporting import Reporting
@@ -16,7 +18,7 @@ from server_b.settings import ConsumerSettings
 from shared.command_line import CommonSettings
 from shared.endpoint.client import open_endpoint
 from shared.endpoint.patience import Patience
-from shared.errors import NotFinishedError, VerificationFailedError
+from shared.errors import NotFinishedError, ReadOnlyEndpointError, VerificationFailedError
 from shared.stopping import StopRequest
 from shared.verdict import FAILED, VERIFIED
 
@@ -65,19 +67,20 @@ def consume(
             on_values=progress.add,
         )
         patience = Patience(
-            PATIENCE_S, stop, on_outage=lambda error: log.warning("endpoint lost, trying again", reason=str(error))
+            PATIENCE_S,
+            stop,
+            on_outage=lambda error: log.warning("endpoint lost, trying again", reason=str(error)),
+            refresh=endpoint.refresh,
         )
-        Consumer(
-            endpoint,
-            common.keys,
-            settings,
-            pulse=pulse,
-            patience=patience,
-            reporting=reporting,
-            examiner=examiner,
-            progress=progress,
-            log=log,
-        ).run()
+        tools = ConsumerTools(pulse, patience, reporting, examiner, progress, log)
+        if not endpoint.kind.is_replica:
+            try:
+                Consumer(endpoint, common.keys, settings, tools).run()
+            except ReadOnlyEndpointError as error:
+                log.warning("endpoint has become a replica, following it", reason=str(error))
+                Follower(endpoint, common.keys, settings, tools, was_group=True).run()
+        else:
+            Follower(endpoint, common.keys, settings, tools).run()
     if settings.is_once:
         _require_verified(reporting.final)
 

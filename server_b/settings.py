@@ -26,6 +26,7 @@ class ConsumerSettings:
         settle_s: Seconds to wait for the list that a signal announced.
         print_values: Values to show, in reverse.
         heartbeat_file: Touched about once a second while the consumer is alive; None for no file.
+        state_directory: Where a follower keeps its checkpoint.
     """
 
     consumer: str
@@ -37,6 +38,7 @@ class ConsumerSettings:
     settle_s: float = DEFAULT_SETTLE_S
     print_values: int = DEFAULT_PRINT_VALUES
     heartbeat_file: str | None = None
+    state_directory: str = "."
 
     @property
     def kept_values(self) -> int:

@@ -9,9 +9,9 @@
     │   └── SegmentChangedError        the list was touched while it was read: read it again, or look what came
     ├── NotAllowedError           77   password, right or certificate
     ├── WrongEndpointError        78   a server of another kind than this command needs
-    │   ├── WrongKeyError              a key that holds something else than this product's data
-    │   └── ReadOnlyEndpointError      a replica, or a primary that has just become one
+    │   └── WrongKeyError              a key that holds something else than this product's data
     └── ConnectionLostError       69   a transient fault, always caught by `Patience`, which bounds it
+        └── ReadOnlyEndpointError 78   a primary that has just become a replica
 
 The exit codes are those of sysexits.h, so a supervisor can tell "again later" (75, 69) from "never like this" (2, 77,
 78). Each error takes keyword data and keeps it: tests and callers read attributes, only people read the text.
@@ -110,5 +110,11 @@ class WrongKeyError(WrongEndpointError):
     """A key of ours holds something of another type, or somebody else's data."""
 
 
-class ReadOnlyEndpointError(WrongEndpointError):
-    """The server refuses writes: a replica, or a primary that has just become one."""
+class ReadOnlyEndpointError(ConnectionLostError):
+    """The server refuses writes: a primary that has become a replica, perhaps only until we have found the new one."""
+
+    exit_code = 78
+
+    def lasting(self) -> HandoverError:
+        """Return the error to end with when it stays one."""
+        return WrongEndpointError(where=self.where, expected=self.expected, got=self.got, advice=self.advice)

@@ -15,6 +15,7 @@ Braces are hash tags: a segment, its state and its staging key share one slot, a
     signals                            stream  one entry for each published segment      A writes, B reads
     result:<run_id>                    hash    segment -> verdict as JSON                B writes, both read
     signals:dead                       stream  entries that could not be processed       B alone
+    canary:<token>                     hash    sent, of one `server-a check --peer-url`  A alone
 """
 
 from __future__ import annotations
@@ -85,6 +86,10 @@ class Keyspace:
         """STREAM. Entries that could not be processed, with the reason. B alone. About 10,000 entries."""
         return f"{self.prefix}signals:dead"
 
+    def canary(self, token: str) -> str:
+        """HASH. `sent`, a token. `server-a check` writes it, and reads it at the peer. Until looked for, at most a minute."""
+        return f"{self.prefix}canary:{token}"
+
     def patterns(self) -> list[str]:
         """Return glob patterns that together match every key of this namespace, and possibly foreign ones.
 
@@ -115,4 +120,5 @@ _KEY_PATTERNS = {
     "result": rf"<prefix>result:{TOKEN_PATTERN}",
     "signals": r"<prefix>signals",
     "dead_letters": r"<prefix>signals:dead",
+    "canary": rf"<prefix>canary:{TOKEN_PATTERN}",
 }

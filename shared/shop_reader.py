@@ -109,7 +109,7 @@ def _cart(user_id: str, fields: Fields, skus: dict[str, Sku]) -> Cart:
 
 
 def _read_hash(endpoint: Endpoint, key: str) -> Fields:
-    with translated(f"{key} at {endpoint.name}"):
+    with translated(f"{key} at {endpoint.name}", is_cluster=endpoint.kind.is_cluster):
         fields = endpoint.client.hgetall(key)
     return cast("Fields", fields)
 

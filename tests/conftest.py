@@ -1,6 +1,6 @@
 """What every test has: servers, programs, and a check that the session leaves no process behind.
 
-The fixtures are in `tests.servers` and `tests.programs`; waiting is `tests.waiting.wait_until`.
+The fixtures are in `tests.servers`, `tests.programs` and `tests.hand_over`; waiting is `tests.waiting.wait_until`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pytest
 from tests.leftovers import processes_of
 from tests.waiting import wait_until
 
-pytest_plugins = ["tests.servers", "tests.programs"]
+pytest_plugins = ["tests.servers", "tests.programs", "tests.hand_over"]
 
 
 @pytest.fixture(scope="session", autouse=True)

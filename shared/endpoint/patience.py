@@ -9,9 +9,10 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
-from shared.errors import ConnectionLostError, NotFinishedError
+from shared.errors import ConnectionLostError, HandoverError, NotFinishedError
 from shared.stopping import StopRequest
 
 T = TypeVar("T")
@@ -28,17 +29,26 @@ class Patience:
         outages: How many there were.
     """
 
-    def __init__(self, limit_s: float, stop: StopRequest, *, on_outage: Callable[[ConnectionLostError], None]) -> None:
+    def __init__(
+        self,
+        limit_s: float,
+        stop: StopRequest,
+        *,
+        on_outage: Callable[[ConnectionLostError], None],
+        refresh: Callable[[], None],
+    ) -> None:
         """Start with a success now.
 
         Args:
             limit_s: Seconds without a successful reply after which the fault is final; 0 for no patience at all.
             stop: Ends a pause at once.
             on_outage: Called at the first fault of each outage.
+            refresh: Called after each pause, to look again where the servers are; may fail.
         """
         self._limit_s = limit_s
         self._stop = stop
         self._on_outage = on_outage
+        self._refresh = refresh
         self._last_success = time.monotonic()
         self._pause_s = 0.0
         self.outage_s = 0.0
@@ -67,6 +77,8 @@ class Patience:
         self._pause_s = min(LONGEST_PAUSE_S, self._pause_s * 2 or FIRST_PAUSE_S)
         if self._stop.wait(self._pause_s * random.uniform(0.5, 1.0)):
             raise NotFinishedError(where=error.where, expected="an answer", got="a stop request") from error
+        with suppress(HandoverError):  # what it would say, the next try says too
+            self._refresh()
 
     def keep_trying(self, operation: Callable[[], T]) -> T:
         """Return what an operation returns, repeating it after transient faults; it must bear repetition."""

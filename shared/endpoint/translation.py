@@ -27,19 +27,20 @@ _LOGIN_ADVICE = "check user and password (--password-file, the password variable
 
 
 @contextmanager
-def translated(where: str) -> Iterator[None]:
+def translated(where: str, *, is_cluster: bool = False) -> Iterator[None]:
     """Raise redis-py's exceptions inside the block as ours.
 
     Args:
         where: The endpoint as people may see it, without password.
+        is_cluster: Whether a key that is elsewhere is a matter of asking again rather than a wrong URL.
     """
     try:
         yield
     except (redis_errors.RedisError, redis_errors.RedisClusterException) as error:
-        raise translate(error, where) from error
+        raise translate(error, where, is_cluster=is_cluster) from error
 
 
-def translate(error: Exception, where: str) -> HandoverError:
+def translate(error: Exception, where: str, *, is_cluster: bool = False) -> HandoverError:
     """Return the error of ours that one of redis-py's means.
 
     Source:
@@ -49,6 +50,7 @@ def translate(error: Exception, where: str) -> HandoverError:
     return (
         _about_rights(error, text, where)
         or _about_readiness(error, text, where)
+        or (_about_moving(error, text, where) if is_cluster else None)
         or _about_kind(error, text, where)
         or _about_connection(error, where)
         or WrongEndpointError(where=where, expected="a server that takes this command", got=text)
@@ -75,12 +77,28 @@ def _about_readiness(error: Exception, text: str, where: str) -> HandoverError |
     return None
 
 
+def _about_moving(error: Exception, text: str, where: str) -> HandoverError | None:
+    """Return what a redirection in a cluster means: the map of slots is old, or a slot is just being moved."""
+    if isinstance(error, redis_errors.MovedError):
+        return ConnectionLostError(where=where, expected="the slot here", got=f"MOVED {text}", answered=True)
+    if isinstance(error, redis_errors.AskError):
+        advice = "wait until its migration is over, or end it with CLUSTER SETSLOT"
+        got = f"a slot in migration that takes no new keys here (ASK {text})"
+        return ConnectionLostError(where=where, expected="a settled slot", got=got, advice=advice, answered=True)
+    return None
+
+
 def _about_kind(error: Exception, text: str, where: str) -> HandoverError | None:
     if isinstance(error, redis_errors.ReadOnlyError):
-        return ReadOnlyEndpointError(where=where, expected="a primary that takes writes", got="a read-only replica")
+        advice = "give the primary's URL"
+        expected, got = "a primary that takes writes", "a read-only replica"
+        return ReadOnlyEndpointError(where=where, expected=expected, got=got, advice=advice)
     if isinstance(error, (redis_errors.AskError, redis_errors.ClusterCrossSlotError)):
-        advice = "give a cluster's own URL"
+        advice = "the server is part of a cluster that it does not admit to; give the URL of a node"
         return WrongEndpointError(where=where, expected="the keys on this node", got=text, advice=advice)
+    if "DB index is out of range" in text or "SELECT is not allowed" in text:
+        advice = "leave it off the URL; a cluster and many managed services have database 0 alone"
+        return WrongEndpointError(where=where, expected="a database it has", got="another", advice=advice)
     if text.startswith("WRONGTYPE"):
         return WrongKeyError(where=where, expected="keys of this product's types", got=text)
     return None

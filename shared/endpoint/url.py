@@ -62,7 +62,8 @@ def parse_url(text: str) -> EndpointUrl:
     """
     scheme, separator, rest = text.strip().partition("://")
     if not separator or scheme not in SCHEMES:
-        shown = f"the scheme {scheme}://" if separator and scheme.isascii() and len(scheme) < 20 else "none of them"
+        is_word = separator and scheme.isascii() and scheme.replace("+", "").isalpha() and len(scheme) < 20
+        shown = f"the scheme {scheme}://" if is_word else "none of them"
         raise _bad("a URL that starts with " + ", ".join(f"{name}://" for name in SCHEMES), shown)
     rest, _, query = rest.partition("?")
     if "#" in rest + query:

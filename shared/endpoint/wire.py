@@ -25,12 +25,13 @@ Reply = Any
 class Wire:
     """A connection to one server; after the first fault it stays dead, and nothing is sent on it again."""
 
-    def __init__(self, connection: ConnectionInterface, where: str) -> None:
+    def __init__(self, connection: ConnectionInterface, where: str, *, is_cluster: bool = False) -> None:
         """Connect.
 
         Args:
-            connection: Not connected, not shared, from a pool's `make_connection`.
+            connection: Not connected, not shared, such as `new_connection` makes.
             where: The endpoint as people may see it.
+            is_cluster: Whether it is a node of a cluster, where redirections are transient.
 
         Raises:
             ConnectionLostError: Nobody answers.
@@ -38,8 +39,9 @@ class Wire:
         """
         self._connection = connection
         self._where = where
+        self._is_cluster = is_cluster
         self._is_open = True
-        with translated(where):
+        with translated(where, is_cluster=is_cluster):
             connection.connect()
 
     @property
@@ -59,7 +61,7 @@ class Wire:
         """
         self._require_open()
         try:
-            with translated(self._where):
+            with translated(self._where, is_cluster=self._is_cluster):
                 self._connection.send_packed_command([packed], check_health=False)
         except BaseException:
             self.close()
@@ -69,15 +71,15 @@ class Wire:
         """Return the next reply, of RESP2: bytes, int, None or a list of these.
 
         Raises:
-            ConnectionLostError: The connection is lost.
-            HandoverError: The reply is an error; the connection goes on.
+            ConnectionLostError: The connection is lost, or given up since its server can't do the work now.
+            HandoverError: The reply is another error; the connection goes on.
         """
         self._require_open()
         try:
-            with translated(self._where):
+            with translated(self._where, is_cluster=self._is_cluster):
                 return self._connection.read_response(disable_decoding=True)
         except BaseException as error:
-            if not isinstance(error.__cause__, ResponseError):
+            if isinstance(error, ConnectionLostError) or not isinstance(error.__cause__, ResponseError):
                 self.close()
             raise
 
@@ -115,7 +117,7 @@ class Wire:
             raise first_error
         for part in reply or []:
             if isinstance(part, Exception):
-                with translated(self._where):
+                with translated(self._where, is_cluster=self._is_cluster):
                     raise part
         return reply  # type: ignore[no-any-return]
 

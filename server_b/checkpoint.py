@@ -1,0 +1,88 @@
+"""A follower's checkpoint: how far it has come, in a file of its own for each endpoint and namespace.
+
+A replica takes no writes, so there is nowhere else to keep it. The file is replaced as a whole: after a kill it holds
+the old checkpoint or the new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shared.errors import InvalidInputError
+
+START = "0-0"
+MAX_REPORTED = 1_000
+_ENTRY_ID = r"[0-9]{1,20}-[0-9]{1,20}"
+
+
+@dataclass
+class Checkpoint:
+    """Where to go on after a restart.
+
+    Attributes:
+        after: Id of the entry before the first signal of the oldest run that is not reported yet.
+        reported: Run ids reported since, newest last, at most 1,000.
+    """
+
+    after: str = START
+    reported: list[str] = field(default_factory=list)
+
+
+class CheckpointFile:
+    """Reads and replaces one checkpoint."""
+
+    def __init__(self, directory: str, *, endpoint: str, namespace: str) -> None:
+        """Name the file after endpoint and namespace; the directory is made when it is needed.
+
+        Args:
+            directory: Where state is kept.
+            endpoint: Its name, without password.
+            namespace: May be empty.
+        """
+        digest = hashlib.sha256(f"{endpoint}\n{namespace}".encode()).hexdigest()[:12]
+        readable = re.sub(r"[^A-Za-z0-9.]+", "-", f"{endpoint}-{namespace}").strip("-")[:80]
+        self.path = Path(directory) / f"{readable}-{digest}.json"
+
+    def read(self) -> Checkpoint:
+        """Return the checkpoint; the beginning when there is none.
+
+        Raises:
+            InvalidInputError: The file is there but can't be read or is none of ours.
+        """
+        try:
+            found = json.loads(self.path.read_text("utf-8"))
+            checkpoint = Checkpoint(after=str(found["after"]), reported=[str(run_id) for run_id in found["reported"]])
+        except FileNotFoundError:
+            return Checkpoint()
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise self._error("a checkpoint that can be read", str(error)) from error
+        if not re.fullmatch(_ENTRY_ID, checkpoint.after):
+            raise self._error("an entry id as `after`", repr(checkpoint.after))
+        return checkpoint
+
+    def write(self, checkpoint: Checkpoint) -> None:
+        """Replace the checkpoint, durably.
+
+        Raises:
+            InvalidInputError: The file can't be written.
+        """
+        text = json.dumps({"after": checkpoint.after, "reported": checkpoint.reported[-MAX_REPORTED:]})
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile("w", dir=self.path.parent, delete=False, suffix=".new") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(file.name).replace(self.path)
+        except OSError as error:
+            raise self._error("a checkpoint that can be written", str(error)) from error
+
+    def _error(self, expected: str, got: str) -> InvalidInputError:
+        advice = "remove the file to begin anew, or set XDG_STATE_HOME to a folder that can be written"
+        return InvalidInputError(where=str(self.path), expected=expected, got=got, advice=advice)

@@ -1,0 +1,136 @@
+"""A cluster: each key is on the primary of its slot, which redis-py's cluster client knows and keeps up to date.
+
+Wires go straight to the nodes. The cluster client's own pipelines were rejected: they send what failed again, even with
+retries off, which doubles pushes (redis-py #3554). Its routing of single commands is used as it is, retries off.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, cast
+
+from redis.cluster import ClusterNode, RedisCluster
+
+from shared.endpoint.arguments import new_connection
+from shared.endpoint.endpoint import SCAN_COUNT, Endpoint
+from shared.endpoint.topology import ServerKind
+from shared.endpoint.translation import translated
+from shared.endpoint.url import EndpointUrl
+from shared.endpoint.wire import Wire
+from shared.errors import HandoverError, NotAllowedError, WrongEndpointError
+
+if TYPE_CHECKING:
+    import redis
+
+
+class ClusterEndpoint(Endpoint):
+    """All primaries of a cluster, found from any one node."""
+
+    def __init__(self, url: EndpointUrl, arguments: dict[str, Any], kind: ServerKind) -> None:
+        """Ask the node which slots are where.
+
+        Where nodes announce addresses that their certificate does not name, as under the OSS policy of Azure Managed
+        Redis, the given host name is kept and only their ports are taken.
+
+        Raises:
+            ConnectionLostError: The node does not answer, or the cluster does not cover all slots.
+            NotAllowedError: Wrong password or certificate.
+            WrongEndpointError: A database other than 0 was given.
+        """
+        self.name = str(url)
+        self.kind = kind
+        if url.database:
+            advice = "leave it off the URL"
+            raise WrongEndpointError(
+                where=self.name, expected="database 0, all a cluster has", got="another", advice=advice
+            )
+        self._url = url
+        self._arguments = {name: value for name, value in arguments.items() if name != "ssl_min_version"}
+        self._cluster = self._connect(keeps_host=False)
+        if url.is_tls and not _is_address(url.hosts[0][0]):
+            self._keep_host_if_needed()
+        self.client = cast("redis.Redis", self._cluster)  # the same commands, routed
+
+    def _connect(self, *, keeps_host: bool) -> RedisCluster:
+        host, port = self._url.hosts[0]
+        with translated(self.name, is_cluster=True):
+            return RedisCluster(
+                startup_nodes=[ClusterNode(host, port)],
+                address_remap=(lambda address: (host, address[1])) if keeps_host else None,
+                ssl=self._url.is_tls,
+                **self._arguments,
+            )
+
+    def _keep_host_if_needed(self) -> None:
+        """Try the nodes' own addresses; keep the given host name when a certificate does not name one of them."""
+        for node in self._cluster.get_primaries():
+            if not _is_address(str(node.host)):
+                continue
+            try:
+                with suppress(ConnectionError):
+                    self._node_wire(node).close()
+            except NotAllowedError as error:
+                if "certificate" not in error.expected:
+                    raise
+                self._cluster.close()
+                self._cluster = self._connect(keeps_host=True)
+                return
+            except HandoverError:
+                continue  # a node that does not answer now says nothing about its certificate
+
+    def wire(self, key: str) -> Wire:
+        """Open a connection to the primary of a key's slot."""
+        return self._node_wire(self._node(key))
+
+    def node_of(self, key: str) -> str:
+        """Return host and port of the primary of a key's slot."""
+        return str(self._node(key).name)
+
+    def server_us(self, key: str) -> int:
+        """Return the clock of the primary of a key's slot."""
+        with self.translated():
+            seconds, microseconds = self._node_client(self._node(key)).time()
+        return seconds * 1_000_000 + microseconds
+
+    def scan(self, pattern: str) -> Iterator[bytes]:
+        """Yield the keys that match a glob pattern, one primary after the other."""
+        for node in self._cluster.get_primaries():
+            with self.translated():
+                for key in self._node_client(node).scan_iter(match=pattern, count=SCAN_COUNT):
+                    yield key if isinstance(key, bytes) else key.encode()
+
+    def primaries(self) -> list[str]:
+        """Return host and port of each primary."""
+        return sorted(str(node.name) for node in self._cluster.get_primaries())
+
+    def refresh(self) -> None:
+        """Ask anew which slots are where."""
+        with self.translated():
+            self._cluster.nodes_manager.initialize()
+
+    def close(self) -> None:
+        """Close every connection of the client."""
+        self._cluster.close()
+
+    def _node(self, key: str) -> ClusterNode:
+        with self.translated():
+            slot = self._cluster.keyslot(key)
+            return self._cluster.nodes_manager.get_node_from_slot(slot)
+
+    def _node_client(self, node: ClusterNode) -> redis.Redis:
+        return self._cluster.get_redis_connection(node)
+
+    def _node_wire(self, node: ClusterNode) -> Wire:
+        with self.translated():
+            connection = new_connection(self._node_client(node).connection_pool)
+        return Wire(connection, f"{self.name} node {node.name}", is_cluster=True)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
