@@ -49,13 +49,14 @@ def audit(
         ConnectionLostError: The connection was lost; look again.
 
     Redis:
-        HMGET, LLEN and XRANGE for each segment and one EXISTS, pipelined.
+        HMGET, LLEN and XRANGE for each segment and one HMGET of the record, pipelined.
     """
     numbers = {keys.segment(number, record.segments): number for number in published}
     state_keys = {keys.state(key): number for key, number in numbers.items()}
     signals_of = {segment.signal_id: number for number, segment in published.items()}
     run_key, signals_key = keys.run(record.run_id), keys.signals()
-    commands: list[Command] = [("EXISTS", run_key)]
+    # a field of the record: the key alone may be there without it, made anew by what was noted after it was lost
+    commands: list[Command] = [("HMGET", run_key, "schema_version")]
     for state_key, number in state_keys.items():
         commands.append(("HMGET", state_key, *SegmentState.FIELDS))
         commands.append(("LLEN", keys.segment(number, record.segments)))
@@ -65,8 +66,8 @@ def audit(
     is_record_lost = False
     for command, reply in run_pipelined(endpoint, commands):
         key = str(command[1])
-        if command[0] == "EXISTS":
-            is_record_lost = not reply
+        if key == run_key:
+            is_record_lost = reply == [None]
         elif command[0] == "XRANGE":
             lost_signals += [] if reply else [signals_of[str(command[2])]]
         elif command[0] == "LLEN":

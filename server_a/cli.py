@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from server_a import settings as defaults
+from server_a.check_command import check_command
 from server_a.settings import RunSettings
 from server_a.shop_commands import cart, sku, user
 from shared.command_line import CommonSettings, Seconds, WholeNumber, endpoint_options, main_group, option, run_program
@@ -23,7 +24,7 @@ PROGRAM = "server-a"
 _SHOP_MOST = 100_000_000
 
 group = main_group(PROGRAM, "Write users, SKUs, carts and one big list into Redis, then signal it to server-b.")
-for _command in (user, sku, cart, status_command(PROGRAM)):
+for _command in (user, sku, cart, check_command, status_command(PROGRAM)):
     group.add_command(_command)
 
 
@@ -56,8 +57,7 @@ for _command in (user, sku, cart, status_command(PROGRAM)):
 def run_command(common: CommonSettings, *, as_json: bool, **options: Any) -> None:
     """Write the sample shop and the list, publish it, signal it, and audit what the server has.
 
-    Example:
-        server-a run --url redis://localhost:6379/0 --count 10000
+    Example: server-a run --url redis://localhost:6379/0 --count 10000
     """
     settings = RunSettings(**options)
     if settings.count is not None and settings.values is not None:
@@ -114,8 +114,7 @@ def _await_verdict(common: CommonSettings, run_id: str, limit_s: float, stop: St
 def purge_command(common: CommonSettings, *, yes: bool) -> None:
     """Remove everything server-a and server-b wrote under the namespace, and nothing else.
 
-    Example:
-        server-a purge --namespace shop1 --yes
+    Example: server-a purge --namespace shop1 --yes
     """
     import sys
     from contextlib import closing

@@ -19,7 +19,6 @@ from shared.digest import BLOCK_VALUES, SegmentDigest, run_digest
 from shared.errors import InvalidInputError, NotFinishedError, SupersededError
 from shared.run_signal import SOURCE_VALUES, Signal, chunk_field, signal_field
 from shared.segments import safe_chunk_values
-from shared.tokens import token_ms
 
 MAX_AUDITS = 100
 
@@ -28,11 +27,13 @@ class Producer:
     """Carries out one run, new or resumed.
 
     Attributes:
+        has_begun: Whether the run's record is written, so that the run can be resumed.
         signal_s: Seconds spent on signalling.
     """
 
     def __init__(self, run: RunContext) -> None:
         """Start with nothing published."""
+        self.has_begun = run.settings.resume is not None
         self._run = run
         self._segments = SegmentProducer(run)
         self._published: dict[int, PublishedSegment] = {}
@@ -49,15 +50,19 @@ class Producer:
             HandoverError: The endpoint is lost for good, or refuses a command.
         """
         self._write_record()
+        self.has_begun = True
         self._write_shop()
         for number in range(1, self._run.record.segments + 1):
             if not (self._run.settings.resume and self._keep(number)):
                 self._write_segment(number)
             if not self._published[number].signal_id:
                 self._signal(number)
-        self._audit()
-        self._retire_old_segments()
-        self._finish_record()
+        outages_seen = -1
+        while self._run.wires.patience.outages != outages_seen:  # a failover may lose what an audit has found in place
+            outages_seen = self._run.wires.patience.outages
+            self._audit()
+            self._retire_old_segments()
+            self._finish_record()
         return self._summary()
 
     def _write_record(self) -> None:
@@ -129,9 +134,12 @@ class Producer:
         run, record, state = self._run, self._run.record, self._published[number].state
         signal = Signal(state.run_id, state.attempt, number, record.segments, state.count, state.digest)
         fields = [part for pair in signal.encode().items() for part in pair]
-        oldest_ms = max(0, token_ms(state.attempt) - record.retain_ms)
+        key = run.keys.signals()
         started = time.monotonic()
-        entry_id = run.wires.repeat("XADD", run.keys.signals(), "MINID", "~", oldest_ms, "*", *fields).decode()
+        # the server's clock, as for the entry's id: a token may lie ahead of it, by more than the retention
+        now_ms = run.wires.patience.keep_trying(lambda: run.endpoint.server_ms(key))
+        oldest_ms = max(0, now_ms - record.retain_ms)
+        entry_id = run.wires.repeat("XADD", key, "MINID", "~", oldest_ms, "*", *fields).decode()
         self.signal_s += time.monotonic() - started
         self._published[number].signal_id = entry_id
         run.wires.repeat(

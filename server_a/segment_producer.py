@@ -97,6 +97,7 @@ class SegmentProducer:
         self._counted += values
         self.longest = max(self.longest, longest)
         self._run.progress.add(values)
+        self._run.wires.patience.succeeded()
         self._run.check_stop()
 
     def _recover(self, error: ConnectionLostError, key: str, staging_key: str) -> SegmentState | None:

@@ -15,7 +15,7 @@ from shared.command_line import CommonSettings
 from shared.endpoint.client import Endpoint, open_endpoint
 from shared.endpoint.patience import Patience
 from shared.endpoint.wires import PatientWires
-from shared.errors import NotFinishedError, SupersededError, WrongEndpointError
+from shared.errors import EndpointUnreachableError, HandoverError, NotFinishedError, SupersededError, WrongEndpointError
 from shared.progress import Progress
 from shared.stopping import StopRequest
 
@@ -61,9 +61,9 @@ class ProducerSession:
             producer = Producer(run)
             try:
                 summary = producer.run()
-            except SupersededError:
-                raise
-            except NotFinishedError as error:
+            except (NotFinishedError, EndpointUnreachableError) as error:
+                if isinstance(error, SupersededError) or not producer.has_begun:
+                    raise
                 raise self._with_resume_advice(error, run.record.run_id) from error
             self.signal_s = producer.signal_s
         self._log.info("run finished", **asdict(summary))
@@ -78,26 +78,22 @@ class ProducerSession:
         return endpoint
 
     def _open(self, stack: ExitStack) -> RunContext:
-        common, settings = self._common, self._settings
+        keys, settings = self._common.keys, self._settings
         finished: dict[int, str] = {}
         if settings.resume is None:
             check_shop_size(**settings.shop_size())
             source = stack.enter_context(closing(source_of(settings, None)))
             endpoint = self._open_primary(stack)
-            record = new_record(endpoint, common.keys, settings, source)
+            patience = self._patience(endpoint)
+            record = patience.keep_trying(lambda: new_record(endpoint, keys, settings, source))
         else:
             endpoint = self._open_primary(stack)
-            record, finished = read_record(endpoint, common.keys, settings)
+            patience = self._patience(endpoint)
+            record, finished = patience.keep_trying(lambda: read_record(endpoint, keys, settings))
             source = stack.enter_context(closing(source_of(settings, record)))
-        patience = Patience(
-            settings.patience_s,
-            self._stop,
-            on_outage=lambda error: self._log.warning("endpoint lost, trying again", reason=str(error)),
-            refresh=endpoint.refresh,
-        )
         return RunContext(
             endpoint=endpoint,
-            keys=common.keys,
+            keys=keys,
             settings=settings,
             record=record,
             source=source,
@@ -108,11 +104,20 @@ class ProducerSession:
             finished_signals=finished,
         )
 
-    def _with_resume_advice(self, error: NotFinishedError, run_id: str) -> NotFinishedError:
+    def _patience(self, endpoint: Endpoint) -> Patience:
+        return Patience(
+            self._settings.patience_s,
+            self._stop,
+            on_outage=lambda error: self._log.warning("endpoint lost, trying again", reason=str(error)),
+            refresh=endpoint.refresh,
+        )
+
+    def _with_resume_advice(self, error: HandoverError, run_id: str) -> HandoverError:
         values = f" --values {self._settings.values}" if self._settings.values else ""
         namespace = f" --namespace {self._common.keys.namespace}" if self._common.keys.namespace else ""
         advice = f"go on with: server-a run --resume {run_id}{values}{namespace}"
-        return NotFinishedError(
+        kind = EndpointUnreachableError if isinstance(error, EndpointUnreachableError) else NotFinishedError
+        return kind(
             where=error.where,
             expected=error.expected,
             got=error.got,

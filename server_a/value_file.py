@@ -68,7 +68,7 @@ class LineSource:
         self._file.seek(self._offsets[segment.number - 1])
         room_in_block, size, done = BLOCK_VALUES, 0, 0
         gathered: list[bytes] = []
-        for lines in read_lines(self._file, self.path):
+        for lines in read_lines(self._file, self.path, limit_bytes=self._bytes_of(segment)):
             for line in lines:
                 if done + len(gathered) == segment.count:
                     break
@@ -86,6 +86,12 @@ class LineSource:
                 where=self.path, expected="the file as it was scanned", got="a file that changed since"
             )
         yield encode_lines(gathered)
+
+    def _bytes_of(self, segment: SegmentRange) -> int | None:
+        """Return how long the segment is in the file; None for the last one."""
+        if segment.number == len(self._offsets):
+            return None
+        return self._offsets[segment.number] - self._offsets[segment.number - 1]
 
     def close(self) -> None:
         """Close the file; a spooled copy is gone with it."""
@@ -114,15 +120,22 @@ class LineSource:
         return status.st_size, status.st_mtime_ns
 
 
-def read_lines(file: BinaryIO, name: str) -> Iterator[list[bytes]]:
+def read_lines(file: BinaryIO, name: str, *, limit_bytes: int | None = None) -> Iterator[list[bytes]]:
     """Yield the lines from the file's position on, in lists that are never empty; at most about 2 MiB are held.
+
+    Args:
+        file: Seekable or not.
+        name: For errors.
+        limit_bytes: How far to read, up to the end of a line; None for the whole file.
 
     Raises:
         InvalidInputError: A line is longer than 1 MiB.
     """
     rest = b""
     number = 1
-    while piece := file.read(_READ_BYTES):
+    left = sys.maxsize if limit_bytes is None else limit_bytes
+    while piece := file.read(min(_READ_BYTES, left)):
+        left -= len(piece)
         lines = (rest + piece).split(b"\n")
         rest = lines.pop()
         if lines:

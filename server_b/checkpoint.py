@@ -66,11 +66,11 @@ class CheckpointFile:
             raise self._error("an entry id as `after`", repr(checkpoint.after))
         return checkpoint
 
-    def write(self, checkpoint: Checkpoint) -> None:
-        """Replace the checkpoint, durably.
+    def prepare(self, checkpoint: Checkpoint) -> Path:
+        """Write a checkpoint durably beside the file, and return where; `replace` makes it the one that counts.
 
         Raises:
-            InvalidInputError: The file can't be written.
+            InvalidInputError: It can't be written.
         """
         text = json.dumps({"after": checkpoint.after, "reported": checkpoint.reported[-MAX_REPORTED:]})
         try:
@@ -79,7 +79,18 @@ class CheckpointFile:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(file.name).replace(self.path)
+        except OSError as error:
+            raise self._error("a checkpoint that can be written", str(error)) from error
+        return Path(file.name)
+
+    def replace(self, prepared: Path) -> None:
+        """Put a prepared checkpoint in the place of the file, in one step.
+
+        Raises:
+            InvalidInputError: It can't be written.
+        """
+        try:
+            prepared.replace(self.path)
         except OSError as error:
             raise self._error("a checkpoint that can be written", str(error)) from error
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from server_b.check_command import check_command
 from server_b.settings import (
     DEFAULT_CLAIM_IDLE_MS,
     DEFAULT_MAX_DELIVERIES,
@@ -29,7 +30,8 @@ from shared.tokens import is_token
 PROGRAM = "server-b"
 
 group = main_group(PROGRAM, "Take the signal, read the list in reverse, and verify that all of it arrived.")
-group.add_command(status_command(PROGRAM))
+for _command in (check_command, status_command(PROGRAM)):
+    group.add_command(_command)
 
 
 @group.command("run")
@@ -37,7 +39,7 @@ group.add_command(status_command(PROGRAM))
 @option(PROGRAM, "--once", "is_once", is_flag=True, help="End at the first complete run, verified (0) or failed (65).")
 @option(PROGRAM, "--run", "run_id", metavar="RUN_ID", default="", help="End at this run; means --once.")
 @option(
-    PROGRAM, "--wait-s", type=Seconds(), help="Seconds to wait for a signal before ending with 75.  [default: ever]"
+    PROGRAM, "--wait-s", type=Seconds(), help="Seconds to wait for a signal before ending with 75.  [default: for ever]"
 )
 @option(PROGRAM, "--consumer", metavar="NAME", help="Our name in the consumer group.  [default: <host>-<pid>]")
 @option(
@@ -67,8 +69,7 @@ group.add_command(status_command(PROGRAM))
 def run_command(common: CommonSettings, *, as_json: bool, consumer: str | None, **options: Any) -> None:
     """Wait for signals; read each list in reverse, verify it, and show the run.
 
-    Example:
-        server-b run --once --wait-s 60 --url redis://localhost:6379/0
+    Example: server-b run --once --wait-s 60 --url redis://localhost:6379/0
     """
     if options["run_id"] and not is_token(options["run_id"]):
         raise InvalidInputError(
@@ -98,8 +99,7 @@ def run_command(common: CommonSettings, *, as_json: bool, consumer: str | None, 
 def read_command(common: CommonSettings, limit: int | None) -> None:
     """Print the whole current list in reverse, one value a line.
 
-    Example:
-        server-b read --limit 10
+    Example: server-b read --limit 10
     """
     from server_b.whole_list import values_in_reverse
     from shared.endpoint.client import open_endpoint
@@ -122,8 +122,7 @@ def dead_group() -> None:
 def dead_list_command(common: CommonSettings, *, as_json: bool) -> None:
     """List the dead letters, oldest first, each origin once.
 
-    Example:
-        server-b dead list
+    Example: server-b dead list
     """
     from server_b.dead_letters import DeadLetters
     from shared.endpoint.client import open_endpoint
@@ -150,8 +149,7 @@ def dead_list_command(common: CommonSettings, *, as_json: bool) -> None:
 def dead_retry_command(common: CommonSettings, origins: tuple[str, ...]) -> None:
     """Signal dead letters again, all of them or those of the origins named.
 
-    Example:
-        server-b dead retry 1763844000000-0
+    Example: server-b dead retry 1763844000000-0
     """
     from server_b.dead_letters import DeadLetters
     from server_b.results import Results
@@ -171,8 +169,7 @@ def dead_retry_command(common: CommonSettings, origins: tuple[str, ...]) -> None
 def dead_drop_command(common: CommonSettings, origins: tuple[str, ...]) -> None:
     """Drop dead letters, all of them or those of the origins named.
 
-    Example:
-        server-b dead drop 1763844000000-0
+    Example: server-b dead drop 1763844000000-0
     """
     from server_b.dead_letters import DeadLetters
     from shared.endpoint.client import open_endpoint

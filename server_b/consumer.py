@@ -7,16 +7,24 @@ after its verdict is durable, so a kill at any moment costs a second reading and
 from __future__ import annotations
 
 import time
+from collections import Counter
 
 from server_b.consumer_tools import ConsumerTools
 from server_b.dead_letters import DeadLetters
+from server_b.own_verdicts import OwnVerdicts
 from server_b.pulse import GivenBack, WaitedTooLong
 from server_b.results import Results
 from server_b.segment_examiner import NEVER_ARRIVED, StillMissingError
 from server_b.settings import ConsumerSettings
 from server_b.signal_group import Entry, SignalGroup
 from shared.endpoint.client import Endpoint
-from shared.errors import ConnectionLostError, InvalidInputError, ReadOnlyEndpointError, WrongKeyError
+from shared.errors import (
+    ConnectionLostError,
+    InvalidInputError,
+    NotFinishedError,
+    ReadOnlyEndpointError,
+    WrongKeyError,
+)
 from shared.keys import Keyspace
 from shared.run_signal import Signal
 from shared.verdict import VERIFIED, SegmentVerdict
@@ -25,6 +33,7 @@ BLOCK_MS = 1_000
 WATCH_BLOCK_MS = 200
 DEFAULT_RETAIN_MS = 7 * 24 * 60 * 60 * 1000
 CLAIM_EVERY_S = 5.0
+MAX_FAULTS = 100
 
 
 class Consumer:
@@ -50,10 +59,13 @@ class Consumer:
         self._signals_key = keys.signals()
         self._group = SignalGroup(endpoint, keys, settings.consumer)
         self._results = Results(endpoint, keys)
+        self._own_verdicts = OwnVerdicts(endpoint, keys)
         self._dead_letters = DeadLetters(endpoint, keys)
+        self._faults: Counter[str] = Counter()
         self._own_after = "0"
         self._claim_after = "0-0"
         self._claim_at = 0.0
+        self._has_begun = False
 
     def run(self) -> None:
         """Serve until `reporting` has its run, the pulse says to stop, or the wait is over.
@@ -64,17 +76,30 @@ class Consumer:
             ReadOnlyEndpointError: It has become a replica, where no group can be served.
             HandoverError: It refuses a command.
         """
-        while not self._is_over():
-            try:
-                self._begin()
-                while not self._is_over():
-                    self._turn()
-                    self._patience.succeeded()
-            except ReadOnlyEndpointError:
-                raise
-            except ConnectionLostError as error:
-                self._patience.wait_out(error)
+        try:
+            while not self._is_over():
+                try:
+                    self._begin()
+                    while not self._is_over():
+                        self._turn()
+                        self._patience.succeeded()
+                except ReadOnlyEndpointError:
+                    raise
+                except ConnectionLostError as error:
+                    self._wait_out(error)
+        except NotFinishedError:
+            self._end()
+            raise
         self._end()
+
+    def _wait_out(self, error: ConnectionLostError) -> None:
+        """Wait a fault out, unless nothing is left to do; a stop request ends the wait as it ends serving."""
+        try:
+            if not self._is_over():
+                self._patience.wait_out(error)
+        except NotFinishedError:
+            if not self._pulse.is_stop_requested:
+                raise
 
     def _is_over(self) -> bool:
         return self._reporting.is_done or self._pulse.is_stop_requested
@@ -85,7 +110,11 @@ class Consumer:
         self._group.remove_silent_consumers()
         self._own_after = "0"
         self._claim_at = 0.0
-        self._reporting.look_at_newest(self._group.newest_entry(), is_start=True)
+        for run_id in self._own_verdicts.record_again():
+            self._log.warning("verdicts lost, recorded again", run_id=run_id)
+            self._reporting.report_if_complete(run_id)
+        self._reporting.look_at_newest(self._group.newest_entry(), is_start=not self._has_begun)
+        self._has_begun = True
         self._log.info("waiting for signals", consumer=self._settings.consumer, stream=self._signals_key)
 
     def _turn(self) -> None:
@@ -94,7 +123,13 @@ class Consumer:
         entry = self._next_entry()
         if entry is not None:
             self._pulse.found_something()
-            self._handle(entry)
+            try:
+                self._handle(entry)
+            except ConnectionLostError as error:
+                self._faults[entry.entry_id] += 1  # it is delivered again, for no fault of the entry
+                if self._faults[entry.entry_id] == MAX_FAULTS:
+                    raise error.lasting() from error
+                raise
         elif self._settings.is_once:
             self._reporting.look_at_newest(self._group.newest_entry(), is_start=False)
             self._reporting.look_at_watched()
@@ -139,7 +174,7 @@ class Consumer:
 
     def _examine(self, entry: Entry, signal: Signal) -> None:
         lag_ms = max(0, self._endpoint.server_ms(self._signals_key) - entry.sent_ms)
-        deliveries = self._group.deliveries(entry) if entry.is_redelivered else 1
+        deliveries = self._group.deliveries(entry) - self._faults[entry.entry_id] if entry.is_redelivered else 1
         if deliveries > self._settings.max_deliveries:
             self._give_up(entry, signal, f"delivered {deliveries - 1} times without a verdict", lag_ms)
             return
@@ -180,7 +215,9 @@ class Consumer:
             verdict=verdict.verdict,
             reason=verdict.reason,
         )
-        if recorded.is_written and recorded.fields >= signal.segments:
+        is_run_complete = recorded.fields >= signal.segments
+        self._own_verdicts.add(signal.run_id, verdict, is_run_complete=is_run_complete)
+        if recorded.is_written and is_run_complete:
             self._reporting.report_if_complete(signal.run_id)
 
     def _retain_ms(self, run_id: str) -> int:
@@ -202,6 +239,7 @@ class Consumer:
         self._finish(entry)
 
     def _finish(self, entry: Entry) -> None:
+        del self._faults[entry.entry_id]
         self._group.acknowledge(entry)
         self._pulse.made_progress()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from server_b.chunks import Chunk
 from shared.endpoint.client import Endpoint
@@ -16,7 +17,8 @@ from shared.endpoint.wire import Wire
 from shared.errors import SegmentChangedError
 from shared.keys import Keyspace
 
-WINDOW_CHUNKS = 4
+WINDOW_CHUNKS = 8
+ASK_CHUNKS = 4
 
 
 class SegmentReader:
@@ -60,7 +62,9 @@ class SegmentReader:
         return int(length)
 
     def read(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, list[bytes]]]:
-        """Yield chunks with their values, from the head, four asked for ahead.
+        """Yield chunks with their values, from the head, up to eight asked for ahead.
+
+        They are asked for four at a time: one system call on either side, and the server never waits for us.
 
         Args:
             chunks: What to ask for; fewer values come where the list is shorter.
@@ -72,16 +76,17 @@ class SegmentReader:
         Redis:
             For each chunk MULTI [HMGET, LRANGE] EXEC; LRANGE costs O(offset in nodes + chunk).
         """
-        wire = self._wire
-        begin = wire.pack("MULTI") + wire.pack("HMGET", self._state_key, "run_id", "attempt")
-        end = wire.pack("EXEC")
+        pack = self._wire.pack
+        begin, end = pack("MULTI") + pack("HMGET", self._state_key, "run_id", "attempt"), pack("EXEC")
+        source = iter(chunks)
         asked: deque[Chunk] = deque()
-        for chunk in chunks:
-            wire.send(begin + wire.pack("LRANGE", self._key, chunk.start, chunk.stop) + end)
-            asked.append(chunk)
-            if len(asked) > WINDOW_CHUNKS:
-                yield self._next(asked.popleft())
-        while asked:
+        while True:
+            if len(asked) <= WINDOW_CHUNKS - ASK_CHUNKS and (group := list(islice(source, ASK_CHUNKS))):
+                ranges = [pack("LRANGE", self._key, chunk.start, chunk.stop) for chunk in group]
+                self._wire.send(begin + (end + begin).join(ranges) + end)
+                asked.extend(group)
+            if not asked:
+                return
             yield self._next(asked.popleft())
 
     def _next(self, chunk: Chunk) -> tuple[Chunk, list[bytes]]:

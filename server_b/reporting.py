@@ -90,8 +90,8 @@ class Reporting:
         attempts = tuple(verdicts[number].attempt for number in sorted(verdicts))
         if not is_complete(verdicts) or self._reported.get(run_id) == attempts:
             return
-        self._reported[run_id] = attempts
         self.report(run_id, verdicts, mode=MODE_GROUP)
+        self._reported[run_id] = attempts  # not before: a lost connection may keep a report from being made
 
     def report(self, run_id: str, verdicts: Mapping[int, SegmentVerdict], *, mode: str) -> None:
         """Report a complete run, if it is one that is to be reported; a superseded one is passed over by `--once`.

@@ -57,20 +57,29 @@ def consume(
         progress = stack.enter_context(closing(RunProgress()))
         pulse = Pulse(settings, stop, log, endpoint=endpoint.name)
         reporting = Reporting(endpoint, common.keys, settings, emit=emit, log=log)
-        examiner = SegmentExaminer(
-            endpoint,
-            common.keys,
-            consumer=settings.consumer,
-            keep=settings.kept_values,
-            pause=pulse.pause,
-            tick=pulse.tick,
-            on_values=progress.add,
-        )
         patience = Patience(
             PATIENCE_S,
             stop,
             on_outage=lambda error: log.warning("endpoint lost, trying again", reason=str(error)),
             refresh=endpoint.refresh,
+        )
+
+        def tick() -> None:
+            patience.succeeded()
+            pulse.tick()
+
+        def pause(seconds: float) -> None:
+            patience.succeeded()
+            pulse.pause(seconds)
+
+        examiner = SegmentExaminer(
+            endpoint,
+            common.keys,
+            consumer=settings.consumer,
+            keep=settings.kept_values,
+            pause=pause,
+            tick=tick,
+            on_values=progress.add,
         )
         tools = ConsumerTools(pulse, patience, reporting, examiner, progress, log)
         if not endpoint.kind.is_replica:

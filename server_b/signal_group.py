@@ -62,20 +62,20 @@ class SignalGroup:
         """Make the group, and the stream, unless they are there; from id 0, so that nothing sent before is missed.
 
         Redis:
-            XCONSUMER_GROUP CREATE 0 MKSTREAM; O(1).
+            XGROUP CREATE 0 MKSTREAM; O(1).
         """
         with self._endpoint.translated():
             try:
                 self._client.xgroup_create(self._stream, CONSUMER_GROUP, id="0", mkstream=True)
             except ResponseError as error:
-                if not str(error).startswith("BUSYCONSUMER_GROUP"):
+                if not str(error).startswith("BUSYGROUP"):
                     raise
 
     def read_own_pending(self, *, after: str) -> Entry | None:
         """Return the next entry pending with us, or None.
 
         Redis:
-            XREADCONSUMER_GROUP COUNT 1 with an id; O(1).
+            XREADGROUP COUNT 1 with an id; O(1).
         """
         entries = self._read_group(after, block_ms=None)
         return _entry(entries[0], is_redelivered=True) if entries else None
@@ -84,7 +84,7 @@ class SignalGroup:
         """Return an entry that was never delivered, waiting for one; None when none came.
 
         Redis:
-            XREADCONSUMER_GROUP COUNT 1 BLOCK >; O(1).
+            XREADGROUP COUNT 1 BLOCK >; O(1).
         """
         entries = self._read_group(">", block_ms=block_ms)
         return _entry(entries[0], is_redelivered=False) if entries else None
@@ -155,7 +155,7 @@ class SignalGroup:
         """Remove consumer names with nothing pending that were silent for an hour.
 
         Redis:
-            XINFO CONSUMERS, O(consumers); XCONSUMER_GROUP DELCONSUMER for each, O(1).
+            XINFO CONSUMERS, O(consumers); XGROUP DELCONSUMER for each, O(1).
         """
         with self._endpoint.translated():
             for consumer in self._client.xinfo_consumers(self._stream, CONSUMER_GROUP):
@@ -167,7 +167,7 @@ class SignalGroup:
         """Remove our name, if nothing is pending with it; removing it otherwise would throw those entries away.
 
         Redis:
-            XPENDING with our name, XCONSUMER_GROUP DELCONSUMER; O(1).
+            XPENDING with our name, XGROUP DELCONSUMER; O(1).
         """
         with self._endpoint.translated():
             pending = self._client.xpending_range(
@@ -194,7 +194,7 @@ class SignalGroup:
                     CONSUMER_GROUP, self.consumer, {self._stream: after}, count=1, block=block_ms
                 )
             except ResponseError as error:
-                if not str(error).startswith(("NOCONSUMER_GROUP", "UNBLOCKED")):
+                if not str(error).startswith(("NOGROUP", "UNBLOCKED")):
                     raise
                 reply = []
                 self.create()

@@ -72,10 +72,12 @@ class SegmentVerifier:
         self._tail = (self._tail + values)[-self._keep :]
         if chunk.ends_block:
             size = sum(map(len, self.first))
-            for value in reversed(self._tail):
+            for value in reversed(self._tail[len(self.first) - self._keep :]):
                 size += len(value)
-                if len(self.first) < self._keep and size <= MAX_KEPT_BYTES:
-                    self.first.append(value)
+                if size > MAX_KEPT_BYTES:
+                    self._keep = len(self.first)  # no gap: nothing older is kept either
+                    break
+                self.first.append(value)
             self._tail = []
 
     def verdict(self) -> str:

@@ -16,8 +16,8 @@ import click
 
 from shared import __version__
 from shared.endpoint.settings import DEFAULT_URL, EndpointSettings
-from shared.errors import HandoverError, InvalidInputError
-from shared.keys import ID_PATTERN, Keyspace
+from shared.errors import ConnectionLostError, HandoverError, InvalidInputError
+from shared.keys import ID_PATTERN, RESERVED_NAMESPACES, Keyspace
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -134,6 +134,7 @@ def endpoint_options(program: str) -> Callable[[F], F]:
                 log_level=arguments.pop("log_level"),
                 log_format=arguments.pop("log_format"),
             )
+            _warn_about_tls(common.endpoint)
             return function(common, **arguments)
 
         for add_option in reversed(options):
@@ -146,11 +147,24 @@ def endpoint_options(program: str) -> Callable[[F], F]:
 _ENDPOINT_ARGUMENTS = ("url", "password_file", "auth", "tls_ca", "tls_cert", "tls_key", "tls_insecure")
 
 
+def _warn_about_tls(endpoint: EndpointSettings) -> None:
+    """Say on stderr, whatever the log level, which TLS options take protection away or do nothing."""
+    is_tls = endpoint.url.strip().startswith("rediss")
+    if endpoint.tls_insecure and is_tls:
+        warning = "--tls-insecure: neither the server's certificate nor its host name is verified"
+        click.echo(f"{endpoint.program}: warning: {warning}", err=True)
+    elif not is_tls and (endpoint.tls_insecure or endpoint.tls_ca or endpoint.tls_cert):
+        warning = "TLS options do nothing: the URL is not rediss://"
+        click.echo(f"{endpoint.program}: warning: {warning}", err=True)
+
+
 def _check_namespace(_context: click.Context, _parameter: click.Parameter, text: str) -> str:
     import re
 
     if text and not re.fullmatch(ID_PATTERN, text):
         raise InvalidInputError(where="--namespace", expected="1 to 64 of A-Z a-z 0-9 _ -", got=repr(text))
+    if text in RESERVED_NAMESPACES:
+        raise InvalidInputError(where="--namespace", expected="a name that begins no key of ours", got=repr(text))
     return text
 
 
@@ -169,8 +183,9 @@ def run_program(group: click.Group, program: str) -> None:
         code = group.main(prog_name=program, standalone_mode=False)
         sys.stdout.flush()
     except HandoverError as error:
-        click.echo(f"{program}: {error}", err=True)
-        code = error.exit_code
+        final = error.lasting() if isinstance(error, ConnectionLostError) else error  # nobody is left to try again
+        click.echo(f"{program}: {final}", err=True)
+        code = final.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         code = error.exit_code
@@ -180,8 +195,9 @@ def run_program(group: click.Group, program: str) -> None:
     except click.Abort:
         click.echo(f"{program}: interrupted", err=True)
         code = _INTERRUPTED
-    except BrokenPipeError:
-        # who read our output has gone, as in `| head`; the flush at exit must not complain either
+    except (BrokenPipeError, SystemExit):
+        # who read our output has gone, as in `| head`, for which alone click exits by itself, with 1;
+        # the flush at exit must not complain either
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     sys.exit(code)

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 
 ID_PATTERN = r"[A-Za-z0-9_-]{1,64}"
 TOKEN_PATTERN = r"[0-9]{8}T[0-9]{9}Z-[0-9a-f]{6}"  # noqa: S105 - run ids and attempts, no secret
+RESERVED_NAMESPACES = ("user", "sku", "cart", "run", "result", "biglist", "signals")
 _SEGMENT_PATTERN = r"biglist(?::[1-9][0-9]*)?"
 
 
@@ -87,7 +88,7 @@ class Keyspace:
         return f"{self.prefix}signals:dead"
 
     def canary(self, token: str) -> str:
-        """HASH. `sent`, a token. `server-a check` writes it, and reads it at the peer. Until looked for, at most a minute."""
+        """HASH. Field `sent`, of one `server-a check --peer-url`. A alone, also at the peer. At most a minute."""
         return f"{self.prefix}canary:{token}"
 
     def patterns(self) -> list[str]:

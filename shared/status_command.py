@@ -37,8 +37,7 @@ _HELP = """Show runs, segments, verdicts, lag, pending entries, consumers and de
 Ends with 0 only when nothing is wrong: with 65 for a failed run, a damaged list or dead letters, with 75 for what is
 not finished.
 
-Example:
-    {program} status --json
+Example: {program} status --json
 """
 
 

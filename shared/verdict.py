@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 VERIFIED = "verified"
 FAILED = "failed"
@@ -55,9 +56,27 @@ class SegmentVerdict:
     def decode(cls, raw: bytes) -> SegmentVerdict | None:
         """Return the verdict that JSON spells, or None when it is not one of ours."""
         try:
-            return cls(**json.loads(raw))
+            fields = json.loads(raw)
+            return cls(**fields) if isinstance(fields, dict) and _has_our_types(fields) else None
         except (ValueError, TypeError):
             return None
+
+
+_NUMBERS = ("segment", "segments", "count", "lag_ms", "started_us", "ended_us")
+_TEXTS = ("attempt", "digest", "reason", "consumer")
+
+
+def _has_our_types(fields: dict[str, Any]) -> bool:
+    """Tell whether JSON that somebody may have written has the types of a verdict's fields."""
+    first, last = fields.get("first"), fields.get("last")
+    return (
+        fields.get("verdict") in (VERIFIED, FAILED, SUPERSEDED)
+        and all(type(fields.get(name)) is int for name in _NUMBERS)
+        and all(isinstance(fields.get(name), str) for name in _TEXTS)
+        and isinstance(first, list)
+        and all(isinstance(value, str) for value in first)
+        and (last is None or isinstance(last, str))
+    )
 
 
 def decode_result(fields: Mapping[bytes, bytes]) -> dict[int, SegmentVerdict]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from redis.backoff import NoBackoff
+from redis.driver_info import DriverInfo
 from redis.retry import Retry
 
 from shared.endpoint.settings import CONNECT_TIMEOUT_S, SOCKET_TIMEOUT_S, EndpointSettings
@@ -42,6 +43,9 @@ def connection_arguments(
         "socket_timeout": SOCKET_TIMEOUT_S,
         "protocol": 2,
         "retry": Retry(NoBackoff(), 0),
+        # Else each connection looks redis-py's version up in the files of its distribution, and waits for two replies.
+        # Over TLS one reply is wanted: session tickets come before it, and a pool takes unread ones for a stale reply.
+        "driver_info": DriverInfo(name="handover", lib_version=None) if url.is_tls else None,
     }
     if provider is not None:
         arguments["credential_provider"] = provider

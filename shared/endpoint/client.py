@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from shared.endpoint.arguments import connection_arguments
 from shared.endpoint.cluster import ClusterEndpoint
+from shared.endpoint.diagnosis import diagnosed
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.entra import entra_provider
 from shared.endpoint.settings import EndpointSettings
@@ -30,8 +31,8 @@ def open_endpoint(settings: EndpointSettings, *, provider: CredentialProvider | 
         InvalidInputError: The URL, a password file or a certificate file can't be used.
         EndpointUnreachableError: Nobody answers; there is no patience for a first connection, which shows a wrong URL.
         NotFinishedError: A server answered but is not ready, as while it loads.
-        NotAllowedError: Wrong password or certificate.
-        WrongEndpointError: A kind of server we can't work with.
+        NotAllowedError: Wrong password, certificate or token.
+        WrongEndpointError: A kind of server we can't work with, or TLS where there is none and the other way round.
     """
     url = parse_url(settings.url)
     if provider is None and settings.auth == "entra":
@@ -44,14 +45,12 @@ def open_endpoint(settings: EndpointSettings, *, provider: CredentialProvider | 
         kind = single.kind
         try:
             cluster = ClusterEndpoint(url, arguments, kind)
-        except WrongEndpointError as error:
-            if "cluster support disabled" in error.got:
+        except HandoverError as error:
+            if isinstance(error, WrongEndpointError) and "cluster support disabled" in error.got:
                 return single  # a proxy in front of a cluster: one endpoint for all slots
-            raise
-        except HandoverError:
             single.close()
             raise
     except ConnectionLostError as error:
-        raise error.lasting() from error
+        raise diagnosed(error, url, settings) from error
     single.close()
     return cluster

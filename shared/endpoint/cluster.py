@@ -1,7 +1,7 @@
 """A cluster: each key is on the primary of its slot, which redis-py's cluster client knows and keeps up to date.
 
 Wires go straight to the nodes. The cluster client's own pipelines were rejected: they send what failed again, even with
-retries off, which doubles pushes (redis-py #3554). Its routing of single commands is used as it is, retries off.
+retries off, which doubles pushes (redis-py #3554). Single commands are routed by `RoutedCluster`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from redis.cluster import ClusterNode, RedisCluster
 
 from shared.endpoint.arguments import new_connection
 from shared.endpoint.endpoint import SCAN_COUNT, Endpoint
+from shared.endpoint.routed import RoutedCluster
 from shared.endpoint.topology import ServerKind
 from shared.endpoint.translation import translated
 from shared.endpoint.url import EndpointUrl
@@ -56,7 +57,7 @@ class ClusterEndpoint(Endpoint):
     def _connect(self, *, keeps_host: bool) -> RedisCluster:
         host, port = self._url.hosts[0]
         with translated(self.name, is_cluster=True):
-            return RedisCluster(
+            return RoutedCluster(
                 startup_nodes=[ClusterNode(host, port)],
                 address_remap=(lambda address: (host, address[1])) if keeps_host else None,
                 ssl=self._url.is_tls,

@@ -7,23 +7,78 @@ option instead of three: the SDK's own variables say which.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any, cast
 
-from shared.errors import InvalidInputError
+from redis.auth.err import RequestTokenErr
+from redis.credentials import StreamingCredentialProvider
 
-if TYPE_CHECKING:
-    from redis.credentials import CredentialProvider
+from shared.errors import ConnectionLostError, HandoverError, InvalidInputError, NotAllowedError
 
 SCOPE = "https://redis.azure.com/.default"
-TOKEN_TIMEOUT_MS = 10_000
+TOKEN_TIMEOUT_S = 10
 RENEW_AT_LIFETIME_RATIO = 0.7
-RENEW_BEFORE_END_MS = 5 * 60 * 1000
+# azure-identity hands the same token out until five minutes before its end; redis-py stops renewing when a token it got
+# at its last renewal is the old one, so that one has to come later.
+RENEW_BEFORE_END_MS = 4 * 60 * 1000
 
 
-def entra_provider() -> CredentialProvider:
+class EntraTokens(StreamingCredentialProvider):
+    """A provider's user and token, with our errors; redis-py hands renewed tokens to the connections of its pools."""
+
+    def __init__(self, provider: StreamingCredentialProvider) -> None:
+        """Wrap a provider of redis-entraid, which keeps a token and renews it before its end."""
+        self._provider = provider
+        self._lock = threading.Lock()
+        self._has_given_one = False
+        # without a callback the first token would be the last one: redis-entraid gives its renewal up
+        provider.on_next(lambda _token: None)
+        provider.on_error(lambda _error: None)
+
+    def get_credentials(self) -> tuple[str, str]:
+        """Return user and token, asking for one when there is none or it is about to end.
+
+        Raises:
+            NotAllowedError: We never got one.
+            ConnectionLostError: We get none now, which may pass.
+        """
+        try:
+            with self._lock:
+                user, token = cast("tuple[str, str]", self._provider.get_credentials())
+        except RequestTokenErr as error:
+            raise self._error(str(error)) from error
+        self._has_given_one = True
+        return user, token
+
+    def on_next(self, callback: Callable[[Any], None]) -> None:
+        """Have redis-py's callback called with each renewed token."""
+        self._provider.on_next(callback)
+
+    def on_error(self, callback: Callable[[Exception], None]) -> None:
+        """Leave a failed renewal unsaid: the next connection asks for a token again, and says so if there is none."""
+
+    def is_streaming(self) -> bool:
+        """Return whether tokens are being renewed."""
+        return self._provider.is_streaming()
+
+    def _error(self, text: str) -> HandoverError:
+        got = text.partition("\n")[0].rstrip(". ") or "none"
+        where, expected = "--auth entra", "a token from Microsoft Entra ID"
+        if self._has_given_one:
+            return ConnectionLostError(where=where, expected=expected, got=got)
+        advice = (
+            "az login, or set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET, or give the host an identity"
+        )
+        return NotAllowedError(where=where, expected=expected, got=got, advice=advice)
+
+
+def entra_provider() -> EntraTokens:
     """Return a provider that fetches a token when one is needed and renews it before its end.
 
-    The package's default gives a token request 100 ms, which a managed identity's first one does not meet.
+    The requests themselves are given a time limit: redis-entraid's own (100 ms) is read by nobody when commands are
+    sent by threads, and azure-identity's is five minutes.
 
     Raises:
         InvalidInputError: The extra `azure` is not installed.
@@ -38,11 +93,14 @@ def entra_provider() -> CredentialProvider:
         raise InvalidInputError(
             where="--auth entra", expected="the extra azure", got="none", advice="pip install 'handover[azure]'"
         ) from error
+    for library in ("azure", "redis.auth", "redis_entraid"):
+        logging.getLogger(library).addHandler(logging.NullHandler())  # what fails is in the error, in one sentence
     config = TokenManagerConfig(
         expiration_refresh_ratio=RENEW_AT_LIFETIME_RATIO,
         lower_refresh_bound_millis=RENEW_BEFORE_END_MS,
-        token_request_execution_timeout_in_ms=TOKEN_TIMEOUT_MS,
-        retry_policy=RetryPolicy(max_attempts=3, delay_in_ms=1_000),
+        token_request_execution_timeout_in_ms=TOKEN_TIMEOUT_S * 1_000,
+        retry_policy=RetryPolicy(max_attempts=0, delay_in_ms=0),  # azure-identity's one is enough
     )
-    provider: CredentialProvider = create_from_default_azure_credential((SCOPE,), token_manager_config=config)
-    return provider
+    limits = {"retry_total": 1, "connection_timeout": TOKEN_TIMEOUT_S, "read_timeout": TOKEN_TIMEOUT_S}
+    provider = create_from_default_azure_credential((SCOPE,), app_kwargs=limits, token_manager_config=config)
+    return EntraTokens(provider)

@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import redis
-from redis.sentinel import Sentinel, SentinelConnectionPool
+from redis.sentinel import SentinelConnectionPool
 
 from shared.endpoint.arguments import new_connection
 from shared.endpoint.endpoint import SCAN_COUNT, Endpoint
+from shared.endpoint.sentinels import sentinel_pool
 from shared.endpoint.topology import ask_kind
 from shared.endpoint.url import EndpointUrl
 from shared.endpoint.wire import Wire
-from shared.errors import WrongEndpointError
+from shared.errors import ConnectionLostError, WrongEndpointError
 
 
 class SingleEndpoint(Endpoint):
@@ -23,19 +24,25 @@ class SingleEndpoint(Endpoint):
         """Connect and find out what is there.
 
         Raises:
-            ConnectionLostError: Nobody answers.
+            ConnectionLostError: Nobody answers, or a Sentinel group is in a failover.
             NotAllowedError: Wrong password or certificate.
-            WrongEndpointError: A Sentinel, where a server that holds data should be.
+            WrongEndpointError: A Sentinel, where a server that holds data should be, or a group none knows.
         """
         self.name = str(url)
         self._pool = _pool(url, arguments)
-        self.client = redis.Redis(connection_pool=self._pool)
+        provider = arguments.get("credential_provider")  # given again, so that its renewed tokens reach the pool
+        self.client = redis.Redis(connection_pool=self._pool, credential_provider=provider)
         with self.wire("") as wire:
             self.kind = ask_kind(wire)
         if self.kind.mode == "sentinel":
             advice = "write redis+sentinel://host1,host2/NAME for the group it watches"
             raise WrongEndpointError(
                 where=self.name, expected="a server that holds data", got="a Sentinel", advice=advice
+            )
+
+        if url.is_sentinel and self.kind.is_replica:
+            raise ConnectionLostError(
+                where=self.name, expected="the group's primary", got="a replica, as in a failover", answered=True
             )
 
     def wire(self, key: str) -> Wire:
@@ -69,6 +76,8 @@ class SingleEndpoint(Endpoint):
         """Close every connection of the client."""
         self.client.close()
         self._pool.disconnect()
+        if isinstance(self._pool, SentinelConnectionPool):
+            self._pool.sentinel_manager.close()
 
 
 def _pool(url: EndpointUrl, arguments: dict[str, Any]) -> redis.ConnectionPool:
@@ -76,14 +85,7 @@ def _pool(url: EndpointUrl, arguments: dict[str, Any]) -> redis.ConnectionPool:
     if url.scheme == "unix":
         return redis.ConnectionPool(connection_class=redis.UnixDomainSocketConnection, path=url.path, **arguments)
     if url.is_sentinel:
-        no_login = {name: value for name, value in arguments.items() if name not in _LOGIN and name != "db"}
-        sentinel_arguments = no_login | ({"ssl": True} if url.is_tls else {})
-        sentinel = Sentinel(list(url.hosts), sentinel_kwargs=sentinel_arguments)
-        pool: redis.ConnectionPool = SentinelConnectionPool(url.service, sentinel, ssl=url.is_tls, **arguments)
-        return pool
+        return sentinel_pool(url, arguments)
     host, port = url.hosts[0]
     kind = redis.SSLConnection if url.is_tls else redis.Connection
     return redis.ConnectionPool(connection_class=kind, host=host, port=port, **arguments)
-
-
-_LOGIN = ("username", "password", "credential_provider")

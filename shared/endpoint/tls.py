@@ -43,12 +43,20 @@ def _check_files(settings: EndpointSettings) -> None:
     try:
         if settings.tls_ca:
             context.load_verify_locations(settings.tls_ca)
-    except ssl.SSLError as error:
+    except OSError as error:
         raise InvalidInputError(where="--tls-ca", expected="a PEM certificate", got=settings.tls_ca or "") from error
     try:
         if settings.tls_cert:
-            context.load_cert_chain(settings.tls_cert, settings.tls_key)
-    except ssl.SSLError as error:
-        raise InvalidInputError(
-            where="--tls-cert", expected="a PEM certificate and its key (--tls-key)", got=settings.tls_cert or ""
-        ) from error
+            context.load_cert_chain(settings.tls_cert, settings.tls_key, password=_refuse_to_ask)
+    except (OSError, _EncryptedKeyError) as error:
+        expected = "a PEM certificate and its key without a pass phrase (--tls-key)"
+        raise InvalidInputError(where="--tls-cert", expected=expected, got=settings.tls_cert or "") from error
+
+
+class _EncryptedKeyError(Exception):
+    """A key that can be read only with a pass phrase."""
+
+
+def _refuse_to_ask() -> str:
+    """Keep OpenSSL from asking for a pass phrase on the terminal."""
+    raise _EncryptedKeyError

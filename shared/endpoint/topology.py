@@ -1,7 +1,8 @@
 """What kind of server answers: found out by asking, never by an option.
 
 HELLO is asked rather than INFO or ROLE: it says version, mode and role in one reply, and no access rule can refuse it,
-so that the least rights of deploy/acl suffice.
+so that the least rights of deploy/acl suffice. What it says is not the whole truth everywhere: servers and proxies in
+front of shards have called themselves standalone (dragonfly #2400), so CLUSTER SLOTS is asked as well.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.endpoint.wire import Wire
+from shared.errors import NotAllowedError, WrongEndpointError
 
 
 @dataclass(frozen=True)
@@ -34,18 +36,31 @@ class ServerKind:
 
     @property
     def is_replica(self) -> bool:
-        """Whether the server follows another one, and takes no writes."""
-        return self.role in ("replica", "slave")
+        """Whether it follows another server and takes no writes; a node of a cluster leads to primaries anyway."""
+        return self.role in ("replica", "slave") and not self.is_cluster
 
 
 def ask_kind(wire: Wire) -> ServerKind:
     """Return what the server at the other end is.
 
     Redis:
-        HELLO; O(1).
+        HELLO, O(1), and CLUSTER SLOTS, O(nodes), unless a mode other than standalone was named; either may be refused.
     """
-    fields = _pairs(wire.call("HELLO"))
-    return ServerKind(*(fields.get(name, "") for name in ("server", "version", "mode", "role")))
+    try:
+        fields = _pairs(wire.call("HELLO"))
+    except WrongEndpointError:  # a proxy that does not know it
+        fields = {}
+    mode = fields.get("mode", "standalone")
+    if mode == "standalone" and _has_slots(wire):
+        mode = "cluster"
+    return ServerKind(fields.get("server", ""), fields.get("version", ""), mode, fields.get("role", ""))
+
+
+def _has_slots(wire: Wire) -> bool:
+    try:
+        return bool(wire.call("CLUSTER", "SLOTS"))
+    except (WrongEndpointError, NotAllowedError):
+        return False
 
 
 def _pairs(reply: list[Any]) -> dict[str, str]:

@@ -6,6 +6,7 @@ an AskError, and several replies have no class and are known by their prefix alo
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,6 +53,7 @@ def translate(error: Exception, where: str, *, is_cluster: bool = False) -> Hand
         or _about_readiness(error, text, where)
         or (_about_moving(error, text, where) if is_cluster else None)
         or _about_kind(error, text, where)
+        or _about_protocol(error, text, where)
         or _about_connection(error, where)
         or WrongEndpointError(where=where, expected="a server that takes this command", got=text)
     )
@@ -72,6 +74,8 @@ def _about_readiness(error: Exception, text: str, where: str) -> HandoverError |
         return NotFinishedError(where=where, expected="memory for the values", got="a full server", advice=advice)
     if isinstance(error, redis_errors.ResponseError) and text.startswith(_WAITING_PREFIXES):
         return ConnectionLostError(where=where, expected="a server that takes writes", got=text, answered=True)
+    if text.startswith("NOGROUP"):  # destroyed, or lost in a failover: begin anew, which makes it again
+        return ConnectionLostError(where=where, expected="the consumer group", got=text, answered=True)
     if isinstance(error, (redis_errors.ClusterDownError, redis_errors.TryAgainError, redis_errors.BusyLoadingError)):
         return ConnectionLostError(where=where, expected="a server that is ready", got=text, answered=True)
     return None
@@ -104,6 +108,16 @@ def _about_kind(error: Exception, text: str, where: str) -> HandoverError | None
     return None
 
 
+def _about_protocol(error: Exception, text: str, where: str) -> HandoverError | None:
+    if isinstance(error, redis_errors.InvalidResponse):
+        advice = "check host and port"
+        return WrongEndpointError(where=where, expected="a Redis server", got="a server of another kind", advice=advice)
+    if text.startswith("unknown command 'SENTINEL'"):
+        expected, advice = "Sentinels", "write redis:// or rediss:// for a server that holds data"
+        return WrongEndpointError(where=where, expected=expected, got="another kind of server", advice=advice)
+    return None
+
+
 def _is_about_password(error: Exception, text: str) -> bool:
     kinds = (
         redis_errors.AuthenticationError,
@@ -121,16 +135,25 @@ def _about_connection(error: Exception, where: str) -> HandoverError | None:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return NotAllowedError(
-                where=where,
-                expected="a certificate that verifies",
-                got=cause.verify_message or str(cause),
-                advice="name its authority with --tls-ca and use the host name in the certificate",
-            )
+            return _about_certificate(cause.verify_message, where)
         cause = cause.__cause__ or cause.__context__
+    if found := re.search(r"certificate verify failed: (.*?) \(_ssl", str(error)):  # of a Sentinel, as text alone
+        return _about_certificate(found[1], where)
     return ConnectionLostError(
         where=where,
         expected="an answer",
         got=str(error).rstrip(".") or type(error).__name__,
-        advice="check that the server runs there and the URL is right (rediss:// for TLS)",
+        advice="check that the server runs there and the URL is right",
     )
+
+
+def _about_certificate(reason: str, where: str) -> NotAllowedError:
+    """Return what a certificate that does not verify means, with the cure for OpenSSL's reason."""
+    if "mismatch" in reason:
+        advice = "write a host name or address that the certificate names"
+    elif "expired" in reason or "not yet valid" in reason:
+        advice = "have the server's certificate renewed, and check this host's clock"
+    else:
+        advice = "name its authority with --tls-ca"
+    got = reason.rstrip(".")
+    return NotAllowedError(where=where, expected="a certificate that verifies", got=got, advice=advice)

@@ -10,9 +10,10 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from redis.exceptions import ResponseError
+from hiredis import pack_command
+from redis.exceptions import RedisError, ResponseError
 
-from shared.endpoint.translation import translated
+from shared.endpoint.translation import translate, translated
 from shared.errors import ConnectionLostError, HandoverError
 
 if TYPE_CHECKING:
@@ -51,7 +52,9 @@ class Wire:
 
     def pack(self, *command: str | bytes | int) -> bytes:
         """Return a command in the form the protocol sends it."""
-        return b"".join(self._connection.pack_command(*command))
+        # hiredis's own function: redis-py's method comes to the same bytes in four times the time
+        packed: bytes = pack_command(command)  # type: ignore[arg-type]
+        return packed
 
     def send(self, packed: bytes) -> None:
         """Send packed commands without waiting for their replies; the caller reads one reply each.
@@ -61,8 +64,10 @@ class Wire:
         """
         self._require_open()
         try:
-            with translated(self._where, is_cluster=self._is_cluster):
-                self._connection.send_packed_command([packed], check_health=False)
+            self._connection.send_packed_command([packed], check_health=False)
+        except RedisError as error:
+            self.close()
+            raise self._translate(error) from error
         except BaseException:
             self.close()
             raise
@@ -76,11 +81,14 @@ class Wire:
         """
         self._require_open()
         try:
-            with translated(self._where, is_cluster=self._is_cluster):
-                return self._connection.read_response(disable_decoding=True)
-        except BaseException as error:
-            if isinstance(error, ConnectionLostError) or not isinstance(error.__cause__, ResponseError):
+            return self._connection.read_response(disable_decoding=True)
+        except RedisError as error:
+            ours = self._translate(error)
+            if isinstance(ours, ConnectionLostError) or not isinstance(error, ResponseError):
                 self.close()
+            raise ours from error
+        except BaseException:
+            self.close()
             raise
 
     def call(self, *command: str | bytes | int) -> Reply:
@@ -117,8 +125,7 @@ class Wire:
             raise first_error
         for part in reply or []:
             if isinstance(part, Exception):
-                with translated(self._where, is_cluster=self._is_cluster):
-                    raise part
+                raise self._translate(part) from part
         return reply  # type: ignore[no-any-return]
 
     def close(self) -> None:
@@ -130,6 +137,10 @@ class Wire:
         # redis-py would connect again by itself, and commands of one attempt would mix with another's
         if not self._is_open:
             raise ConnectionLostError(where=self._where, expected="an open connection", got="a closed one")
+
+    def _translate(self, error: Exception) -> HandoverError:
+        # called only after a fault: a context manager around each read would cost as much as the read itself
+        return translate(error, self._where, is_cluster=self._is_cluster)
 
     def __enter__(self) -> Self:
         """Return the wire itself."""

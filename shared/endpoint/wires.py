@@ -6,29 +6,41 @@ may be repeated is for the caller to know, who then goes through `PatientWires`.
 
 from __future__ import annotations
 
+import time
+
 from shared.endpoint.client import Endpoint
 from shared.endpoint.patience import Patience
 from shared.endpoint.wire import Reply, Wire
 
+RENEW_AFTER_S = 600.0
+
 
 class Wires:
-    """The open wires of one endpoint, by server."""
+    """The open wires of one endpoint, by server.
+
+    One older than ten minutes is opened anew before its next use, when nothing is in flight on it: a token that a
+    connection was opened with ends sooner or later, and its server then cuts the connection.
+    """
 
     def __init__(self, endpoint: Endpoint) -> None:
         """Start without a connection."""
         self._endpoint = endpoint
         self._by_node: dict[str, Wire] = {}
+        self._opened_at: dict[str, float] = {}
 
     def of(self, key: str) -> Wire:
-        """Return an open wire to the server that holds a key.
+        """Return an open wire to the server that holds a key; use it to an end before asking again.
 
         Raises:
             ConnectionLostError: It can't be opened now.
         """
         node = self._endpoint.node_of(key)
         wire = self._by_node.get(node)
+        if wire is not None and time.monotonic() - self._opened_at[node] > RENEW_AFTER_S:
+            wire.close()
         if wire is None or not wire.is_open:
             wire = self._by_node[node] = self._endpoint.wire(key)
+            self._opened_at[node] = time.monotonic()
         return wire
 
     def call(self, name: str, key: str, *arguments: str | bytes | int) -> Reply:

@@ -1,22 +1,16 @@
-"""The rights each program needs: every command it sends, on a key of every kind it sends it to, as data in one place.
+"""What each program needs: every command it sends, on a key of every kind it sends it to, as data in one place.
 
 `check` asks the server for each of them and the tests compare the files of deploy/acl with them, so neither can be
 forgotten when a program learns a new command. The commands stand as they are sent, with `{kind}` for a key that
-`Keyspace` builds. Asking ACL DRYRUN was rejected: it needs a right of its own.
+`Keyspace` builds, so that a reader can compare them with the code by eye.
 
 What every connection is allowed anyway (AUTH, HELLO) is missing here, and so is what only some connections send before
-they can be used, which fail at once without it: SELECT, and on a cluster CLUSTER SLOTS, COMMAND and READONLY.
+they can be used, which fail at once without it: SELECT, and on a cluster CLUSTER SLOTS and COMMAND.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-
-from shared.keys import Keyspace
-
-_TOKEN = "20261122T205801123Z-3f9a1c"  # noqa: S105 - stands for any run id or attempt, no secret
-_SUBCOMMANDS = ("XGROUP", "XINFO")
 
 
 @dataclass(frozen=True)
@@ -31,26 +25,6 @@ class Need:
     purpose: str
     forms: tuple[str, ...]
     is_needed: bool = True
-
-
-@dataclass(frozen=True)
-class Right:
-    """One command on one key.
-
-    Attributes:
-        command: As it is sent, key included.
-        key: The first key; empty for a command without.
-    """
-
-    command: tuple[str, ...]
-    key: str
-    purpose: str
-    is_needed: bool
-
-    @property
-    def name(self) -> str:
-        """What people call the command, such as `LPUSH` or `XGROUP CREATE`."""
-        return " ".join(self.command[: 2 if self.command[0] in _SUBCOMMANDS else 1])
 
 
 SERVER_A = (
@@ -76,7 +50,7 @@ SERVER_A = (
     Need("remove what an older run left", ("PEXPIRE {state} 1",)),
     Need(
         "record the run",
-        ("HSET {run} f v", "HSETNX {run} f v", "PEXPIRE {run} 1", "HGETALL {run}", "EXISTS {run}"),
+        ("HSET {run} f v", "HSETNX {run} f v", "PEXPIRE {run} 1", "HGETALL {run}", "HMGET {run} f"),
     ),
     Need("signal to server-b", ("TYPE {signals}", "XADD {signals} MINID ~ 0 * f v", "XRANGE {signals} 0 0")),
     Need("run --await-verdict-s", ("HGETALL {result}",), is_needed=False),
@@ -146,10 +120,7 @@ _READING = (
 )
 
 SERVER_B_FOLLOW = (
-    Need(
-        "follow the signals",
-        ("XREAD COUNT 1 STREAMS {signals} 0", "XRANGE {signals} - + COUNT 1", "XINFO STREAM {signals}"),
-    ),
+    Need("follow the signals", ("XREAD COUNT 1 STREAMS {signals} 0",)),
     *_READING,
 )
 
@@ -182,6 +153,7 @@ SERVER_B_GROUP = (
         ),
     ),
     Need("set aside what can't be processed", ("XADD {dead_letters} MAXLEN ~ 1 * f v",)),
+    Need("follow when the server becomes a replica", ("XREAD COUNT 1 STREAMS {signals} 0",), is_needed=False),
     *_READING,
     Need(
         "dead list, retry and drop",
@@ -189,43 +161,3 @@ SERVER_B_GROUP = (
         is_needed=False,
     ),
 )
-
-
-def rights_of(needs: Iterable[Need], keys: Keyspace) -> list[Right]:
-    """Return the rights under a namespace, each once, with the first purpose that is named for it.
-
-    Segments count twice: as the only one of a run (`biglist`) and as one of several (`biglist:1`).
-    """
-    found: dict[tuple[str, ...], Right] = {}
-    for need in needs:
-        for form in need.forms:
-            for command, key in _commands(form, keys):
-                found.setdefault(command, Right(command, key, need.purpose, need.is_needed))
-    return list(found.values())
-
-
-def _commands(form: str, keys: Keyspace) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield a form with its keys filled in, and the first of them."""
-    for segments in (1, 2):
-        names = _names(keys, segments)
-        parts = [part.format_map(names) for part in form.split(" ")]
-        key = next((filled for filled, part in zip(parts, form.split(" "), strict=True) if part[0] == "{"), "")
-        yield tuple(parts), key
-
-
-def _names(keys: Keyspace, segments: int) -> dict[str, str]:
-    """Return a key of each kind, in a run of so many segments."""
-    segment = keys.segment(1, segments)
-    return {
-        "user": keys.user("1"),
-        "sku": keys.sku("sku123"),
-        "cart": keys.cart("1"),
-        "segment": segment,
-        "state": keys.state(segment),
-        "staging": keys.staging(segment, _TOKEN),
-        "run": keys.run(_TOKEN),
-        "result": keys.result(_TOKEN),
-        "signals": keys.signals(),
-        "dead_letters": keys.dead_letters(),
-        "canary": keys.canary(_TOKEN),
-    }

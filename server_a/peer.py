@@ -1,0 +1,166 @@
+"""How two endpoints hang together, found out with canaries: written at ours, looked for at the peer's.
+
+Comparing what INFO says (run_id, master_replid) was rejected: least rights don't include INFO, and a proxy or a
+geo-replica answers with something of its own. What counts is that data comes through.
+
+That two URLs reach one database is known by the ids that a server gives its connections, one after the other: opened in
+turn at both, they rise from one URL to the other only if one server gives them. HELLO says them, and needs no right.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import pairwise
+
+from shared.check.findings import PeerFindings, Trouble
+from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.wires import Wires
+from shared.errors import ConnectionLostError, HandoverError, NotFinishedError
+from shared.keys import Keyspace
+from shared.stopping import StopRequest
+from shared.tokens import make_token
+
+CANARIES = 20
+CANARY_TTL_MS = 60_000
+WAIT_S = 5.0
+ALL_WAIT_S = 10.0
+SAME_ROUNDS = 4
+_FIRST_PAUSE_S = 0.0005
+_LONGEST_PAUSE_S = 0.02
+_BUSY_LOOKS = 20
+
+
+class PeerCheck:
+    """Sends canaries from one endpoint to another and removes them, whatever happens.
+
+    Attributes:
+        is_same_server: Whether both URLs reach one server, which may still hold several databases.
+    """
+
+    def __init__(self, endpoint: Endpoint, peer: Endpoint, keys: Keyspace, stop: StopRequest) -> None:
+        """Use two endpoints and one namespace at both."""
+        self._endpoint = endpoint
+        self._peer = peer
+        self._keys = keys
+        self._stop = stop
+        self._lags_ms: list[float] = []
+        self._written: list[str] = []
+        self._is_delayed = False
+        self.is_same_server = False
+
+    def run(self) -> PeerFindings:
+        """Return how the peer is connected.
+
+        At most 20 canaries in 10 seconds, each looked for during 5; the first that does not come ends it.
+
+        Raises:
+            NotFinishedError: A stop was requested, or memory is full.
+            ConnectionLostError: One of the connections is lost.
+            NotAllowedError: The right to write canaries lacks here, or the one to read them there.
+
+        Redis:
+            For each canary MULTI HSET PEXPIRE EXEC and at the end UNLINK here, HGET there until it is seen.
+        """
+        end_at = time.monotonic() + ALL_WAIT_S
+        with _wires(self._endpoint) as here, _wires(self._peer) as there:
+            try:
+                self.is_same_server = self._is_same_server()
+                while len(self._written) < CANARIES and time.monotonic() < end_at:
+                    if not self._send_one(here, there):
+                        break
+            finally:
+                self._remove(here)
+        is_same = self.is_same_server and bool(self._lags_ms) and not self._is_delayed
+        return PeerFindings(
+            endpoint=self._peer.name,
+            relation="same" if is_same else "connected" if self._lags_ms else "none",
+            canaries=len(self._written),
+            seen=len(self._lags_ms),
+            lag_median_ms=round(statistics.median(self._lags_ms), 3) if self._lags_ms else None,
+            lag_max_ms=round(max(self._lags_ms), 3) if self._lags_ms else None,
+        )
+
+    def _send_one(self, here: Wires, there: Wires) -> bool:
+        """Write a canary and look for it; return whether it came."""
+        self._pause(0)
+        token = make_token(self._endpoint.server_ms(self._keys.signals()))
+        key = self._keys.canary(token)
+        there.call("HGET", key, "sent")  # connects, and says at once when it is not allowed
+        self._written.append(key)
+        here.of(key).transaction(("HSET", key, "sent", token), ("PEXPIRE", key, CANARY_TTL_MS))
+        acknowledged = time.perf_counter()
+        looks = 0
+        pause_s = _FIRST_PAUSE_S
+        while there.call("HGET", key, "sent") != token.encode():
+            looks += 1
+            if time.perf_counter() - acknowledged > WAIT_S:
+                return False
+            if looks > _BUSY_LOOKS:
+                self._pause(pause_s)
+                pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
+        self._lags_ms.append((time.perf_counter() - acknowledged) * 1_000)
+        self._is_delayed = self._is_delayed or looks > 0
+        return True
+
+    def _pause(self, seconds: float) -> None:
+        """Wait, unless somebody asked us to stop.
+
+        Raises:
+            NotFinishedError: Somebody did.
+        """
+        if self._stop.wait(seconds):
+            raise NotFinishedError(where=self._peer.name, expected="a canary from here", got="a stop request")
+
+    def _remove(self, here: Wires) -> None:
+        """Remove the canaries; what can't be removed now has a time to live of a minute."""
+        with suppress(HandoverError):
+            for key in self._written:
+                here.call("UNLINK", key)
+
+    def _is_same_server(self) -> bool:
+        if self._peer.kind.is_replica:
+            return False
+        key = self._keys.signals()
+        ids = [_connection_id(endpoint, key) for _ in range(SAME_ROUNDS) for endpoint in (self._endpoint, self._peer)]
+        return all(first < second for first, second in pairwise(ids))
+
+
+def peer_troubles(findings: PeerFindings, *, is_same_server: bool) -> list[Trouble]:
+    """Return what is wrong between the two endpoints."""
+    if findings.seen == findings.canaries:
+        return []
+    what = f"{findings.endpoint} did not show {'the' if findings.seen else 'a'} canary within {WAIT_S:g} s"
+    if findings.seen:
+        text = f"{what} though {findings.seen} others came: replication is too slow or has stopped; look at its lag"
+    elif is_same_server:
+        text = f"{what} though it is the same server: the URLs name different databases; give the same number"
+    else:
+        text = f"{what}: it is neither the same database nor connected, or further behind; look at the replication"
+    return [Trouble(text, NotFinishedError.exit_code)]
+
+
+def _connection_id(endpoint: Endpoint, key: str) -> int:
+    """Return the id that a server gives a new connection; 0 when it gives none.
+
+    Redis:
+        HELLO; O(1).
+    """
+    with endpoint.wire(key) as wire:
+        reply = wire.call("HELLO")
+    fields = dict(zip(reply[::2], reply[1::2], strict=True))
+    number = fields.get(b"id", 0)
+    return number if isinstance(number, int) else 0
+
+
+@contextmanager
+def _wires(endpoint: Endpoint) -> Iterator[Wires]:
+    wires = Wires(endpoint)
+    try:
+        yield wires
+    except ConnectionLostError as error:
+        raise error.lasting() from error
+    finally:
+        wires.close()

@@ -1,0 +1,53 @@
+"""What server-b's `check` does: look the endpoint over for what it does there, sharing a group or following."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from shared.check.examination import Job, examine
+from shared.check.findings import Findings
+from shared.check.needs import SERVER_B_FOLLOW, SERVER_B_GROUP
+from shared.command_line import CommonSettings
+from shared.endpoint.client import open_endpoint
+from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.pipelined import about_key
+from shared.errors import ConnectionLostError, WrongEndpointError
+from shared.keys import Keyspace
+
+
+def check(common: CommonSettings) -> Findings:
+    """Return what there is to know.
+
+    Raises:
+        InvalidInputError: The URL or a file can't be used.
+        HandoverError: There is nothing to look at: the endpoint does not answer, or not to us.
+    """
+    try:
+        with closing(open_endpoint(common.endpoint)) as endpoint:
+            return examine(endpoint, common.endpoint, common.keys, _job(endpoint, common.keys))
+    except ConnectionLostError as error:
+        raise error.lasting() from error
+
+
+def _job(endpoint: Endpoint, keys: Keyspace) -> Job:
+    return Job(
+        program="server-b",
+        needs=SERVER_B_FOLLOW if endpoint.kind.is_replica else SERVER_B_GROUP,
+        values_of={keys.signals(): 0, keys.segment(1, 1): 0},
+        count=None,
+        refusal="",
+        try_reading=lambda: _read_newest_signal(endpoint, keys.signals()),
+    )
+
+
+def _read_newest_signal(endpoint: Endpoint, key: str) -> None:
+    """Read from the stream, which fails when the key holds something else.
+
+    Redis:
+        XREVRANGE COUNT 1; O(1).
+    """
+    with endpoint.wire(key) as wire:
+        try:
+            wire.call("XREVRANGE", key, "+", "-", "COUNT", 1)
+        except WrongEndpointError as error:
+            raise about_key(error, key) from error

@@ -1,0 +1,82 @@
+"""TLS as an endpoint offers it: the version agreed on and how long its certificate is valid.
+
+A connection of our own is opened for that, with the settings of all others: redis-py hides the socket of its own.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from datetime import UTC, datetime
+
+from shared.check.findings import TlsFindings
+from shared.endpoint.settings import CONNECT_TIMEOUT_S, EndpointSettings
+from shared.endpoint.url import EndpointUrl
+from shared.errors import ConnectionLostError
+
+SOON_DAYS = 14
+_DAY_S = 24 * 60 * 60
+
+
+def read_tls(url: EndpointUrl, settings: EndpointSettings) -> TlsFindings | None:
+    """Return what the server of a URL shows, or None for a URL without TLS.
+
+    Raises:
+        ConnectionLostError: It can't be reached, or its certificate does not verify, though it did a moment ago.
+    """
+    if not url.is_tls:
+        return None
+    host, port = url.hosts[0]
+    address = f"{host}:{port}"
+    try:
+        with (
+            socket.create_connection((host, port), timeout=CONNECT_TIMEOUT_S) as plain,
+            _context(settings).wrap_socket(plain, server_hostname=host) as secured,
+        ):
+            certificate = secured.getpeercert() or {}
+            version = secured.version() or "TLS"
+    except OSError as error:
+        raise ConnectionLostError(where=address, expected="a TLS handshake like the first", got=str(error)) from error
+    return tls_findings(address, version, str(certificate.get("notAfter", "")), now_s=time.time())
+
+
+def tls_findings(address: str, version: str, not_after: str, *, now_s: float) -> TlsFindings:
+    """Return the findings of a certificate.
+
+    Args:
+        address: Whose it is.
+        version: Of the protocol.
+        not_after: Its end as `ssl` gives it, `Jun  1 12:00:00 2027 GMT`; empty when it is not known.
+        now_s: Now, seconds since 1970.
+    """
+    if not not_after:
+        return TlsFindings(address, version, None, None)
+    ends_s = ssl.cert_time_to_seconds(not_after)
+    ends = datetime.fromtimestamp(ends_s, UTC)
+    return TlsFindings(address, version, f"{ends:%Y-%m-%dT%H:%M:%SZ}", int((ends_s - now_s) // _DAY_S))
+
+
+def tls_notes(tls: TlsFindings | None) -> list[str]:
+    """Return what is worth knowing of the encryption."""
+    if tls is None:
+        return []
+    if tls.days_left is None:
+        return [f"the certificate of {tls.address} is not verified; leave --tls-insecure off"]
+    if tls.days_left < SOON_DAYS:
+        return [f"the certificate of {tls.address} ends in {tls.days_left} days; renew it"]
+    return []
+
+
+def _context(settings: EndpointSettings) -> ssl.SSLContext:
+    """Return the context that redis-py makes of the same settings."""
+    context = ssl.create_default_context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if settings.tls_insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if settings.tls_ca:
+        context.load_verify_locations(settings.tls_ca)
+    if settings.tls_cert:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    return context

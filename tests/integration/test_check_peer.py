@@ -1,0 +1,98 @@
+"""`server-a check --peer-url`: canaries that look for a way from one endpoint to the other."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from demo.servers import Server
+from tests.check_runs import check, replica, user_url
+from tests.programs import StartProgram, run_program
+from tests.servers import connect
+from tests.waiting import wait_until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import redis
+
+__all__ = ["replica"]
+
+
+def test_the_same_database_under_two_names(server: Server, namespace: str, client: redis.Redis) -> None:
+    for url in (server.url, f"unix://{server.socket_path}"):
+        code, found = check("server-a", server, "--peer-url", url, namespace=namespace)
+        assert (code, found["peer"]["relation"]) == (0, "same")
+        assert (found["peer"]["canaries"], found["peer"]["seen"]) == (20, 20)
+        assert 0 < found["peer"]["lag_median_ms"] <= found["peer"]["lag_max_ms"]
+    assert not list(client.scan_iter())
+
+
+def test_a_replica_is_connected(own_server: Server, replica: Server) -> None:
+    code, found = check("server-a", own_server, "--peer-url", replica.url)
+    assert (code, found["peer"]["relation"], found["peer"]["seen"]) == (0, "connected", 20)
+    with connect(own_server) as client:
+        assert not list(client.scan_iter())
+
+
+def test_another_server_is_not_connected(valkey9: Server, redis7: Server, namespace: str) -> None:
+    code, found = check("server-a", valkey9, "--peer-url", redis7.url, namespace=namespace)
+    assert (code, found["peer"]["relation"], found["peer"]["canaries"], found["peer"]["seen"]) == (75, "none", 1, 0)
+    assert found["peer"]["lag_median_ms"] is None
+    assert "neither the same database nor connected" in found["troubles"][0]
+    for server in (valkey9, redis7):
+        with connect(server) as client:
+            assert not list(client.scan_iter())
+
+
+def test_another_database_of_the_same_server_is_recognised(valkey9: Server, namespace: str) -> None:
+    code, found = check("server-a", valkey9, "--peer-url", valkey9.url[:-1] + "1", namespace=namespace)
+    assert (code, found["peer"]["relation"]) == (75, "none")
+    assert "different databases" in found["troubles"][0]
+
+
+@pytest.mark.parametrize("stop_request", [signal.SIGINT, signal.SIGTERM])
+def test_canaries_are_removed_when_stopped(
+    valkey9: Server, redis7: Server, namespace: str, start_program: StartProgram, stop_request: signal.Signals
+) -> None:
+    program = start_program("server-a", "check", "--peer-url", redis7.url, server=valkey9, namespace=namespace)
+    with connect(valkey9) as client:
+        wait_until(lambda: list(client.scan_iter()), description="a canary is written")
+        (canary,) = client.scan_iter()
+        assert canary.startswith(f"{namespace}:canary:".encode())
+        assert 0 < client.pttl(canary) <= 60_000
+        program.send(stop_request)
+        assert program.wait(5) == 75
+        assert not list(client.scan_iter())
+    assert "stop request" in program.output()
+
+
+def test_a_peer_that_does_not_answer(valkey9: Server, namespace: str) -> None:
+    code, found = check("server-a", valkey9, "--peer-url", "redis://127.0.0.1:1/0", namespace=namespace)
+    assert (code, found["peer"]) == (69, None)
+    assert found["troubles"][0].startswith("peer: redis://127.0.0.1:1/0")
+
+
+def test_a_peer_url_that_is_none_is_named(valkey9: Server) -> None:
+    ended = run_program("server-a", "check", "--peer-url", "http://peer", server=valkey9)
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert "--peer-url" in ended.stderr
+
+
+def test_the_peers_password(valkey9: Server, namespace: str, own_server: Server, tmp_path: Path) -> None:
+    url = user_url(own_server).replace(":secret", "")
+    (tmp_path / "password").write_text("secret\n")
+    code, found = check("server-a", own_server, "--peer-url", url, namespace=namespace)
+    assert code == 77
+    assert found["troubles"][0].startswith("peer: ")
+    for env in ({"SERVER_B_PASSWORD": "secret"}, {"SERVER_B_PASSWORD_FILE": str(tmp_path / "password")}):
+        assert check("server-a", own_server, "--peer-url", url, namespace=namespace, env=env)[0] == 0
+
+
+def test_a_peer_where_canaries_may_not_be_read(own_server: Server) -> None:
+    code, found = check("server-a", own_server, "--peer-url", user_url(own_server, "-hget"))
+    assert (code, found["peer"]) == (77, None)
+    with connect(own_server) as client:
+        assert not list(client.scan_iter())

@@ -1,0 +1,193 @@
+"""What `check` makes of memory, certificates and canaries; its exit code and its text."""
+
+from __future__ import annotations
+
+import calendar
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from server_a.peer import peer_troubles
+from shared.check.encryption import tls_findings, tls_notes
+from shared.check.findings import Findings, MemoryFindings, PeerFindings, RightFindings, Trouble
+from shared.check.memory import (
+    NodeMemory,
+    memory_findings,
+    memory_notes,
+    memory_troubles,
+    needed_bytes,
+    parse_memory,
+    shown_bytes,
+)
+from shared.check.text import findings_text
+from shared.keys import Keyspace
+
+GIB = 2**30
+NODE = NodeMemory("a:1", used_bytes=GIB, max_bytes=2 * GIB, host_bytes=8 * GIB, policy="noeviction", needed_bytes=100)
+FINDINGS = Findings(
+    program="server-a",
+    endpoint="redis://a:1/0",
+    namespace="",
+    server="redis",
+    version="7.0.15",
+    mode="standalone",
+    role="primary",
+    tls=None,
+    user="default",
+    rights=[RightFindings("LPUSH", "key", "write a segment", is_needed=True, is_allowed=True)],
+    memory=MemoryFindings(GIB, 2 * GIB, "noeviction", 10_000, 75_000, GIB),
+    round_trip_ms=0.25,
+)
+
+
+@given(st.integers(0, 10**11), st.integers(0, 10**11))
+def test_needed_bytes_grow_with_the_values(first: int, second: int) -> None:
+    few, many = sorted((first, second))
+    assert needed_bytes(few, largest=few) <= needed_bytes(many, largest=many)
+
+
+def test_needed_bytes_are_what_was_measured_and_a_quarter_more() -> None:
+    assert needed_bytes(100_000_000, largest=100_000_000) == 750_000_000
+    assert needed_bytes(8, largest=2**31) == 110
+
+
+def test_memory_is_read_from_info() -> None:
+    info = (
+        "# Memory\r\nused_memory:1000\r\nmaxmemory:3000\r\nmaxmemory_policy:allkeys-lru\r\ntotal_system_memory:9000\r\n"
+    )
+    memory = parse_memory("a:1", info, 500)
+    assert memory == NodeMemory("a:1", 1000, 3000, 9000, "allkeys-lru", 500)
+    assert memory.free_bytes == 2000
+
+
+@pytest.mark.parametrize("info", ["", "used_memory:", "used_memory:many", "used_memory_human:1K"])
+def test_an_info_without_the_figures_says_nothing(info: str) -> None:
+    assert parse_memory("a:1", info, 0) is None
+
+
+def test_figures_that_lack_are_no_limit() -> None:
+    assert parse_memory("a:1", "used_memory:5", 7) == NodeMemory("a:1", 5, 0, 0, "unknown", 7)
+
+
+@pytest.mark.parametrize(
+    ("changes", "exit_codes"),
+    [
+        ({}, []),
+        ({"needed_bytes": GIB}, []),
+        ({"needed_bytes": GIB + 1}, [75]),
+        ({"used_bytes": 3 * GIB}, [75]),
+        ({"max_bytes": 0, "needed_bytes": 7 * GIB}, []),
+        ({"max_bytes": 0, "needed_bytes": 7 * GIB + 1}, [75]),
+        ({"max_bytes": 0, "host_bytes": 0, "needed_bytes": 100 * GIB}, []),
+        ({"policy": "allkeys-lru"}, [78]),
+        ({"policy": "allkeys-random", "max_bytes": 0}, []),
+        ({"policy": "volatile-lru"}, []),
+        ({"policy": "volatile-ttl", "needed_bytes": GIB + 1}, [75]),
+    ],
+)
+def test_room_and_policy(changes: dict[str, Any], exit_codes: list[int]) -> None:
+    assert [trouble.exit_code for trouble in memory_troubles(replace(NODE, **changes))] == exit_codes
+
+
+def test_a_policy_that_takes_what_has_a_time_to_live_is_noted() -> None:
+    assert "volatile-lru" in memory_notes(replace(NODE, policy="volatile-lru"))[0]
+    assert not memory_notes(NODE)
+    assert not memory_notes(replace(NODE, policy="volatile-lru", max_bytes=0))
+
+
+def test_the_memory_of_several_servers_is_added_up() -> None:
+    other = replace(NODE, name="a:2", policy="volatile-lru")
+    total = memory_findings([NODE, other], 10)
+    assert total == MemoryFindings(2 * GIB, 4 * GIB, "noeviction,volatile-lru", 10, 200, 2 * GIB)
+    unlimited = memory_findings([NODE, replace(other, max_bytes=0)], None)
+    assert (unlimited.max_bytes, unlimited.free_bytes, unlimited.needed_bytes) == (0, None, None)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0 bytes"), (1023, "1,023 bytes"), (1024, "1.0 KiB"), (GIB, "1.0 GiB"), (5000 * GIB, "5,000.0 GiB")],
+)
+def test_bytes_as_people_read_them(number: int, text: str) -> None:
+    assert shown_bytes(number) == text
+
+
+def test_a_certificate_is_counted_down_in_days() -> None:
+    ends_s = calendar.timegm((2027, 6, 1, 12, 0, 0))
+    tls = tls_findings("a:1", "TLSv1.3", "Jun  1 12:00:00 2027 GMT", now_s=ends_s - 20 * 86_400 - 1)
+    assert (tls.certificate_ends, tls.days_left) == ("2027-06-01T12:00:00Z", 20)
+    assert not tls_notes(tls)
+    assert "ends in 13 days" in tls_notes(replace(tls, days_left=13))[0]
+
+
+def test_a_certificate_that_was_not_verified_is_noted() -> None:
+    tls = tls_findings("a:1", "TLSv1.2", "", now_s=0.0)
+    assert (tls.certificate_ends, tls.days_left) == (None, None)
+    assert "not verified" in tls_notes(tls)[0]
+    assert not tls_notes(None)
+
+
+@pytest.mark.parametrize(
+    ("codes", "exit_code"), [((), 0), ((75,), 75), ((75, 77), 77), ((75, 77, 78), 78), ((75, 69), 69)]
+)
+def test_the_weightiest_trouble_gives_the_exit_code(codes: tuple[int, ...], exit_code: int) -> None:
+    findings = replace(FINDINGS, troubles=[Trouble("one", code) for code in codes])
+    assert findings.exit_code == exit_code
+    assert findings.as_json()["exit_code"] == exit_code
+    assert findings.as_json()["troubles"] == ["one"] * len(codes)
+
+
+def test_the_text_ends_with_the_good_news() -> None:
+    assert findings_text(FINDINGS).splitlines() == [
+        "redis://a:1/0",
+        "Server: redis 7.0.15, standalone, primary",
+        "TLS: no TLS",
+        "User: default, all 1 rights",
+        "Memory: 1.0 GiB of 2.0 GiB, policy noeviction; 10,000 values need about 73.2 KiB",
+        "Round trip: 0.250 ms",
+        "server-a can do its job here.",
+    ]
+
+
+def test_the_text_ends_with_the_troubles() -> None:
+    findings = replace(FINDINGS, memory=None, user=None, notes=["small"], troubles=[Trouble("large", 77)])
+    assert findings_text(findings).splitlines()[3:] == [
+        "User: unknown, all 1 rights",
+        "Memory: unknown, since INFO is not allowed or does not say",
+        "Round trip: 0.250 ms",
+        "Note: small",
+        "Wrong: large",
+    ]
+
+
+PEER = PeerFindings("redis://b:1/0", "connected", 20, 20, 1.5, 4.0)
+
+
+def test_a_connected_peer_is_no_trouble() -> None:
+    assert not peer_troubles(PEER, is_same_server=False)
+    line = "Peer: redis://b:1/0, connected; 20 of 20 canaries seen, lag 1.500 ms in the median, 4.000 ms at most"
+    assert line in findings_text(replace(FINDINGS, peer=PEER)).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("seen", "is_same_server", "part"),
+    [(0, False, "neither the same database nor connected"), (0, True, "different databases"), (3, False, "3 others")],
+)
+def test_a_canary_that_did_not_come_is_a_trouble(seen: int, part: str, *, is_same_server: bool) -> None:
+    (trouble,) = peer_troubles(replace(PEER, seen=seen), is_same_server=is_same_server)
+    assert trouble.exit_code == 75
+    assert part in trouble.text
+
+
+def test_a_peer_without_any_canary_is_not_connected() -> None:
+    peer = PeerFindings("redis://b:1/0", "none", 1, 0, None, None)
+    assert "Peer: redis://b:1/0, not connected to this one" in findings_text(replace(FINDINGS, peer=peer)).splitlines()
+
+
+@pytest.mark.parametrize("keys", [Keyspace(), Keyspace("shop1")])
+def test_canaries_are_keys_of_ours(keys: Keyspace) -> None:
+    key = keys.canary("20261122T205801123Z-3f9a1c")
+    assert key == f"{keys.prefix}canary:20261122T205801123Z-3f9a1c"
+    assert keys.kind_of(key) == "canary"

@@ -1,0 +1,208 @@
+"""How each key is spelled, which keys are ours, and which of them share a slot of a cluster."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from redis.crc import key_slot
+
+from shared.keys import Keyspace
+
+PLAIN = Keyspace()
+SHOP = Keyspace("shop1")
+RUN_ID = "20261122T205801123Z-3f9a1c"
+
+ids = st.text("ABCXYZabcxyz0189_-", min_size=1, max_size=64)
+namespaces = st.just("") | ids
+segment_names = st.tuples(st.integers(1, 100_000), st.integers(1, 100_000)).map(lambda pair: (min(pair), max(pair)))
+tokens = st.from_regex(r"[0-9]{8}T[0-9]{9}Z-[0-9a-f]{6}", fullmatch=True, alphabet="0123456789TZ-abcdef")
+
+
+def test_user() -> None:
+    assert (PLAIN.user("1"), SHOP.user("1")) == ("user:1", "shop1:user:1")
+
+
+def test_sku() -> None:
+    assert (PLAIN.sku("sku123"), SHOP.sku("sku123")) == ("sku:sku123", "shop1:sku:sku123")
+
+
+def test_cart() -> None:
+    assert (PLAIN.cart("1"), SHOP.cart("1")) == ("cart:1", "shop1:cart:1")
+
+
+def test_only_segment() -> None:
+    assert (PLAIN.segment(1, 1), SHOP.segment(1, 1)) == ("biglist", "shop1:biglist")
+
+
+def test_one_of_several_segments() -> None:
+    assert (PLAIN.segment(1, 2), SHOP.segment(3, 12)) == ("biglist:1", "shop1:biglist:3")
+
+
+def test_state_of_the_only_segment() -> None:
+    assert PLAIN.state(PLAIN.segment(1, 1)) == "{biglist}:state"
+    assert SHOP.state(SHOP.segment(1, 1)) == "{shop1:biglist}:state"
+
+
+def test_state_of_one_of_several_segments() -> None:
+    assert PLAIN.state(PLAIN.segment(3, 12)) == "{biglist:3}:state"
+    assert SHOP.state(SHOP.segment(3, 12)) == "{shop1:biglist:3}:state"
+
+
+def test_staging_of_the_only_segment() -> None:
+    assert PLAIN.staging(PLAIN.segment(1, 1), RUN_ID) == "{biglist}:staging:20261122T205801123Z-3f9a1c"
+    assert SHOP.staging(SHOP.segment(1, 1), RUN_ID) == "{shop1:biglist}:staging:20261122T205801123Z-3f9a1c"
+
+
+def test_staging_of_one_of_several_segments() -> None:
+    assert PLAIN.staging(PLAIN.segment(3, 12), RUN_ID) == "{biglist:3}:staging:20261122T205801123Z-3f9a1c"
+    assert SHOP.staging(SHOP.segment(3, 12), RUN_ID) == "{shop1:biglist:3}:staging:20261122T205801123Z-3f9a1c"
+
+
+def test_run() -> None:
+    assert PLAIN.run(RUN_ID) == "run:20261122T205801123Z-3f9a1c"
+    assert SHOP.run(RUN_ID) == "shop1:run:20261122T205801123Z-3f9a1c"
+
+
+def test_signals() -> None:
+    assert (PLAIN.signals(), SHOP.signals()) == ("signals", "shop1:signals")
+
+
+def test_result() -> None:
+    assert PLAIN.result(RUN_ID) == "result:20261122T205801123Z-3f9a1c"
+    assert SHOP.result(RUN_ID) == "shop1:result:20261122T205801123Z-3f9a1c"
+
+
+def test_dead_letters() -> None:
+    assert (PLAIN.dead_letters(), SHOP.dead_letters()) == ("signals:dead", "shop1:signals:dead")
+
+
+def _all_keys(keys: Keyspace, an_id: str, token: str, segment: tuple[int, int]) -> dict[str, str]:
+    """Return one key of each kind."""
+    segment_key = keys.segment(*segment)
+    return {
+        "user": keys.user(an_id),
+        "sku": keys.sku(an_id),
+        "cart": keys.cart(an_id),
+        "segment": segment_key,
+        "state": keys.state(segment_key),
+        "staging": keys.staging(segment_key, token),
+        "run": keys.run(token),
+        "signals": keys.signals(),
+        "result": keys.result(token),
+        "dead_letters": keys.dead_letters(),
+    }
+
+
+@given(namespaces, ids, tokens, segment_names)
+def test_every_key_is_known_by_its_kind_and_found_by_a_pattern(
+    namespace: str, an_id: str, token: str, segment: tuple[int, int]
+) -> None:
+    keys = Keyspace(namespace)
+    for kind, key in _all_keys(keys, an_id, token, segment).items():
+        assert keys.kind_of(key) == kind
+        assert any(fnmatchcase(key, pattern) for pattern in keys.patterns()), key
+
+
+@given(ids, ids, tokens, segment_names)
+def test_a_namespace_owns_no_keys_of_others(namespace: str, an_id: str, token: str, segment: tuple[int, int]) -> None:
+    for key in _all_keys(Keyspace(namespace + "_"), an_id, token, segment).values():
+        assert Keyspace(namespace).kind_of(key) is None
+    for key in _all_keys(PLAIN, an_id, token, segment).values():
+        assert Keyspace(namespace).kind_of(key) is None
+
+
+FOREIGN_KEYS = [
+    "",
+    "user",
+    "user:",
+    "user:1:profile",
+    "user:1 ",
+    " user:1",
+    "user:1\n",
+    "USER:1",
+    "user:é",
+    "user:٣",
+    "user:*",
+    "user:{1}",
+    "user:" + "x" * 65,
+    "users:1",
+    "shop1:user:1",
+    "sku:",
+    "sku:a:b",
+    "cart:1:lines",
+    "biglist:",
+    "biglist:0",
+    "biglist:01",
+    "biglist:-1",
+    "biglist:+1",
+    "biglist:1:2",
+    "biglist:٣",
+    "biglist:x",
+    "biglists",
+    "mybiglist",
+    "{biglist}",
+    "{biglist}:",
+    "{biglist}:state:x",
+    "{biglist}:states",
+    "{biglist:0}:state",
+    "biglist:state",
+    "{biglist:1:state",
+    "{mybiglist}:state",
+    f"{{biglist}}:staging:{RUN_ID}:x",
+    "{biglist}:staging",
+    "{biglist}:staging:",
+    "{biglist}:staging:1",
+    f"{{biglist}}:staging:{RUN_ID.upper()}",
+    f"{{other}}:staging:{RUN_ID}",
+    "run:1",
+    "run:",
+    f"run:{RUN_ID}:x",
+    f"run:{RUN_ID}\n",
+    f"result:{RUN_ID[:-1]}",
+    f"result:{RUN_ID}0",
+    "signals:",
+    "signals:1",
+    "signals:deadly",
+    "signals\n",
+    "signal",
+]
+
+
+@pytest.mark.parametrize("key", FOREIGN_KEYS)
+def test_other_keys_are_nobodys(key: str) -> None:
+    assert PLAIN.kind_of(key) is None
+    assert SHOP.kind_of(f"shop1:{key}") is None
+    assert SHOP.kind_of(key) is None or key == "shop1:user:1"
+
+
+_PIECES = ["user", "sku", "cart", "biglist", "run", "result", "signals", "dead", "state", "staging", RUN_ID, "shop1"]
+_PIECES += [":", "{", "}", "0", "1", "42", "-", "_", "é", "\n", " ", "x" * 64]
+
+
+@given(st.lists(st.sampled_from(_PIECES), max_size=8).map("".join), st.sampled_from(["", "shop1"]))
+def test_whatever_is_taken_for_ours_is_spelled_by_a_function(key: str, namespace: str) -> None:
+    keys = Keyspace(namespace)
+    kind = keys.kind_of(key)
+    if kind is not None:
+        last = key.rpartition(":")[2]
+        inner = key.removeprefix("{").partition("}")[0].removeprefix(keys.prefix)
+        number = int(inner.partition(":")[2]) if inner.startswith("biglist:") else 1
+        segment = (number, number + 1 if inner.startswith("biglist:") else 1)
+        assert _all_keys(keys, last, last, segment)[kind] == key
+
+
+@given(namespaces, tokens, segment_names)
+def test_segment_state_and_staging_share_a_slot(namespace: str, token: str, segment: tuple[int, int]) -> None:
+    keys = Keyspace(namespace)
+    name = keys.segment(*segment)
+    slots = {key_slot(key.encode()) for key in (name, keys.state(name), keys.staging(name, token))}
+    assert len(slots) == 1
+
+
+@pytest.mark.parametrize("keys", [PLAIN, SHOP])
+def test_segments_spread_over_a_cluster(keys: Keyspace) -> None:
+    thirds = [key_slot(keys.segment(number, 30).encode()) * 3 // 16_384 for number in range(1, 31)]
+    assert all(thirds.count(third) >= 3 for third in range(3))

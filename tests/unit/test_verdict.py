@@ -1,0 +1,136 @@
+"""Verdicts: of a segment as JSON, and of a run from its segments'."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.verdict import (
+    FAILED,
+    SUPERSEDED,
+    VERIFIED,
+    SegmentVerdict,
+    decode_result,
+    is_complete,
+    run_reason,
+    run_verdict,
+)
+
+ATTEMPT = "20261122T205801124Z-0a1b2c"
+VERDICT = SegmentVerdict(VERIFIED, ATTEMPT, 1, 3, 1_000, "97630108292763d6b16b693f7e36d0aa")
+
+
+def _verdicts(*verdicts: str, segments: int | None = None) -> dict[int, SegmentVerdict]:
+    """Return verdicts of segments 1 upward; those that did not verify say why."""
+    return {
+        number: replace(
+            VERDICT,
+            verdict=verdict,
+            segment=number,
+            segments=segments or len(verdicts),
+            reason="" if verdict == VERIFIED else f"reason {number}",
+        )
+        for number, verdict in enumerate(verdicts, start=1)
+    }
+
+
+@given(
+    st.sampled_from([VERIFIED, FAILED, SUPERSEDED]),
+    st.text(),
+    st.lists(st.text()),
+    st.none() | st.text(),
+    st.lists(st.integers(0, 2**63), min_size=3, max_size=3),
+)
+def test_round_trip(verdict: str, reason: str, first: list[str], last: str | None, numbers: list[int]) -> None:
+    lag_ms, started_us, ended_us = numbers
+    written = replace(
+        VERDICT,
+        verdict=verdict,
+        reason=reason,
+        first=first,
+        last=last,
+        lag_ms=lag_ms,
+        started_us=started_us,
+        ended_us=ended_us,
+        consumer=reason,
+    )
+    encoded = written.encode()
+    assert encoded.isascii()
+    assert "\n" not in encoded
+    assert SegmentVerdict.decode(encoded.encode()) == written
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"null",
+        b"1",
+        b'"verified"',
+        b"verified",
+        b"\xff",
+        b'{"verdict": "verified"}',
+        json.dumps({**json.loads(VERDICT.encode()), "unknown": 1}).encode(),
+        VERDICT.encode().encode()[:-1],
+    ],
+)
+def test_what_is_no_verdict_is_none(raw: bytes) -> None:
+    assert SegmentVerdict.decode(raw) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("verdict", "excellent"),
+        ("verdict", None),
+        ("attempt", 1),
+        ("segment", "1"),
+        ("segment", None),
+        ("segments", "3"),
+        ("count", []),
+        ("first", None),
+        ("first", [1]),
+        ("lag_ms", "1"),
+    ],
+)
+def test_a_verdict_with_a_field_of_another_type_is_none_of_ours(name: str, value: object) -> None:
+    raw = json.dumps({**json.loads(VERDICT.encode()), name: value}).encode()
+    assert SegmentVerdict.decode(raw) is None
+
+
+def test_a_result_is_read_by_segment() -> None:
+    verdicts = _verdicts(VERIFIED, FAILED)
+    fields = {str(number).encode(): verdict.encode().encode() for number, verdict in verdicts.items()}
+    assert decode_result({**fields, b"x": b"y", b"9": b"{}"}) == verdicts
+    assert decode_result({}) == {}
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "segments", "expected"),
+    [((), 1, False), ((VERIFIED,), 1, True), ((VERIFIED,), 2, False), ((VERIFIED, FAILED), 2, True)],
+)
+def test_a_run_is_complete_with_a_verdict_on_every_segment(
+    *, verdicts: tuple[str, ...], segments: int, expected: bool
+) -> None:
+    assert is_complete(_verdicts(*verdicts, segments=segments)) is expected
+
+
+@pytest.mark.parametrize("found", list(product([VERIFIED, FAILED, SUPERSEDED], repeat=3)))
+def test_failed_beats_superseded_beats_verified(found: tuple[str, ...]) -> None:
+    verdicts = _verdicts(*found)
+    expected = FAILED if FAILED in found else SUPERSEDED if SUPERSEDED in found else VERIFIED
+    assert run_verdict(verdicts) == expected
+    number = found.index(expected) + 1
+    assert run_reason(verdicts) == ("" if expected == VERIFIED else f"segment {number}: reason {number}")
+
+
+def test_the_order_in_which_verdicts_came_does_not_matter() -> None:
+    verdicts = _verdicts(VERIFIED, FAILED, FAILED)
+    assert run_reason(dict(reversed(verdicts.items()))) == "segment 2: reason 2"
