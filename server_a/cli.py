@@ -62,11 +62,12 @@ def run_command(common: CommonSettings, *, as_json: bool, **options: Any) -> Non
     settings = RunSettings(**options)
     if settings.count is not None and settings.values is not None:
         raise InvalidInputError(where="--count", expected="not together with --values", got="both")
-    from server_a.session import ProducerSession
-    from shared.logs import open_log
     from shared.stopping import stop_requests
 
-    with stop_requests() as stop:
+    with stop_requests() as stop:  # before the imports below, which take a while
+        from server_a.session import ProducerSession
+        from shared.logs import open_log
+
         session = ProducerSession(common, settings, stop, open_log(common))
         summary = session.hand_over()
         if as_json:

@@ -76,20 +76,21 @@ def run_command(common: CommonSettings, *, as_json: bool, consumer: str | None, 
             where="--run", expected="a run id like 20261122T205801123Z-3f9a1c", got=repr(options["run_id"])
         )
     options["is_once"] = options["is_once"] or bool(options["run_id"])
-    from server_b.report import RunReport
-    from server_b.session import consume
-    from server_b.signal_group import check_consumer_name
-    from shared.logs import open_log
     from shared.stopping import stop_requests
 
-    name = check_consumer_name(consumer if consumer is not None else f"{socket.gethostname()}-{os.getpid()}")
-    settings = ConsumerSettings(consumer=name, state_directory=_state_directory(), **options)
+    with stop_requests() as stop:  # before the imports below, which take a while
+        from server_b.report import RunReport
+        from server_b.session import consume
+        from server_b.signal_group import check_consumer_name
+        from shared.logs import open_log
 
-    def emit(report: RunReport) -> None:
-        click.echo(json.dumps(report.as_json()) if as_json else report.as_text(print_values=settings.print_values))
-        sys.stdout.flush()
+        name = check_consumer_name(consumer if consumer is not None else f"{socket.gethostname()}-{os.getpid()}")
+        settings = ConsumerSettings(consumer=name, state_directory=_state_directory(), **options)
 
-    with stop_requests() as stop:
+        def emit(report: RunReport) -> None:
+            click.echo(json.dumps(report.as_json()) if as_json else report.as_text(print_values=settings.print_values))
+            sys.stdout.flush()
+
         consume(common, settings, stop=stop, log=open_log(common), emit=emit)
 
 

@@ -62,6 +62,7 @@ class Consumer:
         self._own_verdicts = OwnVerdicts(endpoint, keys)
         self._dead_letters = DeadLetters(endpoint, keys)
         self._faults: Counter[str] = Counter()
+        self._left: set[str] = set()
         self._own_after = "0"
         self._claim_after = "0-0"
         self._claim_at = 0.0
@@ -147,6 +148,9 @@ class Consumer:
             self._claim_after, entry = self._group.claim(idle_ms=self._settings.claim_idle_ms, after=self._claim_after)
             if self._claim_after == "0-0":
                 self._claim_at = time.monotonic() + min(CLAIM_EVERY_S, self._settings.claim_idle_ms / 2_000)
+                # redis-py replaces a closed connection without a word, and a reply may have been lost with it
+                if self._group.own_pending_ids() - self._left:
+                    self._own_after = "0"
             if entry:
                 self._log.info("entry claimed", entry_id=entry.entry_id)
                 return entry
@@ -186,6 +190,7 @@ class Consumer:
             if deliveries >= self._settings.max_deliveries:
                 self._give_up(entry, signal, NEVER_ARRIVED, lag_ms)
             else:
+                self._left.add(entry.entry_id)
                 self._log.warning("list not there yet, left pending", run_id=signal.run_id, segment=signal.segment)
             return
         except WrongKeyError as error:
@@ -240,6 +245,7 @@ class Consumer:
 
     def _finish(self, entry: Entry) -> None:
         del self._faults[entry.entry_id]
+        self._left.discard(entry.entry_id)
         self._group.acknowledge(entry)
         self._pulse.made_progress()
 

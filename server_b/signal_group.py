@@ -120,6 +120,18 @@ class SignalGroup:
             )
         return reply[0]["times_delivered"] if reply else 0
 
+    def own_pending_ids(self) -> set[str]:
+        """Return the ids of entries pending with us, the oldest hundred.
+
+        Redis:
+            XPENDING with our name COUNT 100; O(entries).
+        """
+        with self._endpoint.translated():
+            pending = self._client.xpending_range(
+                self._stream, CONSUMER_GROUP, min="-", max="+", count=100, consumername=self.consumer
+            )
+        return {_text(cast("dict[str, Any]", entry)["message_id"]) for entry in pending}
+
     def renew(self, entry: Entry) -> bool:
         """Start the entry's idle time anew, which is no delivery; return whether it is still ours.
 

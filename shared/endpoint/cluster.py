@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from redis.cluster import ClusterNode, RedisCluster
@@ -49,13 +48,29 @@ class ClusterEndpoint(Endpoint):
             )
         self._url = url
         self._arguments = {name: value for name, value in arguments.items() if name != "ssl_min_version"}
-        self._cluster = self._connect(keeps_host=False)
-        if url.is_tls and not _is_address(url.hosts[0][0]):
-            self._keep_host_if_needed()
+        self._cluster = self._connect_verified()
         self.client = cast("redis.Redis", self._cluster)  # the same commands, routed
+
+    def _connect_verified(self) -> RedisCluster:
+        """Connect to the nodes' own addresses; to the given host name, when a certificate does not name one of them."""
+        if not self._url.is_tls or _is_address(self._url.hosts[0][0]):
+            return self._connect(keeps_host=False)
+        try:
+            cluster = self._connect(keeps_host=False)
+            if all(self._is_named_by_certificate(cluster, node) for node in cluster.get_primaries()):
+                return cluster
+            cluster.close()
+        except NotAllowedError as error:  # redis-py asks one of the nodes for its commands, at once
+            if "certificate" not in error.expected:
+                raise
+        return self._connect(keeps_host=True)
 
     def _connect(self, *, keeps_host: bool) -> RedisCluster:
         host, port = self._url.hosts[0]
+        if self._url.is_tls and host == "localhost":
+            host = (
+                "Localhost"  # redis-py puts an address in the place of the other spelling; certificates name the host
+            )
         with translated(self.name, is_cluster=True):
             return RoutedCluster(
                 startup_nodes=[ClusterNode(host, port)],
@@ -64,22 +79,16 @@ class ClusterEndpoint(Endpoint):
                 **self._arguments,
             )
 
-    def _keep_host_if_needed(self) -> None:
-        """Try the nodes' own addresses; keep the given host name when a certificate does not name one of them."""
-        for node in self._cluster.get_primaries():
-            if not _is_address(str(node.host)):
-                continue
-            try:
-                with suppress(ConnectionError):
-                    self._node_wire(node).close()
-            except NotAllowedError as error:
-                if "certificate" not in error.expected:
-                    raise
-                self._cluster.close()
-                self._cluster = self._connect(keeps_host=True)
-                return
-            except HandoverError:
-                continue  # a node that does not answer now says nothing about its certificate
+    def _is_named_by_certificate(self, cluster: RedisCluster, node: ClusterNode) -> bool:
+        try:
+            Wire(new_connection(cluster.get_redis_connection(node).connection_pool), self.name, is_cluster=True).close()
+        except NotAllowedError as error:
+            if "certificate" not in error.expected:
+                raise
+            return False
+        except HandoverError:
+            return True  # a node that does not answer now says nothing about its certificate
+        return True
 
     def wire(self, key: str) -> Wire:
         """Open a connection to the primary of a key's slot."""
@@ -107,9 +116,9 @@ class ClusterEndpoint(Endpoint):
         return sorted(str(node.name) for node in self._cluster.get_primaries())
 
     def refresh(self) -> None:
-        """Ask anew which slots are where."""
+        """Ask anew which slots are where; the given host, too, where none of the nodes known so far answers."""
         with self.translated():
-            self._cluster.nodes_manager.initialize()
+            self._cluster.nodes_manager.initialize(additional_startup_nodes_info=[self._url.hosts[0]])
 
     def close(self) -> None:
         """Close every connection of the client."""

@@ -1,0 +1,99 @@
+// One resource group with everything in it: `azd down` removes the group. Never deployed by us; see ../README.md.
+targetScope = 'subscription'
+
+@description('Name of the azd environment; part of the resource group\'s name.')
+param environmentName string
+
+param location string
+
+@description('Size of Azure Managed Redis, such as Balanced_B0 or MemoryOptimized_M10.')
+param redisSku string
+
+@allowed(['EnterpriseCluster', 'OSSCluster', 'NoCluster'])
+@description('NoCluster up to 25 GB only.')
+param clusteringPolicy string
+
+@description('Keeps a copy of the data on a second node, and doubles the price.')
+param highAvailability bool
+
+@description('Scales server-b on the lag of the stream. KEDA can log in to Redis with a key alone, so this turns access keys on; not with OSSCluster.')
+param scaleOnLag bool
+
+@minValue(1)
+param maxConsumers int
+
+@description('Values a run of server-a writes.')
+param count int
+
+@description('Values a segment; several server-b share the segments of a run.')
+param segmentValues int
+
+param serverAImage string
+param serverBImage string
+
+var tags = { 'azd-env-name': environmentName }
+// Under OSSCluster the nodes announce addresses that their certificates do not name, which KEDA would have to leave unverified.
+var hasLagRule = scaleOnLag && clusteringPolicy != 'OSSCluster'
+var suffix = uniqueString(subscription().id, environmentName, location)
+
+resource group 'Microsoft.Resources/resourceGroups@2024-11-01' = {
+  name: 'rg-${environmentName}'
+  location: location
+  tags: tags
+}
+
+module access 'access.bicep' = {
+  name: 'access'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    suffix: suffix
+  }
+}
+
+module redis 'redis.bicep' = {
+  name: 'redis'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    suffix: suffix
+    sku: redisSku
+    clusteringPolicy: clusteringPolicy
+    highAvailability: highAvailability
+    accessKeys: hasLagRule
+    serverAPrincipalId: access.outputs.serverAPrincipalId
+    serverBPrincipalId: access.outputs.serverBPrincipalId
+  }
+}
+
+module programs 'programs.bicep' = {
+  name: 'programs'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    suffix: suffix
+    redisName: redis.outputs.name
+    redisAddress: redis.outputs.address
+    scaleOnLag: hasLagRule
+    maxConsumers: maxConsumers
+    count: count
+    segmentValues: segmentValues
+    registryServer: access.outputs.registryServer
+    serverAImage: serverAImage
+    serverBImage: serverBImage
+    serverAIdentityId: access.outputs.serverAIdentityId
+    serverAClientId: access.outputs.serverAClientId
+    serverBIdentityId: access.outputs.serverBIdentityId
+    serverBClientId: access.outputs.serverBClientId
+  }
+}
+
+// Where azd pushes the images, and what the README's commands need.
+output AZURE_CONTAINER_REGISTRY_ENDPOINT string = access.outputs.registryServer
+output AZURE_RESOURCE_GROUP string = group.name
+output SERVER_A_JOB string = programs.outputs.jobName
+output SERVER_B_APP string = programs.outputs.appName
+output REDIS_URL string = 'rediss://${redis.outputs.address}/0'

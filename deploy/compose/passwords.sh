@@ -1,0 +1,48 @@
+#!/bin/sh
+# The one-shot `passwords` of compose.yaml: a password for each user at the first start, and the access rules of Redis.
+#   passwords.sh USER:OWNER...
+# A user's password goes into the volume of its name if there is one, else into that of Redis; its file is for the owner
+# alone. Redis gets hashes. NAMESPACE_A, NAMESPACE_B and ADD_RIGHTS change the programs' rules as deploy/acl/README.md says.
+set -eu
+umask 077
+
+# Print a user's rules, with CHANGE-ME where the password belongs.
+rules() {
+  case $1 in
+    server-a) program_rules "$1" "${NAMESPACE_A:-}" ;;
+    server-b) program_rules "$1" "${NAMESPACE_B:-}" ;;
+    *) cat "/rules/compose/users/$1.acl" ;;
+  esac
+}
+
+program_rules() {
+  sed -E "s/(%RW?~\{?)/\1${2:+$2:}/g; s/\$/ ${ADD_RIGHTS:-}/" "/rules/acl/$1.acl"
+}
+
+acl=/volumes/redis/users.acl
+echo 'user default reset off' >$acl.new
+for pair; do
+  user=${pair%:*} owner=${pair#*:}
+  file=/volumes/redis/$user.password
+  [ ! -d "/volumes/$user" ] || file=/volumes/$user/password
+  if [ ! -s "$file" ]; then
+    tr -dc A-Za-z0-9 </dev/urandom | head -c 40 >"$file.new"
+    mv "$file.new" "$file"
+    echo "made a password for $user"
+  fi
+  chmod 0400 "$file"
+  chown "$owner" "$file"
+  hash=$(sha256sum "$file" | cut -c 1-64)
+  rules "$user" | sed "s/>CHANGE-ME/#$hash/" >>$acl.new
+  case $user in
+    insight) # the connection that Redis Insight is to show
+      printf '[{"id": "handover", "name": "Handover", "host": "redis", "port": 6379, "username": "insight", "password": "%s"}]\n' \
+        "$(cat "$file")" >/volumes/insight/databases.json
+      chown "$owner" /volumes/insight/databases.json ;;
+    replica) # what a replica logs in to its primary with
+      printf 'masteruser replica\nmasterauth %s\n' "$(cat "$file")" >/volumes/redis/replica.conf
+      chown "$owner" /volumes/redis/replica.conf ;;
+  esac
+done
+mv $acl.new $acl
+chown redis $acl

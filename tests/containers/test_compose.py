@@ -1,0 +1,189 @@
+"""compose.yaml for real: the verdict, and what the containers may and may not do while it is up."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from tests.containers.conftest import NewProject
+from tests.containers.engine import USERS, Project, docker, inspect
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.timeout(900)
+
+SERVICES = ("server-a", "server-b", "redis", "passwords")
+CLIENT = "import redis; r = redis.Redis('redis', username='{user}', password=open('/run/handover/password').read());"
+
+
+@pytest.fixture(scope="module")
+def up(new_project: NewProject) -> Project:
+    """The project of compose.yaml, up, after A has ended."""
+    project = new_project()
+    project.compose("up", "--no-build", "--detach")
+    wait_until(lambda: project.state("server-a")["Status"] == "exited", description="A has ended", timeout_s=60)
+    wait_until(lambda: _health(project) == "healthy", description="B is healthy", timeout_s=60)
+    return project
+
+
+def _health(project: Project) -> str:
+    return str(project.state("server-b")["Health"]["Status"])
+
+
+def test_up_ends_with_the_verdict_again_and_again(new_project: NewProject) -> None:
+    project = new_project()
+    for _ in range(2):
+        ended = project.up_to_exit_of("server-a")
+        assert ended.returncode == 0, ended
+        assert re.search(r"server-b.*\| Run \S+ verified: 10,000 values in 1 segment, complete", ended.stdout)
+        assert "server-b's verdict: verified." in ended.stdout
+    assert project.state("server-b")["ExitCode"] == 0
+    project.down()
+    assert docker("volume", "ls", "-q", "-f", f"name={project.name}").stdout == ""
+
+
+def test_no_verdict_in_time_is_75(new_project: NewProject) -> None:
+    project = new_project(env={"SERVER_A_AWAIT_VERDICT_S": "1"})
+    ended = project.up_to_exit_of("server-a", "server-a")
+    assert ended.returncode == 75, ended
+    project.down()
+
+
+def test_the_verdict_stands_in_the_log(up: Project) -> None:
+    assert up.state("server-a")["ExitCode"] == 0
+    assert re.search(r"Run \S+ verified: 10,000 values", up.compose("logs", "server-b").stdout)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_each_container_is_confined(up: Project, service: str) -> None:
+    host = inspect(up.container(service))[0]["HostConfig"]
+    assert host["ReadonlyRootfs"]
+    assert host["CapDrop"] == ["ALL"]
+    assert host["SecurityOpt"] == ["no-new-privileges:true"]
+    assert host["Memory"] > 0
+    assert host["PidsLimit"] > 0
+    assert not host["Privileged"]
+    assert not host["PortBindings"]
+
+
+def test_b_writes_to_its_state_and_tmp_alone(up: Project) -> None:
+    code = """
+import os
+for folder in '/', '/opt/handover', '/run/handover', '/home', '/tmp', '/state':
+    try:
+        with open(os.path.join(folder, 'probe'), 'w'): pass
+        os.remove(os.path.join(folder, 'probe'))
+        print(folder)
+    except OSError: pass
+"""
+    assert up.python("server-b", code) == "/tmp\n/state"  # noqa: S108 - in the container
+
+
+def test_b_has_no_capability(up: Project) -> None:
+    status = up.python("server-b", "print(open('/proc/1/status').read())")
+    assert re.search(r"^CapEff:\s+0+$", status, re.MULTILINE)
+    assert re.search(r"^NoNewPrivs:\s+1$", status, re.MULTILINE)
+    assert re.search(rf"^Uid:\s+{USERS['server-b']}\b", status, re.MULTILINE)
+
+
+@pytest.mark.parametrize("program", USERS)
+def test_the_password_is_for_its_program_alone(up: Project, program: str) -> None:
+    code = "import os; s = os.stat('/run/handover/password'); print(oct(s.st_mode & 0o777), s.st_uid, s.st_size)"
+    assert up.python(program, code) == f"0o400 {USERS[program]} 40"
+
+
+def test_no_password_is_seen_from_outside(up: Project) -> None:
+    passwords = [up.python(program, "print(open('/run/handover/password').read())") for program in USERS]
+    assert len(set(passwords)) == len(passwords)
+    shown = str(inspect(*(up.container(service) for service in SERVICES))) + up.compose("logs").stdout
+    assert [word for word in passwords if word in shown] == []
+
+
+def test_each_program_does_with_redis_what_it_must_and_no_more(up: Project) -> None:
+    a, b = (CLIENT.format(user=user) for user in USERS)
+    assert up.python("server-b", f"{b} print(r.lrange('biglist', 0, 0))") == "[b'10000']"
+    assert up.python("server-a", f"{a} print(r.llen('biglist'))") == "10000"
+    attempts = "\nfor call in {calls}:\n    try: print(eval(call))\n    except redis.exceptions.NoPermissionError: pass"
+    too_much_for_b = ["r.lpush('biglist', 1)", "r.hset('user:1', 'first_name', 'x')", "r.delete('signals')"]
+    too_much_for_a = ["r.flushall()", "r.config_get()", "r.xreadgroup('server-b', 'x', {'signals': '>'})"]
+    assert up.python("server-b", b + attempts.format(calls=too_much_for_b)) == ""
+    assert up.python("server-a", a + attempts.format(calls=too_much_for_a)) == ""
+
+
+def test_without_a_user_redis_answers_nothing(up: Project) -> None:
+    ended = up.compose("exec", "-T", "redis", "redis-cli", "dbsize", ok=False)
+    assert "NOAUTH" in ended.stdout + ended.stderr
+
+
+def test_each_program_shares_a_network_with_redis_and_none_with_the_other(up: Project) -> None:
+    networks = {service: inspect(up.container(service))[0]["NetworkSettings"]["Networks"] for service in SERVICES}
+    assert list(networks["server-a"]) == [f"{up.name}_a"]
+    assert list(networks["server-b"]) == [f"{up.name}_b"]
+    assert {f"{up.name}_a", f"{up.name}_b"} <= set(networks["redis"])
+    address_of_b = networks["server-b"][f"{up.name}_b"]["IPAddress"]
+    code = """
+import socket
+for host, port in ('redis', 6379), ('server-b', 80), ('{address}', 80):
+    try:
+        socket.create_connection((host, port), timeout=3).close()
+        print('reached')
+    except ConnectionRefusedError: print('reached, refused')
+    except OSError: print('not reached')
+"""
+    answers = up.python("server-a", code.format(address=address_of_b)).splitlines()
+    assert answers == ["reached", "not reached", "not reached"]
+
+
+def test_health_tells_a_stuck_consumer_from_an_idle_one(up: Project) -> None:
+    started = time.monotonic()
+    wait_until(lambda: time.monotonic() - started > 17, description="B was idle for a while", timeout_s=30)
+    assert _health(up) == "healthy"
+    docker("kill", "--signal=STOP", up.container("server-b"))
+    wait_until(lambda: _health(up) == "unhealthy", description="a stopped B is unhealthy", timeout_s=90)
+    docker("kill", "--signal=CONT", up.container("server-b"))
+    wait_until(lambda: _health(up) == "healthy", description="B is healthy again", timeout_s=60)
+
+
+def test_commands_run_in_the_container_of_a_program(up: Project) -> None:
+    status = up.compose("run", "--rm", "--no-deps", "-T", "server-a", "status")
+    assert "verified" in status.stdout
+    read = up.compose("exec", "-T", "server-b", "python", "-m", "server_b", "read", "--limit", "2")
+    assert read.stdout == "10000\n9999\n"
+
+
+def test_sigterm_ends_each_program_within_its_grace(up: Project, new_project: NewProject) -> None:
+    waiting = new_project(env={"SERVER_A_AWAIT_VERDICT_S": "600"})
+    waiting.compose("up", "--no-build", "--detach", "server-a")
+    wait_until(
+        lambda: "Signalled run" in waiting.compose("logs", "server-a").stdout, description="A waits", timeout_s=60
+    )
+    for project, service, code in ((waiting, "server-a", 75), (up, "server-b", 0)):
+        started = time.monotonic()
+        project.compose("stop", service)
+        assert time.monotonic() - started < 12
+        assert project.state(service)["ExitCode"] == code
+    waiting.down()
+
+
+def test_b_alone_at_an_endpoint_of_its_own_uses_no_generated_password(new_project: NewProject) -> None:
+    project = new_project(env={"SERVER_B_REDIS_URL": "redis://127.0.0.1:1/0"})
+    ended = project.compose(
+        "up", "--no-build", "--no-deps", "--exit-code-from", "server-b", "server-b", ok=False, timeout_s=90
+    )
+    assert ended.returncode == 69, ended
+    assert project.compose("ps", "--all", "--services").stdout.split() == ["server-b"]
+    project.down()
+
+
+def test_the_loop_hands_over_again_and_again(new_project: NewProject) -> None:
+    project = new_project(env={"LOOP_S": "1", "SERVER_A_NAMESPACE": "show", "SERVER_B_NAMESPACE": "show"})
+    project.compose("--profile", "loop", "up", "--no-build", "--detach")
+    wait_until(
+        lambda: project.compose("logs", "server-b").stdout.count(" verified: ") >= 3,
+        description="three runs were verified",
+        timeout_s=90,
+    )
+    project.compose("--profile", "loop", "stop", "loop")
+    assert project.state("loop")["ExitCode"] == 0
+    project.down()

@@ -1,0 +1,41 @@
+"""A server without memory for the values: the run stops where it is, and goes on once there is memory."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from shared.keys import Keyspace
+from tests.e2e.hand_over import assert_exact, resume, verify
+from tests.hand_over import list_keys
+from tests.programs import run_program
+from tests.servers import Kind, NewServer, connect
+
+
+@pytest.mark.parametrize("segment_values", ["300000", "2000000"])
+def test_a_full_server_is_told_and_the_run_goes_on_later(
+    segment_values: str, new_server: NewServer, server_kind: Kind, namespace: str
+) -> None:
+    server = new_server(server_kind, "--maxmemory", "8mb", "--maxmemory-policy", "noeviction")
+    arguments = ("--count", "2000000", "--segment-values", segment_values)
+    a = run_program("server-a", "run", *arguments, server=server, namespace=namespace)
+    assert (a.exit_code, a.stdout) == (75, "")
+    assert "memory" in a.stderr
+    found = re.search(r"go on with: server-a run --resume (\S+) --namespace (\S+)", a.stderr)
+    assert found
+    assert found[2] == namespace
+    with connect(server) as client:
+        keys = Keyspace(namespace)
+        assert not any(":staging:" in key for key in list_keys(client, keys)), "what was begun is given up"
+        client.config_set("maxmemory", 0)
+        summary = resume(server, namespace, found[1])
+        assert_exact(client, keys, summary, verify(server, namespace, found[1]), count=2_000_000)
+
+
+def test_a_server_that_was_full_before_the_run_had_begun(new_server: NewServer, server_kind: Kind) -> None:
+    server = new_server(server_kind, "--maxmemory", "1", "--maxmemory-policy", "noeviction")
+    a = run_program("server-a", "run", server=server)
+    assert a.exit_code == 75
+    assert "memory" in a.stderr
+    assert "--resume" not in a.stderr, "there is nothing to go on with"

@@ -1,0 +1,155 @@
+"""Entries that can't be processed: how they become dead letters, and what can be done with those."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from demo.servers import Server
+from server_b.dead_letters import DeadLetters
+from server_b.results import Results
+from shared.endpoint.client import Endpoint
+from shared.errors import InvalidInputError, VerificationFailedError
+from shared.keys import Keyspace
+from shared.run_signal import Signal
+from tests.faulty_link import FaultyLink
+from tests.hand_over import DIGEST, OLDER, RUN, HandOver, entries_of
+from tests.programs import run_program
+
+if TYPE_CHECKING:
+    import redis
+
+GOOD = Signal(OLDER, RUN, 1, 1, 10, DIGEST).encode()
+# What somebody else may put into the stream, and what the reason must name.
+BAD: list[tuple[dict[Any, Any], str]] = [
+    ({"hello": "world"}, "schema_version"),
+    ({**GOOD, "schema_version": "2"}, "schema_version"),
+    ({**GOOD, "schema_version": ""}, "schema_version"),
+    ({**GOOD, "extra": "1"}, "extra"),
+    ({name: value for name, value in GOOD.items() if name != "digest"}, "digest"),
+    ({**GOOD, "run_id": "nonsense"}, "run_id"),
+    ({**GOOD, "run_id": "20261399T205801123Z-3f9a1c"}, "run_id"),
+    ({**GOOD, "attempt": b"\xff\xfe"}, "attempt"),
+    ({**GOOD, "segment": "2"}, "segment"),
+    ({**GOOD, "segment": "0"}, "segment"),
+    ({**GOOD, "segments": "1000000"}, "segments"),
+    ({**GOOD, "count": "-1"}, "count"),
+    ({**GOOD, "count": "1e3"}, "count"),
+    ({**GOOD, "count": "9" * 30}, "count"),
+    ({**GOOD, "digest": DIGEST.upper()}, "digest"),
+    ({b"\xff": b"\xff" * 100_000}, "schema_version"),
+]
+
+
+@pytest.fixture
+def letters(endpoint: Endpoint, keys: Keyspace) -> DeadLetters:
+    return DeadLetters(endpoint, keys)
+
+
+def _pending(client: redis.Redis, keys: Keyspace) -> int:
+    return int(client.xpending(keys.signals(), "server-b")["pending"])
+
+
+def test_what_cannot_be_decoded_is_put_aside_with_its_reason_and_the_rest_goes_on(
+    hand_over: HandOver, letters: DeadLetters, client: redis.Redis, keys: Keyspace
+) -> None:
+    for fields, _ in BAD:
+        client.xadd(keys.signals(), fields)
+    origins = [entry_id for entry_id, _ in entries_of(client, keys.signals())]
+    summary = hand_over.produce(count=10)
+    assert hand_over.consume().run_id == summary.run_id
+    found = letters.list_letters()
+    assert [letter.origin for letter in found] == origins
+    for letter, (fields, named) in zip(found, BAD, strict=True):
+        assert named in letter.reason
+        assert letter.consumer == "b"
+        assert len(letter.fields) == len(fields)
+    assert _pending(client, keys) == 0
+
+
+def test_a_letter_whose_reply_was_lost_is_listed_once(
+    hand_over: HandOver, link: FaultyLink, letters: DeadLetters, client: redis.Redis, keys: Keyspace
+) -> None:
+    client.xadd(keys.signals(), {"hello": "world"})
+    hand_over.produce(count=10)
+    link.lose_reply(b"XADD")
+    hand_over.consume(url=link.url)
+    assert letters.count() == 2
+    assert len(letters.list_letters()) == 1
+    letters.drop(letters.list_letters()[0])
+    assert letters.count() == 0
+
+
+def test_a_list_of_another_type_fails_the_run_and_is_put_aside(
+    hand_over: HandOver, letters: DeadLetters, client: redis.Redis, keys: Keyspace
+) -> None:
+    summary = hand_over.produce(count=10)
+    client.set(keys.segment(1, 1), "x")
+    with pytest.raises(VerificationFailedError):
+        hand_over.consume()
+    assert hand_over.reports[-1].run_id == summary.run_id
+    assert "WRONGTYPE" in hand_over.reports[-1].reason
+    assert "WRONGTYPE" in letters.list_letters()[0].reason
+
+
+def test_a_retried_letter_is_taken_anew(
+    hand_over: HandOver, letters: DeadLetters, endpoint: Endpoint, client: redis.Redis, keys: Keyspace
+) -> None:
+    summary = hand_over.produce(count=10)
+    values = client.dump(keys.segment(1, 1))
+    client.set(keys.segment(1, 1), "x")
+    with pytest.raises(VerificationFailedError):
+        hand_over.consume()
+    client.restore(keys.segment(1, 1), 0, values, replace=True)  # type: ignore[arg-type]
+    letters.retry(letters.list_letters()[0], Results(endpoint, keys))
+    assert letters.count() == 0
+    report = hand_over.consume()
+    assert (report.run_id, report.verdict) == (summary.run_id, "verified")
+
+
+def test_a_retried_letter_that_is_no_better_comes_back(
+    hand_over: HandOver, letters: DeadLetters, endpoint: Endpoint, client: redis.Redis, keys: Keyspace
+) -> None:
+    client.xadd(keys.signals(), {"hello": "world"})
+    hand_over.produce(count=10)
+    hand_over.consume()
+    first = letters.list_letters()[0]
+    letters.retry(first, Results(endpoint, keys))
+    hand_over.produce(count=10)
+    hand_over.consume()
+    second = letters.list_letters()[0]
+    assert second.origin > first.origin
+    assert second.fields == first.fields == {b"hello": b"world"}
+
+
+def test_letters_are_chosen_by_their_origins(letters: DeadLetters) -> None:
+    for number in range(3):
+        letters.add(origin=f"{number}-1", reason="r", consumer="b", fields={b"a": b"b"})
+    assert [letter.origin for letter in letters.choose(())] == ["0-1", "1-1", "2-1"]
+    assert [letter.origin for letter in letters.choose(("2-1", "0-1"))] == ["0-1", "2-1"]
+    with pytest.raises(InvalidInputError):
+        letters.choose(("2-1", "7-1"))
+
+
+@pytest.mark.parametrize("server_kind", ["redis7"], indirect=True)
+def test_the_commands_list_retry_and_drop(
+    server: Server, namespace: str, letters: DeadLetters, client: redis.Redis, keys: Keyspace
+) -> None:
+    def dead(*arguments: str) -> tuple[int, str]:
+        ended = run_program("server-b", "dead", *arguments, server=server, namespace=namespace)
+        return ended.exit_code, ended.stdout
+
+    assert dead("list") == (0, "No dead letters.\n")
+    for number in range(1_050):
+        letters.add(origin=f"{number}-0", reason="no reason", consumer="b", fields={b"name": b"\xffvalue"})
+    code, text = dead("list")
+    assert code == 0
+    assert len(text.splitlines()) == 1_050
+    assert text.startswith("0-0  no reason")
+    assert dead("drop", "0-0", "7-0") == (0, "Dropped 2.\n")
+    assert dead("retry", "1-0") == (0, "Signalled 1 again.\n")
+    assert [fields for _, fields in entries_of(client, keys.signals())] == [{b"name": b"\xffvalue"}]
+    assert dead("retry", "1-0")[0] == 2
+    assert dead("drop")[0] == 0
+    assert letters.count() == 0
