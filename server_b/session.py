@@ -57,11 +57,16 @@ def consume(
         progress = stack.enter_context(closing(RunProgress()))
         pulse = Pulse(settings, stop, log, endpoint=endpoint.name)
         reporting = Reporting(endpoint, common.keys, settings, emit=emit, log=log)
+
+        def refresh() -> None:
+            pulse.beat()  # waiting for a server is not being stuck
+            endpoint.refresh()
+
         patience = Patience(
             PATIENCE_S,
             stop,
             on_outage=lambda error: log.warning("endpoint lost, trying again", reason=str(error)),
-            refresh=endpoint.refresh,
+            refresh=refresh,
         )
 
         def tick() -> None:

@@ -1,0 +1,115 @@
+"""The command line of the benchmark: `python -m bench [--count N] [--rounds N] [--users N] [--peers] [--json]`.
+
+Exit codes: 0 when everything was measured, whatever came out; 69 when a server could not be started; 2 for bad
+arguments.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from bench.arena import Arena, help_contests
+from bench.contest import Outcome, hold
+from bench.table import table
+from demo.binaries import valkey_binary
+from demo.servers import Server, ServerStartError
+
+_HELP_PLACE = "no server"
+
+
+def _whole_number(least: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and int(text) >= least):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least}")
+        return int(text)
+
+    return number
+
+
+def _arguments() -> argparse.Namespace:
+    """Return the options given, or end with 2."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        description="Set both programs side by side with raw sockets, on the embedded Valkey and on redis-server if "
+        "there is one. Leave the machine alone meanwhile; ratios of single rounds tell how quiet it was.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--count", type=_whole_number(1_000), default=8_000_000, help="values in the list [8000000]")
+    parser.add_argument("--users", type=_whole_number(1_000), default=200_000, help="users in the shop [200000]")
+    parser.add_argument("--rounds", type=_whole_number(1), default=5, help="rounds, besides one to warm up [5]")
+    parser.add_argument("--peers", action="store_true", help="also redis-py's own shapes and redis-benchmark")
+    parser.add_argument("--json", action="store_true", help="print one JSON object with every round's seconds")
+    return parser.parse_args()
+
+
+def _binaries() -> list[Path]:
+    """Return the embedded Valkey and, if it is in PATH, redis-server."""
+    found = shutil.which("redis-server")
+    return [valkey_binary(), *([Path(found)] if found else [])]
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _measure(options: argparse.Namespace) -> dict[str, list[Outcome]]:
+    """Hold all contests, by the server they were held on.
+
+    Raises:
+        ServerStartError: A server did not come up.
+    """
+    outcomes: dict[str, list[Outcome]] = {}
+    for binary in _binaries():
+        with Server(binary) as server, closing(Arena(server, count=options.count, users=options.users)) as arena:
+            contests = arena.contests() + (arena.peer_contests() if options.peers else []) + arena.shop_contests()
+            outcomes[arena.version] = hold(contests, rounds=options.rounds, on_round=_announcer(arena.version, options))
+    outcomes[_HELP_PLACE] = hold(help_contests(), rounds=options.rounds, on_round=_announcer("--help", options))
+    return outcomes
+
+
+def _announcer(place: str, options: argparse.Namespace) -> Callable[[int], None]:
+    return lambda number: _say(f"{place}: " + (f"round {number} of {options.rounds}" if number else "warming up"))
+
+
+def _text(outcomes: dict[str, list[Outcome]]) -> str:
+    """Return the table, of all `--help`s only the slowest."""
+    helps = outcomes[_HELP_PLACE]
+    slowest = max(helps, key=lambda outcome: outcome.middle)
+    shown = {**outcomes, f"Slowest --help of {len(helps)} commands, beyond a bare Python's start": [slowest]}
+    del shown[_HELP_PLACE]
+    return table(shown)
+
+
+def main() -> int:
+    """Run the benchmark and return its exit code."""
+    options = _arguments()
+    machine = (
+        f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} CPUs, "
+        f"load {os.getloadavg()[0]:.1f} before"
+    )
+    try:
+        outcomes = _measure(options)
+    except ServerStartError as error:
+        _say(f"bench: {error}")
+        return 69
+    if options.json:
+        places = {place: [outcome.as_json() for outcome in found] for place, found in outcomes.items()}
+        print(json.dumps({"machine": machine, "rounds": options.rounds, "outcomes": places}))
+    else:
+        print(
+            f"{machine}; medians of {options.rounds} rounds, x is a multiple of the raw socket's time in that round\n"
+        )
+        print(_text(outcomes))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

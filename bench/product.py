@@ -1,0 +1,117 @@
+"""The product's own paths, called in this process: what the programs do between their first and last command.
+
+The classes are the programs' own; only what surrounds them (signals, audit, verdicts) is left out, which the programs
+themselves, run as processes beside this, include.
+"""
+
+from __future__ import annotations
+
+import time
+
+from server_a.publisher import Publication, publish
+from server_a.segment_writer import SegmentWriter
+from server_a.settings import DEFAULT_SEGMENT_VALUES
+from server_a.shop_writer import write_shop
+from server_a.values import NumberSource
+from server_b.segment_examiner import SegmentExaminer
+from shared.endpoint.client import open_endpoint
+from shared.endpoint.settings import EndpointSettings
+from shared.keys import Keyspace
+from shared.run_signal import RunRecord, SegmentState, Signal
+from shared.segments import segment_range, segments_of
+from shared.tokens import make_token
+from shared.verdict import VERIFIED
+
+KEYS = Keyspace()
+KEPT_VALUES = 10
+
+
+def segment_keys(count: int) -> dict[str, tuple[int, int]]:
+    """Return the list of each segment of the numbers 1 to count, with its first number and the one after its last."""
+    segments = segments_of(count, DEFAULT_SEGMENT_VALUES)
+    ranges = [segment_range(n, count=count, segment_values=DEFAULT_SEGMENT_VALUES) for n in range(1, segments + 1)]
+    return {KEYS.segment(r.number, segments): (r.first + 1, r.first + r.count + 1) for r in ranges}
+
+
+def _ignore(*_numbers: int) -> None:
+    """Stand for the progress bar and the claim's renewal, which the programs have."""
+
+
+class Product:
+    """Both programs' work on one endpoint."""
+
+    def __init__(self, url: str) -> None:
+        """Connect."""
+        self._endpoint = open_endpoint(EndpointSettings(url=url))
+        self._signals: list[Signal] = []
+        self.version = f"{self._endpoint.kind.server.capitalize()} {self._endpoint.kind.version}"
+
+    def write(self, count: int) -> float:
+        """Write and publish the numbers 1 to count as server-a does, and return the seconds that took."""
+        source = NumberSource(count)
+        segments = segments_of(count, DEFAULT_SEGMENT_VALUES)
+        run_id = attempt = make_token(self._endpoint.server_ms(""))
+        self._write_record(run_id, source)
+        self._signals = []
+        with self._endpoint.wire(KEYS.signals()) as wire:
+            started = time.perf_counter()
+            for number in range(1, segments + 1):
+                segment = segment_range(number, count=count, segment_values=DEFAULT_SEGMENT_VALUES)
+                key = KEYS.segment(number, segments)
+                attempt = make_token(self._endpoint.server_ms(key), after=attempt)
+                staging_key = KEYS.staging(key, attempt)
+                writer = SegmentWriter(wire, staging_key, on_batch=_ignore)
+                written = writer.write(source.batches(segment))
+                state = SegmentState(run_id, attempt, written.count, written.digest)
+                publish(wire, KEYS, Publication(key, staging_key, state), overwrite=False)
+                self._signals.append(Signal(run_id, attempt, number, segments, written.count, written.digest))
+            return time.perf_counter() - started
+
+    def _write_record(self, run_id: str, source: NumberSource) -> None:
+        """Write the run's record, from which the consumer takes how large a chunk may be."""
+        record = RunRecord(
+            run_id=run_id,
+            source=source.source,
+            count=source.count,
+            segment_values=DEFAULT_SEGMENT_VALUES,
+            max_value_bytes=source.max_value_bytes,
+            users=0,
+            skus=0,
+            carts=0,
+            seed=1,
+            retain_ms=86_400_000,
+        )
+        with self._endpoint.wire(KEYS.signals()) as wire:
+            wire.call("HSET", KEYS.run(run_id), *(part for pair in record.encode().items() for part in pair))
+
+    def read(self) -> float:
+        """Read and verify what `write` wrote as server-b does, and return the seconds that took.
+
+        Raises:
+            RuntimeError: A segment was not verified: its time would mean nothing.
+        """
+        examiner = SegmentExaminer(
+            self._endpoint,
+            KEYS,
+            consumer="bench",
+            keep=KEPT_VALUES,
+            pause=time.sleep,
+            tick=_ignore,
+            on_values=_ignore,
+        )
+        started = time.perf_counter()
+        for signal in self._signals:
+            verdict = examiner.examine(signal, lag_ms=0, settle_s=0)
+            if verdict is None or verdict.verdict != VERIFIED:
+                raise RuntimeError(f"segment {signal.segment}: expected verified, got {verdict}")
+        return time.perf_counter() - started
+
+    def write_users(self, users: int) -> float:
+        """Write a shop of so many users as server-a does, and return the seconds that took."""
+        started = time.perf_counter()
+        write_shop(self._endpoint, KEYS, users=users, skus=0, carts=0, seed=1)
+        return time.perf_counter() - started
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._endpoint.close()

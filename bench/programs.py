@@ -1,0 +1,72 @@
+"""The two programs as processes: what they say their work took, and how soon `--help` is there."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import click
+
+from demo.processes import Program, program_environment
+from server_a.cli import group as server_a_group
+from server_b.cli import group as server_b_group
+
+_PATIENCE_S = 600.0
+
+
+def write_s(url: str, count: int) -> float:
+    """Have server-a write the numbers 1 to count and return its `write_s`."""
+    return _reported("server-a", "run", "--url", url, "--count", str(count), "--json")["write_s"]
+
+
+def read_s(url: str) -> float:
+    """Have server-b read and verify the newest run and return its `read_s`."""
+    return _reported("server-b", "run", "--url", url, "--once", "--wait-s", "60", "--json")["read_s"]
+
+
+def _reported(name: str, *arguments: str) -> dict[str, float]:
+    """Run a program and return the JSON object it printed.
+
+    Raises:
+        RuntimeError: It ended with another exit code than 0.
+    """
+    with closing(Program(name, *arguments, environment=program_environment(os.environ))) as program:
+        if program.wait(_PATIENCE_S) != 0:
+            raise RuntimeError(f"{name} {program.ending}: {program.errors()}")
+        report: dict[str, float] = json.loads(program.output())
+        return report
+
+
+def commands() -> list[tuple[str, ...]]:
+    """Return every command of both programs, as module and subcommands."""
+    groups = {"server_a": server_a_group, "server_b": server_b_group}
+    return [path for module, group in groups.items() for path in _paths((module,), group)]
+
+
+def _paths(path: tuple[str, ...], command: click.Command) -> Iterator[tuple[str, ...]]:
+    yield path
+    if isinstance(command, click.Group):
+        for name, below in command.commands.items():
+            yield from _paths((*path, name), below)
+
+
+def help_s(path: tuple[str, ...]) -> float:
+    """Return the seconds until a command's `--help` has been printed and the process is gone."""
+    return _process_s("-m", *path, "--help")
+
+
+def bare_python_s() -> float:
+    """Return the seconds that a Python takes which does nothing."""
+    return _process_s("-c", "pass")
+
+
+def _process_s(*arguments: str) -> float:
+    environment = program_environment(os.environ)
+    started = time.perf_counter()
+    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL, env=environment)
+    return time.perf_counter() - started

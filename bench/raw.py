@@ -1,0 +1,113 @@
+"""The baseline: a plain socket, commands that were encoded before the clock started, replies that nobody looks into.
+
+This is as fast as one connection from Python goes, so a ratio to it says what all the rest costs: making values,
+digesting, checking replies, parsing, verifying. redis-benchmark was rejected as baseline: it can't send our values.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+BATCH_VALUES = 1_000
+_RECEIVE_BYTES = 256 * 1024
+_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """Encoded commands and the bytes of their replies together."""
+
+    commands: bytes
+    reply_bytes: int
+
+
+def encode(*parts: str | bytes | int) -> bytes:
+    """Return a command in the form the protocol sends it."""
+    raw = [part if isinstance(part, bytes) else str(part).encode() for part in parts]
+    return b"*%d\r\n" % len(raw) + b"".join([b"$%d\r\n%b\r\n" % (len(part), part) for part in raw])
+
+
+def push_requests(key: str, first: int, end: int) -> list[Request]:
+    """Return the LPUSHes that write the numbers from `first` up to but not including `end`, 1,000 a command."""
+    requests = []
+    for start in range(first, end, BATCH_VALUES):
+        stop = min(start + BATCH_VALUES, end)
+        requests.append(Request(encode("LPUSH", key, *range(start, stop)), len(b":%d\r\n" % (stop - first))))
+    return requests
+
+
+def read_requests(key: str, first: int, end: int) -> list[Request]:
+    """Return the LRANGEs that read what `push_requests` wrote, from the head, 1,000 a command."""
+    count = end - first
+    requests = []
+    for start in range(0, count, BATCH_VALUES):
+        stop = min(start + BATCH_VALUES, count)
+        reply = encode(*range(end - stop, end - start))  # an array of bulk strings, as a command is
+        requests.append(Request(encode("LRANGE", key, start, stop - 1), len(reply)))
+    return requests
+
+
+def hash_requests(commands: Iterable[Sequence[str]], *, batch_commands: int = 1_000) -> list[Request]:
+    """Return HSETs of new hashes, so many a request; each hash has fewer than ten fields."""
+    packed = [encode(*command) for command in commands]
+    starts = range(0, len(packed), batch_commands)
+    batches = [packed[start : start + batch_commands] for start in starts]
+    return [Request(b"".join(batch), len(batch) * len(b":2\r\n")) for batch in batches]
+
+
+class RawSocket:
+    """One TCP connection to a server on this machine."""
+
+    def __init__(self, port: int) -> None:
+        """Connect."""
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT_S)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._buffer = memoryview(bytearray(_RECEIVE_BYTES))
+
+    def exchange(self, requests: Sequence[Request], *, in_flight: int) -> float:
+        """Send requests, so many in flight, drain the replies, and return the seconds that took.
+
+        Raises:
+            ConnectionError: The server closed the connection.
+            TimeoutError: Fewer bytes came than expected: some reply was an error.
+        """
+        send, receive = self._socket.sendall, self._receive
+        received = expected = answered = 0
+        started = time.perf_counter()
+        for number, request in enumerate(requests):
+            while number - answered >= in_flight:
+                received += receive()
+                while answered < number and received >= expected + requests[answered].reply_bytes:
+                    expected += requests[answered].reply_bytes
+                    answered += 1
+            send(request.commands)
+        total = sum(request.reply_bytes for request in requests)
+        while received < total:
+            received += receive()
+        return time.perf_counter() - started
+
+    def _receive(self) -> int:
+        """Take what has come and return how many bytes that was."""
+        received = self._socket.recv_into(self._buffer)
+        if not received:
+            raise ConnectionError("the server closed the connection")
+        return received
+
+    def call(self, *parts: str | bytes | int) -> str:
+        """Send one command and return its one-line reply."""
+        self._socket.sendall(encode(*parts))
+        reply = b""
+        while not reply.endswith(b"\r\n"):
+            reply += self._socket.recv(1_024)
+        return reply.decode().strip()
+
+    def empty_server(self) -> None:
+        """Remove all data before returning, so that no thread of the server frees memory while a clock runs."""
+        self.call("FLUSHALL", "SYNC")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._socket.close()

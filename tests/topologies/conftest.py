@@ -1,0 +1,93 @@
+"""The topologies of these tests; each is made once and healed before every test that takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from demo.servers import Server
+from tests.faulty_link import FaultyLink
+from tests.servers import NewServer, binary
+from tests.topologies.clusters import SLOTS, Cluster
+from tests.topologies.raw import call
+from tests.topologies.replicas import ReplicatedPair
+from tests.topologies.sentinel_groups import SentinelGroup
+from tests.waiting import wait_until
+
+
+@pytest.fixture(scope="session")
+def formed_clusters(session_directory: Path) -> Iterator[list[Cluster]]:
+    """The session's clusters, the last of which is in use; ask for `cluster` instead."""
+    clusters: list[Cluster] = []
+    yield clusters
+    for cluster in clusters:
+        cluster.stop()
+
+
+@pytest.fixture
+def cluster(formed_clusters: list[Cluster]) -> Cluster:
+    """A whole and empty cluster of Valkey 9, which the test may break."""
+    if formed_clusters:
+        with suppress(AssertionError):  # a test failed and left it beyond healing
+            formed_clusters[-1].heal()
+            return formed_clusters[-1]
+        formed_clusters[-1].stop()
+    formed_clusters.append(Cluster(binary("valkey9")))
+    formed_clusters[-1].start()
+    return formed_clusters[-1]
+
+
+@pytest.fixture
+def redis7_cluster(session_directory: Path) -> Iterator[Cluster]:
+    """A cluster of Redis 7 of the test's own."""
+    cluster = Cluster(binary("redis7"))
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def formed_group(session_directory: Path) -> Iterator[SentinelGroup]:
+    """The session's Sentinel group; ask for `group` instead."""
+    group = SentinelGroup(binary("valkey9"))
+    try:
+        group.start()
+        yield group
+    finally:
+        group.stop()
+
+
+@pytest.fixture
+def group(formed_group: SentinelGroup) -> SentinelGroup:
+    """A whole and empty Sentinel group of Valkey 9, which the test may break."""
+    formed_group.heal()
+    return formed_group
+
+
+@pytest.fixture
+def pair(session_directory: Path) -> Iterator[ReplicatedPair]:
+    """A primary and a replica of the test's own."""
+    with ReplicatedPair(binary("valkey9")) as replicated:
+        yield replicated
+
+
+@pytest.fixture
+def lone_node(new_server: NewServer) -> Server:
+    """A cluster of one node that holds all slots."""
+    server = new_server("valkey9", "--cluster-enabled", "yes")
+    call(server, "CLUSTER", "ADDSLOTSRANGE", 0, SLOTS - 1)
+    wait_until(lambda: b"cluster_state:ok" in call(server, "CLUSTER", "INFO"), description="the cluster serves")
+    return server
+
+
+@pytest.fixture
+def link(lone_node: Server) -> Iterator[FaultyLink]:
+    """The link to the node, which announces itself there."""
+    with FaultyLink(lone_node.port) as opened:
+        call(lone_node, "CONFIG", "SET", "cluster-announce-port", opened.port)
+        yield opened
