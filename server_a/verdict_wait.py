@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 
 from shared.endpoint.client import Endpoint
-from shared.errors import NotFinishedError, VerificationFailedError
+from shared.errors import ConnectionLostError, NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace
 from shared.stopping import StopRequest
-from shared.verdict import FAILED, VERIFIED, decode_result, is_complete, run_reason, run_verdict
+from shared.verdict import FAILED, VERIFIED, SegmentVerdict, decode_result, is_complete, run_reason, run_verdict
 
 POLL_S = 0.1
 
@@ -26,9 +26,7 @@ def await_verdict(endpoint: Endpoint, keys: Keyspace, run_id: str, *, limit_s: f
     deadline = time.monotonic() + limit_s
     key = keys.result(run_id)
     while True:
-        with endpoint.wire(key) as wire:
-            reply = wire.call("HGETALL", key)
-        verdicts = decode_result(dict(zip(reply[::2], reply[1::2], strict=True)))
+        verdicts = _verdicts(endpoint, key)
         if is_complete(verdicts):
             break
         if time.monotonic() >= deadline or stop.wait(POLL_S):
@@ -44,3 +42,13 @@ def await_verdict(endpoint: Endpoint, keys: Keyspace, run_id: str, *, limit_s: f
     if verdict != VERIFIED:
         raise NotFinishedError(where=f"run {run_id}", expected=VERIFIED, got=f"{verdict}: {run_reason(verdicts)}")
     return verdict
+
+
+def _verdicts(endpoint: Endpoint, key: str) -> dict[int, SegmentVerdict]:
+    """Return the verdicts so far; none while the endpoint is away, which is waited out like their absence."""
+    try:
+        with endpoint.wire(key) as wire:
+            reply = wire.call("HGETALL", key)
+    except ConnectionLostError:
+        return {}
+    return decode_result(dict(zip(reply[::2], reply[1::2], strict=True)))

@@ -48,6 +48,7 @@ class Consumer:
     ) -> None:
         """Use what the session has opened."""
         self._settings = settings
+        self._tools = tools
         self._pulse = tools.pulse
         self._patience = tools.patience
         self._reporting = tools.reporting
@@ -78,32 +79,20 @@ class Consumer:
             HandoverError: It refuses a command.
         """
         try:
-            while not self._is_over():
+            while not self._tools.is_over:
                 try:
                     self._begin()
-                    while not self._is_over():
+                    while not self._tools.is_over:
                         self._turn()
                         self._patience.succeeded()
                 except ReadOnlyEndpointError:
                     raise
                 except ConnectionLostError as error:
-                    self._wait_out(error)
+                    self._tools.wait_out(error)
         except NotFinishedError:
             self._end()
             raise
         self._end()
-
-    def _wait_out(self, error: ConnectionLostError) -> None:
-        """Wait a fault out, unless nothing is left to do; a stop request ends the wait as it ends serving."""
-        try:
-            if not self._is_over():
-                self._patience.wait_out(error)
-        except NotFinishedError:
-            if not self._pulse.is_stop_requested:
-                raise
-
-    def _is_over(self) -> bool:
-        return self._reporting.is_done or self._pulse.is_stop_requested
 
     def _begin(self) -> None:
         """Start anew, as after every lost connection: what is pending with us comes first."""

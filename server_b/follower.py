@@ -69,17 +69,14 @@ class Follower:
         """
         tools = self._tools
         tools.log.info("following a replica", stream=self._stream, after=self._cursor, checkpoint=str(self._file.path))
-        while not self._is_over():
+        while not tools.is_over:
             try:
                 self._rewind_after_failover()
-                while not self._is_over():
+                while not tools.is_over:
                     self._turn()
                     tools.patience.succeeded()
             except ConnectionLostError as error:
-                tools.patience.wait_out(error)
-
-    def _is_over(self) -> bool:
-        return self._tools.reporting.is_done or self._tools.pulse.is_stop_requested
+                tools.wait_out(error)
 
     def _rewind_after_failover(self) -> None:
         """Read a stream from its beginning whose last id lies before our cursor: another one, or one that lost entries.

@@ -7,6 +7,7 @@ last; a lock was rejected, since nobody else is bound to honour it.
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -19,6 +20,7 @@ from shared.keys import Keyspace
 
 WINDOW_CHUNKS = 8
 ASK_CHUNKS = 4
+PING_EVERY_S = 60.0
 
 
 class SegmentReader:
@@ -38,6 +40,7 @@ class SegmentReader:
         self._key = segment_key
         self._state_key = keys.state(segment_key)
         self._expected = list(expected)
+        self._ping_at = time.monotonic() + PING_EVERY_S
         self._watch = endpoint.wire(segment_key)
         try:
             self._watch.call("WATCH", self._key, self._state_key)
@@ -90,6 +93,9 @@ class SegmentReader:
             yield self._next(asked.popleft())
 
     def _next(self, chunk: Chunk) -> tuple[Chunk, list[bytes]]:
+        if time.monotonic() > self._ping_at:
+            self._ping_at = time.monotonic() + PING_EVERY_S
+            self._watch.call("PING")  # else it is cut for idleness while a long list is read
         reply = self._wire.read_transaction(2)
         state, values = reply or [None, []]
         self._require(state)
@@ -100,10 +106,6 @@ class SegmentReader:
             raise SegmentChangedError(
                 where=self._key, expected="one list from its head to its tail", got="another run's in between"
             )
-
-    def keep_alive(self) -> None:
-        """Keep the watching connection from being cut for idleness; PING, O(1)."""
-        self._watch.call("PING")
 
     def require_untouched(self, count: int) -> None:
         """Check at the end that nobody touched list or state since the beginning.

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 
 from server_b.chunks import chunks_from_head
 from server_b.reader import SegmentReader
 from shared.digest import BLOCK_VALUES
 from shared.endpoint.client import Endpoint
-from shared.errors import NotFinishedError, SegmentChangedError
+from shared.errors import InvalidInputError, NotFinishedError, SegmentChangedError
 from shared.keys import Keyspace
 from shared.run_signal import SegmentState, Signal, chunk_field
 from shared.segments import MAX_VALUE_BYTES, safe_chunk_values
+
+_LOOK_BACK = 100
 
 
 @dataclass(frozen=True)
@@ -32,15 +34,10 @@ def current_segments(endpoint: Endpoint, keys: Keyspace) -> list[CurrentSegment]
         NotFinishedError: Nothing is published here, or a run is just being published.
 
     Redis:
-        XREVRANGE COUNT 1; HMGET of each state; EXISTS.
+        XREVRANGE COUNT 100; HMGET of each state; EXISTS.
     """
-    with endpoint.wire(keys.signals()) as wire:
-        newest = wire.call("XREVRANGE", keys.signals(), "+", "-", "COUNT", 1)
-    segments, run_id = 1, ""
-    if newest:
-        fields = newest[0][1]
-        signal = Signal.decode(dict(zip(fields[::2], fields[1::2], strict=True)))
-        segments, run_id = signal.segments, signal.run_id
+    signal = _newest_signal(endpoint, keys)
+    segments, run_id = (signal.segments, signal.run_id) if signal is not None else (1, "")
     found = [_segment(endpoint, keys, keys.segment(n, segments), n) for n in range(segments, 0, -1)]
     published = [segment for segment in found if segment.state is not None and segment.state.count]
     if segments == 1 and not published and _exists(endpoint, found[0].key):
@@ -54,6 +51,17 @@ def current_segments(endpoint: Endpoint, keys: Keyspace) -> list[CurrentSegment]
             advice="run it again when server-a has finished",
         )
     return published
+
+
+def _newest_signal(endpoint: Endpoint, keys: Keyspace) -> Signal | None:
+    """Return a signal of the newest run; the newest entry may be an older run's, sent again, or nobody's."""
+    with endpoint.wire(keys.signals()) as wire:
+        entries = wire.call("XREVRANGE", keys.signals(), "+", "-", "COUNT", _LOOK_BACK)
+    signals = []
+    for _, fields in entries:
+        with suppress(InvalidInputError):
+            signals.append(Signal.decode(dict(zip(fields[::2], fields[1::2], strict=True))))
+    return max(signals, key=lambda signal: signal.run_id, default=None)
 
 
 def values_in_reverse(endpoint: Endpoint, keys: Keyspace, *, limit: int | None) -> Iterator[list[bytes]]:

@@ -14,7 +14,7 @@ from server_b.whole_list import values_in_reverse
 from shared.endpoint.client import Endpoint
 from shared.errors import HandoverError, NotFinishedError, SegmentChangedError
 from shared.keys import Keyspace
-from tests.hand_over import HandOver, numbers
+from tests.hand_over import HandOver, entries_of, numbers
 from tests.programs import environment_of, run_program
 
 if TYPE_CHECKING:
@@ -61,6 +61,16 @@ def test_a_run_that_replaced_a_larger_one_is_the_current_one(
     hand_over.produce(count=5_000, segment_values=1_000)
     hand_over.produce(count=700)
     assert _read(endpoint, keys) == numbers(700)[::-1]
+
+
+def test_a_signal_sent_again_or_nobodys_does_not_hide_the_newest_run(
+    hand_over: HandOver, endpoint: Endpoint, keys: Keyspace, client: redis.Redis
+) -> None:
+    hand_over.produce(count=30, segment_values=10)
+    hand_over.produce(count=20, segment_values=10)
+    client.xadd(keys.signals(), entries_of(client, keys.signals())[0][1])  # type: ignore[arg-type]
+    client.xadd(keys.signals(), {"hello": "world"})
+    assert _read(endpoint, keys) == numbers(20)[::-1]
 
 
 def test_nothing_published_is_said(endpoint: Endpoint, keys: Keyspace) -> None:

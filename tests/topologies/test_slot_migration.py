@@ -17,8 +17,8 @@ from tests.topologies.runs import (
 )
 from tests.waiting import wait_until
 
-COUNT = 2_000_000
-SEGMENT_VALUES = 100_000
+COUNT = 1_000_000
+SEGMENT_VALUES = 50_000
 RUN = ("run", "--json", "--count", str(COUNT), "--segment-values", str(SEGMENT_VALUES))
 KEYS = [f"biglist:{number}" for number in range(1, COUNT // SEGMENT_VALUES + 1)]
 
