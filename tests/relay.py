@@ -105,6 +105,10 @@ class Relay:
         self._waking.send(b"\0")
         assert done.wait(_SEND_S), "the relay does not answer"
 
+    def lead_to(self, server_port: int) -> None:
+        """Take new connections to another server from now on, as an address does that follows a failover."""
+        self._server_port = server_port
+
     def refuse(self) -> None:
         """Refuse new connections from now on; the port has no listener any more."""
 

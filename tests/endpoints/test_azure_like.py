@@ -53,6 +53,7 @@ def hand_over(url: str, trust: tuple[str, str]) -> None:
         assert ended.exit_code == 0, (command, ended)
 
 
+@pytest.mark.slow
 def test_the_oss_policy(redis7: Path, authority: Authority, trust: tuple[str, str]) -> None:
     """The nodes announce addresses that their certificate does not name; the given host name is kept."""
     with TlsCluster(redis7, authority, "localhost") as cluster:
@@ -74,6 +75,7 @@ def test_the_oss_policy_by_address_is_not_verified(redis7: Path, authority: Auth
     require_sentence(ended, 77, "certificate is not valid for '127.0.0.1'", "write a host name")
 
 
+@pytest.mark.slow
 def test_nodes_that_the_certificate_names_keep_their_addresses(
     redis7: Path, authority: Authority, trust: tuple[str, str]
 ) -> None:
@@ -86,6 +88,7 @@ def test_nodes_that_the_certificate_names_keep_their_addresses(
         hand_over(cluster.url("localhost"), trust)
 
 
+@pytest.mark.slow
 def test_a_cluster_that_does_not_call_itself_one(redis7: Path, authority: Authority, trust: tuple[str, str]) -> None:
     """What HELLO says is not the whole truth where a proxy answers it."""
     with TlsCluster(redis7, authority, "localhost", arguments=("--rename-command", "HELLO", "")) as cluster:
@@ -93,6 +96,7 @@ def test_a_cluster_that_does_not_call_itself_one(redis7: Path, authority: Author
         hand_over(cluster.url("localhost"), trust)
 
 
+@pytest.mark.slow
 def test_the_enterprise_policy(redis7: Path, authority: Authority, trust: tuple[str, str]) -> None:
     """One endpoint for all slots, CLUSTER refused; a transaction over several slots is answered with CROSSSLOT."""
     no_hello = ("--rename-command", "HELLO", "")
@@ -123,6 +127,7 @@ def _holds(cluster: TlsCluster, key: str, port: int) -> bool:
     return any(first <= slot <= last and holder[1] == port for first, last, holder in slots)
 
 
+@pytest.mark.slow
 def test_no_clustering(new_server: NewServer, authority: Authority, trust: tuple[str, str]) -> None:
     directives = authority.directives(authority.issue("server", "localhost"))
     server = new_server("redis7", *directives, "--databases", "1", tls=True)

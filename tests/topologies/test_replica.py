@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from demo.processes import Program
+from tests.faulty_link import FaultyLink
 from tests.programs import StartProgram, run_program
 from tests.servers import NewServer
 from tests.topologies.raw import call, is_in_step
@@ -75,6 +76,19 @@ def test_a_producer_gives_up_a_primary_that_stays_a_replica(pair: ReplicatedPair
 
     assert producer.wait(30) == 78, producer.errors()
     assert "read-only replica; give the primary's URL" in producer.errors().splitlines()[-1]
+
+
+def test_a_failover_to_a_replica_that_is_behind_is_noticed_after_the_audit_too(pair: ReplicatedPair) -> None:
+    """The address leads to the replica from the producer's last command on, when the audit has found nothing amiss."""
+    pair.detach()
+    call(pair.replica, "REPLICAOF", "NO", "ONE")
+    with FaultyLink(pair.primary.port) as link:
+        link.at(b"finished_ms", lambda: link.lead_to(pair.replica.port), nth=2, is_forwarded=False)
+
+        summary = produce(link.url, *RUN)
+
+    assert (summary["lost_acknowledged"], summary["attempts"], link.cuts) == (30_000, 6, 1)
+    require_exact(summary, consume(pair.replica.url))
 
 
 @pytest.mark.parametrize("serves_stale_data", ["yes", "no"])
