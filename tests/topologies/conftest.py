@@ -10,7 +10,7 @@ import pytest
 
 from demo.servers import Server
 from tests.faulty_link import FaultyLink
-from tests.servers import NewServer, binary
+from tests.servers import binary
 from tests.topologies.clusters import SLOTS, Cluster
 from tests.topologies.raw import call
 from tests.topologies.replicas import ReplicatedPair
@@ -69,20 +69,34 @@ def group(formed_group: SentinelGroup) -> SentinelGroup:
     return formed_group
 
 
-@pytest.fixture
-def pair(session_directory: Path) -> Iterator[ReplicatedPair]:
-    """A primary and a replica of the test's own."""
+@pytest.fixture(scope="session")
+def formed_pair(session_directory: Path) -> Iterator[ReplicatedPair]:
+    """The session's primary and replica; ask for `pair` instead."""
     with ReplicatedPair(binary("valkey9")) as replicated:
         yield replicated
 
 
 @pytest.fixture
-def lone_node(new_server: NewServer) -> Server:
-    """A cluster of one node that holds all slots."""
-    server = new_server("valkey9", "--cluster-enabled", "yes")
-    call(server, "CLUSTER", "ADDSLOTSRANGE", 0, SLOTS - 1)
-    wait_until(lambda: b"cluster_state:ok" in call(server, "CLUSTER", "INFO"), description="the cluster serves")
-    return server
+def pair(formed_pair: ReplicatedPair) -> ReplicatedPair:
+    """An empty primary and its replica, whose roles the test may change."""
+    formed_pair.heal()
+    return formed_pair
+
+
+@pytest.fixture(scope="session")
+def formed_lone_node(session_directory: Path) -> Iterator[Server]:
+    """The session's cluster of one node; ask for `lone_node` instead."""
+    with Server(binary("valkey9"), ("--cluster-enabled", "yes")) as server:
+        call(server, "CLUSTER", "ADDSLOTSRANGE", 0, SLOTS - 1)
+        wait_until(lambda: b"cluster_state:ok" in call(server, "CLUSTER", "INFO"), description="the cluster serves")
+        yield server
+
+
+@pytest.fixture
+def lone_node(formed_lone_node: Server) -> Server:
+    """An empty cluster of one node that holds all slots."""
+    call(formed_lone_node, "FLUSHALL")
+    return formed_lone_node
 
 
 @pytest.fixture

@@ -20,6 +20,14 @@ class ReplicatedPair:
         self.primary = Server(program)
         self.replica = Server(program)
 
+    def heal(self) -> None:
+        """Give both their roles back, and remove every key; at once when nothing was broken."""
+        self.replica.resume()
+        call(self.primary, "REPLICAOF", "NO", "ONE")
+        call(self.replica, "CONFIG", "SET", "replica-serve-stale-data", "yes")
+        call(self.primary, "FLUSHALL")
+        self.attach()
+
     def detach(self) -> None:
         """Have the replica take in nothing more, and go on serving what it has: to clients, a replica far behind.
 
