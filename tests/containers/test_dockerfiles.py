@@ -25,7 +25,7 @@ SET_BY_IMAGE = {"SERVER_B_HEARTBEAT_FILE"}
 def test_the_linter_has_nothing_to_say(dockerfile: Path) -> None:
     linter = shutil.which("hadolint", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     if linter is None:
-        pytest.skip("hadolint is not installed")
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("hadolint is not installed")
     ended = subprocess.run([linter, dockerfile], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout) == (0, "")
 
