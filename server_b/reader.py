@@ -1,6 +1,6 @@
 """Reads a published segment in reverse, and notices whatever happens to it meanwhile.
 
-Every chunk is read in one transaction with the state, so a list that was replaced is noticed at once. That alone would
+Chunks are read in one transaction with the state, so a list that was replaced is noticed at once. That alone would
 miss a change to a part already read, so a second connection WATCHes the list from before the first chunk to after the
 last; a lock was rejected, since nobody else is bound to honour it.
 """
@@ -18,8 +18,7 @@ from shared.endpoint.wire import Wire
 from shared.errors import SegmentChangedError
 from shared.keys import Keyspace
 
-WINDOW_CHUNKS = 8
-ASK_CHUNKS = 4
+TRANSACTIONS_AHEAD = 3
 PING_EVERY_S = 60.0
 
 
@@ -64,42 +63,44 @@ class SegmentReader:
         self._require(state)
         return int(length)
 
-    def read(self, chunks: Iterable[Chunk]) -> Iterator[tuple[Chunk, list[bytes]]]:
-        """Yield chunks with their values, from the head, up to eight asked for ahead.
+    def read(self, chunks: Iterable[Chunk], *, together: int = 1) -> Iterator[tuple[Chunk, list[bytes]]]:
+        """Yield chunks with their values, from the head, with three transactions asked for ahead.
 
-        They are asked for four at a time: one system call on either side, and the server never waits for us.
+        Several chunks in one transaction share its replies to MULTI, HMGET and EXEC, and the system call that asks.
 
         Args:
             chunks: What to ask for; fewer values come where the list is shorter.
+            together: How many of them one transaction reads.
 
         Raises:
             SegmentChangedError: The state no longer names what was expected.
             ConnectionLostError: The connection is lost; read the segment again.
 
         Redis:
-            For each chunk MULTI [HMGET, LRANGE] EXEC; LRANGE costs O(offset in nodes + chunk).
+            MULTI [HMGET, LRANGE of each chunk] EXEC; LRANGE costs O(offset in nodes + chunk).
         """
         pack = self._wire.pack
         begin, end = pack("MULTI") + pack("HMGET", self._state_key, "run_id", "attempt"), pack("EXEC")
         source = iter(chunks)
-        asked: deque[Chunk] = deque()
+        asked: deque[list[Chunk]] = deque()
         while True:
-            if len(asked) <= WINDOW_CHUNKS - ASK_CHUNKS and (group := list(islice(source, ASK_CHUNKS))):
+            while len(asked) < TRANSACTIONS_AHEAD and (group := list(islice(source, together))):
                 ranges = [pack("LRANGE", self._key, chunk.start, chunk.stop) for chunk in group]
-                self._wire.send(begin + (end + begin).join(ranges) + end)
-                asked.extend(group)
+                self._wire.send(begin + b"".join(ranges) + end)
+                asked.append(group)
             if not asked:
                 return
-            yield self._next(asked.popleft())
+            group = asked.popleft()
+            yield from zip(group, self._read_group(len(group)), strict=True)
 
-    def _next(self, chunk: Chunk) -> tuple[Chunk, list[bytes]]:
+    def _read_group(self, chunks: int) -> list[list[bytes]]:
+        """Return the values of each chunk of the transaction that was asked for first."""
         if time.monotonic() > self._ping_at:
             self._ping_at = time.monotonic() + PING_EVERY_S
             self._watch.call("PING")  # else it is cut for idleness while a long list is read
-        reply = self._wire.read_transaction(2)
-        state, values = reply or [None, []]
+        state, *values = self._wire.read_transaction(1 + chunks) or [None]
         self._require(state)
-        return chunk, values
+        return values
 
     def _require(self, state: list[bytes | None] | None) -> None:
         if state != self._expected:

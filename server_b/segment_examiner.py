@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from server_b.chunks import chunks_by_block
+from server_b.chunks import ChunkSize, chunk_size, chunks_by_block
 from server_b.reader import SegmentReader
 from server_b.verifier import SegmentVerifier
-from shared.digest import BLOCK_VALUES
 from shared.endpoint.client import Endpoint
 from shared.errors import InvalidInputError, SegmentChangedError
 from shared.keys import Keyspace
 from shared.run_signal import RunRecord, SegmentState, Signal, chunk_field
-from shared.segments import MAX_VALUE_BYTES, safe_chunk_values
 from shared.verdict import FAILED, SUPERSEDED, VERIFIED, SegmentVerdict
 
 MAX_READINGS = 5
@@ -110,13 +108,13 @@ class SegmentExaminer:
 
     def _read(self, signal: Signal, key: str, lag_ms: int) -> SegmentVerdict:
         """Read and verify the segment once."""
-        record, chunk_values = self._chunk_values(signal)
+        record, size = self._record(signal)
         verifier = SegmentVerifier(count=signal.count, digest=signal.digest, keep=self._kept_values(signal, record))
         expected = (signal.run_id.encode(), signal.attempt.encode())
         reader = SegmentReader(self._endpoint, self._keys, key, expected=expected)
         try:
             started_us = self._endpoint.server_us(key)
-            reason = self._read_through(reader, verifier, signal, chunk_values)
+            reason = self._read_through(reader, verifier, signal, size)
         finally:
             reader.close()
         return self._verdict(
@@ -129,14 +127,16 @@ class SegmentExaminer:
             ended_us=self._endpoint.server_us(key),
         )
 
-    def _read_through(self, reader: SegmentReader, verifier: SegmentVerifier, signal: Signal, chunk_values: int) -> str:
+    def _read_through(self, reader: SegmentReader, verifier: SegmentVerifier, signal: Signal, size: ChunkSize) -> str:
         """Return what is wrong with the list, or an empty text."""
         length = reader.length()
         if length != signal.count:
             return (
                 f"{'long' if length > signal.count else 'short'}: {length} values where {signal.count} were announced"
             )
-        for chunk, values in reader.read(chunks_by_block(signal.count, chunk_values=chunk_values)):
+        for chunk, values in reader.read(
+            chunks_by_block(signal.count, chunk_values=size.values), together=size.together
+        ):
             if wrong := verifier.add(chunk, values):
                 return wrong
             self._on_values(chunk.values)
@@ -146,8 +146,8 @@ class SegmentExaminer:
             reader.require_untouched(signal.count)
         return wrong
 
-    def _chunk_values(self, signal: Signal) -> tuple[RunRecord | None, int]:
-        """Return the run's record, if it is here, and how many values surely fit into a chunk.
+    def _record(self, signal: Signal) -> tuple[RunRecord | None, ChunkSize]:
+        """Return the run's record, if it is here, and how the signal's segment is read.
 
         Redis:
             HGETALL is avoided, since a run has a field for each segment; HMGET, O(1).
@@ -160,11 +160,8 @@ class SegmentExaminer:
         try:
             record = RunRecord.decode(key, fields)
         except InvalidInputError:
-            return None, safe_chunk_values(MAX_VALUE_BYTES, block_values=BLOCK_VALUES)
-        noted = fields.get(chunk_field(signal.segment).encode(), b"")
-        if noted.isdigit() and 1 <= int(noted) <= BLOCK_VALUES:
-            return record, int(noted)
-        return record, safe_chunk_values(record.max_value_bytes, block_values=BLOCK_VALUES)
+            return None, chunk_size(None, None)
+        return record, chunk_size(fields.get(b"max_value_bytes"), fields.get(chunk_field(signal.segment).encode()))
 
     def _kept_values(self, signal: Signal, record: RunRecord | None) -> int:
         """Return how many of the run's first values may lie in this segment."""

@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 
-from server_b.chunks import chunks_from_head
+from server_b.chunks import ChunkSize, chunk_size, chunks_from_head
 from server_b.reader import SegmentReader
-from shared.digest import BLOCK_VALUES
 from shared.endpoint.client import Endpoint
 from shared.errors import InvalidInputError, NotFinishedError, SegmentChangedError
 from shared.keys import Keyspace
 from shared.run_signal import SegmentState, Signal, chunk_field
-from shared.segments import MAX_VALUE_BYTES, safe_chunk_values
 
 _LOOK_BACK = 100
 
@@ -24,7 +22,7 @@ class CurrentSegment:
 
     key: str
     state: SegmentState | None
-    chunk_values: int
+    size: ChunkSize
 
 
 def current_segments(endpoint: Endpoint, keys: Keyspace) -> list[CurrentSegment]:
@@ -95,7 +93,8 @@ def _segment_values(endpoint: Endpoint, keys: Keyspace, segment: CurrentSegment)
         count = reader.length()
         if state is not None and count != state.count:
             raise NotFinishedError(where=segment.key, expected=f"{state.count} values", got=f"{count}")
-        for chunk, values in reader.read(chunks_from_head(count, chunk_values=segment.chunk_values)):
+        chunks = chunks_from_head(count, chunk_values=segment.size.values)
+        for chunk, values in reader.read(chunks, together=segment.size.together):
             if len(values) != chunk.values:
                 raise SegmentChangedError(where=segment.key, expected="a list at rest", got="one that became shorter")
             yield values
@@ -106,15 +105,12 @@ def _segment(endpoint: Endpoint, keys: Keyspace, key: str, number: int) -> Curre
     state_key = keys.state(key)
     with endpoint.wire(state_key) as wire:
         state = SegmentState.decode(state_key, wire.call("HMGET", state_key, *SegmentState.FIELDS))
-    longest = MAX_VALUE_BYTES
-    noted = None
-    if state is not None:
-        run_key = keys.run(state.run_id)
-        with endpoint.wire(run_key) as wire:
-            raw, noted = wire.call("HMGET", run_key, "max_value_bytes", chunk_field(number))
-        longest = int(raw) if raw is not None and raw.isdigit() else MAX_VALUE_BYTES
-    safe = safe_chunk_values(longest, block_values=BLOCK_VALUES)
-    return CurrentSegment(key, state, int(noted) if noted is not None and noted.isdigit() else safe)
+    if state is None:
+        return CurrentSegment(key, None, chunk_size(None, None))
+    run_key = keys.run(state.run_id)
+    with endpoint.wire(run_key) as wire:
+        size = chunk_size(*wire.call("HMGET", run_key, "max_value_bytes", chunk_field(number)))
+    return CurrentSegment(key, state, size)
 
 
 def _exists(endpoint: Endpoint, key: str) -> bool:
