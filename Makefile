@@ -22,8 +22,9 @@ help: ## show this list
 demo: $(VENV)/.demo ## both programs on an embedded server (ARGS=--keep leaves it up)
 	@exec $(BIN)/python -m demo --end-with-parent $$PPID $(ARGS)
 
+# A process for each core, four at most; `make test ARGS="-n0 -x"` runs one test after the other.
 test: lint ## everything CI checks: lint, types, import contracts, tests
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup $(ARGS)
 
 lint: $(VENV)/.dev ## ruff, mypy, import contracts
 	$(BIN)/ruff check .

@@ -20,6 +20,18 @@ from tests.waiting import wait_until
 
 pytest_plugins = ["tests.servers", "tests.programs", "tests.hand_over"]
 
+# Each stays in one of the processes that share the tests, since what it makes for a session is dear: images, clusters.
+_KEPT_TOGETHER = ("containers", "topologies")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of a directory whose tests are kept together into one group."""
+    tests = Path(__file__).parent
+    for item in items:
+        directory = item.path.relative_to(tests).parts[0]
+        if directory in _KEPT_TOGETHER:
+            item.add_marker(pytest.mark.xdist_group(directory))
+
 
 @pytest.fixture(scope="session", autouse=True)
 def session_directory() -> Iterator[Path]:
