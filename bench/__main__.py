@@ -18,6 +18,7 @@ from pathlib import Path
 
 from bench.arena import Arena, help_contests
 from bench.contest import Outcome, hold
+from bench.machine import neighbour_slowdown
 from bench.table import table
 from demo.binaries import valkey_binary
 from demo.servers import Server, ServerStartError
@@ -60,19 +61,21 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _measure(options: argparse.Namespace) -> dict[str, list[Outcome]]:
-    """Hold all contests, by the server they were held on.
+def _measure(options: argparse.Namespace) -> tuple[dict[str, list[Outcome]], list[float]]:
+    """Hold all contests, by the server they were held on; between them, see how much the cores slow each other.
 
     Raises:
         ServerStartError: A server did not come up.
     """
     outcomes: dict[str, list[Outcome]] = {}
+    slowdowns = [neighbour_slowdown()]
     for binary in _binaries():
         with Server(binary) as server, closing(Arena(server, count=options.count, users=options.users)) as arena:
             contests = arena.contests() + (arena.peer_contests() if options.peers else []) + arena.shop_contests()
             outcomes[arena.version] = hold(contests, rounds=options.rounds, on_round=_announcer(arena.version, options))
+        slowdowns.append(neighbour_slowdown())
     outcomes[_HELP_PLACE] = hold(help_contests(), rounds=options.rounds, on_round=_announcer("--help", options))
-    return outcomes
+    return outcomes, slowdowns
 
 
 def _announcer(place: str, options: argparse.Namespace) -> Callable[[int], None]:
@@ -96,17 +99,17 @@ def main() -> int:
         f"load {os.getloadavg()[0]:.1f} before"
     )
     try:
-        outcomes = _measure(options)
+        outcomes, slowdowns = _measure(options)
     except ServerStartError as error:
         _say(f"bench: {error}")
         return 69
     if options.json:
         places = {place: [outcome.as_json() for outcome in found] for place, found in outcomes.items()}
-        print(json.dumps({"machine": machine, "rounds": options.rounds, "outcomes": places}))
+        facts = {"machine": machine, "slowed_by_neighbour": slowdowns, "rounds": options.rounds}
+        print(json.dumps({**facts, "outcomes": places}))
     else:
-        print(
-            f"{machine}; medians of {options.rounds} rounds, x is a multiple of the raw socket's time in that round\n"
-        )
+        print(f"{machine}; beside a busy core another takes {min(slowdowns)} to {max(slowdowns)} times as long")
+        print(f"medians of {options.rounds} rounds, x is a multiple of the raw socket's time in that round\n")
         print(_text(outcomes))
     return 0
 
