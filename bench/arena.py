@@ -16,6 +16,7 @@ READ_TARGET = 1.25
 HELP_TARGET_MS = 150.0
 _WRITE_IN_FLIGHT = 4
 _READ_IN_FLIGHT = (2, 4, 8, 16, 32)
+_DIGESTED_IN_FLIGHT = 8
 _USERS_IN_FLIGHT = 2
 _SLOW_COUNT = 200_000
 _RAW_WRITE = "raw socket, all encoded before"
@@ -61,10 +62,12 @@ class Arena:
         """Return the contests of the product; a reading takes what the writing before it left."""
         write, read = f"write {self._count:,} values", f"read and verify {self._count:,} values"
         product, url, count = self._product, self._server.url, self._count
+        digested = "hiredis and BLAKE2b alone"
         own_write, program_write = partial(product.write, count), partial(programs.write_s, url, count)
         return [
             Contest(write, "server-a's path", _RAW_WRITE, self._emptied(own_write), self._raw_write, WRITE_TARGET),
             Contest(read, "server-b's path", _RAW_READ, product.read, self._raw_read, READ_TARGET),
+            Contest(read, digested, _RAW_READ, self._digested_read, self._raw_read),
             Contest(write, "server-a run", _RAW_WRITE, self._emptied(program_write), self._raw_write, WRITE_TARGET),
             Contest(read, "server-b run", _RAW_READ, partial(programs.read_s, url), self._raw_read, READ_TARGET),
         ]
@@ -111,6 +114,9 @@ class Arena:
             times = {window: self._raw.exchange(self._reads, in_flight=window) for window in _READ_IN_FLIGHT * 2}
             self._read_in_flight = min(times, key=lambda window: times[window])
         return self._raw.exchange(self._reads, in_flight=self._read_in_flight)
+
+    def _digested_read(self) -> float:
+        return self._raw.digest(self._reads, in_flight=_DIGESTED_IN_FLIGHT)
 
     def _raw_users(self) -> float:
         self._raw.empty_server()
