@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from server_a import settings as defaults
 from server_a.check_command import check_command
-from server_a.settings import RunSettings
+from server_a.settings import RunSettings, RunSummary
 from server_a.shop_commands import cart, sku, user
 from shared.command_line import CommonSettings, Seconds, WholeNumber, endpoint_options, main_group, option, run_program
 from shared.errors import InvalidInputError
 from shared.segments import MAX_COUNT, MAX_SEGMENT_VALUES
 from shared.status_command import status_command
-
-if TYPE_CHECKING:
-    from shared.stopping import StopRequest
 
 PROGRAM = "server-a"
 _SHOP_MOST = 100_000_000
@@ -68,17 +64,19 @@ def run_command(common: CommonSettings, *, as_json: bool, **options: Any) -> Non
         from server_a.session import ProducerSession
         from shared.logs import open_log
 
+        def emit(summary: RunSummary) -> None:
+            if as_json:
+                click.echo(json.dumps(asdict(summary)))
+            else:
+                _print_summary(summary, session.inserted, session.list_names, session.signal_s)
+
         session = ProducerSession(common, settings, stop, open_log(common))
-        summary = session.hand_over()
-        if as_json:
-            click.echo(json.dumps(asdict(summary)))
-        else:
-            _print_summary(summary, session.inserted, session.list_names, session.signal_s)
-        if settings.await_verdict_s:
-            _await_verdict(common, summary.run_id, settings.await_verdict_s, stop, is_quiet=as_json)
+        verdict = session.hand_over(emit)
+        if verdict and not as_json:
+            click.echo(f"server-b's verdict: {verdict}.")
 
 
-def _print_summary(summary: defaults.RunSummary, inserted: str, list_names: str, signal_s: float) -> None:
+def _print_summary(summary: RunSummary, inserted: str, list_names: str, signal_s: float) -> None:
     shop = [_counted(summary.users, "user"), _counted(summary.skus, "SKU"), _counted(summary.carts, "cart")]
     click.echo(f"Wrote {shop[0]}, {shop[1]} and {shop[2]}.")
     click.echo(f"Inserted {inserted} into {list_names}.")
@@ -95,18 +93,6 @@ def _print_summary(summary: defaults.RunSummary, inserted: str, list_names: str,
 
 def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def _await_verdict(common: CommonSettings, run_id: str, limit_s: float, stop: StopRequest, *, is_quiet: bool) -> None:
-    from contextlib import closing
-
-    from server_a.verdict_wait import await_verdict
-    from shared.endpoint.client import open_endpoint
-
-    with closing(open_endpoint(common.endpoint)) as endpoint:
-        verdict = await_verdict(endpoint, common.keys, run_id, limit_s=limit_s, stop=stop)
-    if not is_quiet:
-        click.echo(f"server-b's verdict: {verdict}.")
 
 
 @group.command("purge")

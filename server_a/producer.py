@@ -159,7 +159,8 @@ class Producer:
             )
             if findings.is_clean and run.wires.patience.outages == outages_seen:
                 return
-            run.log.warning("acknowledged writes lost", segments=findings.segments, signals=findings.signals)
+            if not findings.is_clean:
+                run.log.warning("acknowledged writes lost", segments=findings.segments, signals=findings.signals)
             if findings.is_record_lost:
                 self._write_record()
             for number in findings.segments:

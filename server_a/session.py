@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from server_a.run_context import RunContext
 from server_a.run_record import new_record, read_record, source_of
 from server_a.settings import RunSettings, RunSummary
 from server_a.shop_writer import check_shop_size
+from server_a.verdict_wait import await_verdict
 from shared.command_line import CommonSettings
 from shared.endpoint.client import Endpoint, open_endpoint
 from shared.endpoint.patience import Patience
@@ -44,14 +46,27 @@ class ProducerSession:
         self.list_names = ""
         self.signal_s = 0.0
 
-    def hand_over(self) -> RunSummary:
-        """Write and signal everything.
+    def hand_over(self, emit: Callable[[RunSummary], None]) -> str:
+        """Write and signal everything, emit the summary, and wait for the verdict where that was asked for.
+
+        Returns:
+            The verdict; empty when none was waited for.
 
         Raises:
-            HandoverError: As `Producer.run`; one that can be cured by going on says how.
+            HandoverError: As `Producer.run` and `await_verdict`; one that can be cured by going on says how.
         """
+        with ExitStack() as endpoints:
+            summary, endpoint = self._produce(endpoints)
+            self._log.info("run finished", **asdict(summary))
+            emit(summary)
+            limit_s = self._settings.await_verdict_s
+            if not limit_s:
+                return ""
+            return await_verdict(endpoint, self._common.keys, summary.run_id, limit_s=limit_s, stop=self._stop)
+
+    def _produce(self, endpoints: ExitStack) -> tuple[RunSummary, Endpoint]:
         with ExitStack() as stack:
-            run = self._open(stack)
+            run = self._open(endpoints, stack)
             names = [run.segment_key(1), run.segment_key(run.record.segments)]
             self.list_names = " to ".join(f"'{name}'" for name in dict.fromkeys(names))
             self.inserted = run.source.describe()
@@ -66,28 +81,27 @@ class ProducerSession:
                     raise
                 raise self._with_resume_advice(error, run.record.run_id) from error
             self.signal_s = producer.signal_s
-        self._log.info("run finished", **asdict(summary))
-        return summary
+        return summary, run.endpoint
 
-    def _open_primary(self, stack: ExitStack) -> Endpoint:
-        endpoint = stack.enter_context(closing(open_endpoint(self._common.endpoint)))
+    def _open_primary(self, endpoints: ExitStack) -> Endpoint:
+        endpoint = endpoints.enter_context(closing(open_endpoint(self._common.endpoint)))
         if endpoint.kind.is_replica:
             advice = "give the primary's URL"
             expected, got = "a primary that takes writes", "a read-only replica"
             raise WrongEndpointError(where=endpoint.name, expected=expected, got=got, advice=advice)
         return endpoint
 
-    def _open(self, stack: ExitStack) -> RunContext:
+    def _open(self, endpoints: ExitStack, stack: ExitStack) -> RunContext:
         keys, settings = self._common.keys, self._settings
         finished: dict[int, str] = {}
         if settings.resume is None:
             check_shop_size(**settings.shop_size())
             source = stack.enter_context(closing(source_of(settings, None)))
-            endpoint = self._open_primary(stack)
+            endpoint = self._open_primary(endpoints)
             patience = self._patience(endpoint)
             record = patience.keep_trying(lambda: new_record(endpoint, keys, settings, source))
         else:
-            endpoint = self._open_primary(stack)
+            endpoint = self._open_primary(endpoints)
             patience = self._patience(endpoint)
             record, finished = patience.keep_trying(lambda: read_record(endpoint, keys, settings))
             source = stack.enter_context(closing(source_of(settings, record)))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
+from typing import cast
 
 from shared.endpoint.client import Endpoint
-from shared.errors import ConnectionLostError, NotFinishedError, VerificationFailedError
+from shared.errors import ConnectionLostError, HandoverError, NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace
 from shared.stopping import StopRequest
 from shared.verdict import FAILED, VERIFIED, SegmentVerdict, decode_result, is_complete, run_reason, run_verdict
@@ -47,8 +49,9 @@ def await_verdict(endpoint: Endpoint, keys: Keyspace, run_id: str, *, limit_s: f
 def _verdicts(endpoint: Endpoint, key: str) -> dict[int, SegmentVerdict]:
     """Return the verdicts so far; none while the endpoint is away, which is waited out like their absence."""
     try:
-        with endpoint.wire(key) as wire:
-            reply = wire.call("HGETALL", key)
+        with endpoint.translated():
+            return decode_result(cast("dict[bytes, bytes]", endpoint.client.hgetall(key)))
     except ConnectionLostError:
+        with suppress(HandoverError):  # what it would say, the next poll says too
+            endpoint.refresh()
         return {}
-    return decode_result(dict(zip(reply[::2], reply[1::2], strict=True)))

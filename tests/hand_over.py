@@ -56,8 +56,10 @@ class HandOver:
     def produce(self, *, url: str = "", stop: StopRequest | None = None, **options: Any) -> RunSummary:
         """Carry out `server-a run` with these options."""
         settings = RunSettings(**{"patience_s": 10.0, **options})
+        summaries: list[RunSummary] = []
         with closing(StopRequest()) as never:
-            return ProducerSession(self._common(url), settings, stop or never, self._log()).hand_over()
+            ProducerSession(self._common(url), settings, stop or never, self._log()).hand_over(summaries.append)
+        return summaries[0]
 
     def consume(self, *, url: str = "", stop: StopRequest | None = None, **options: Any) -> RunReport:
         """Carry out `server-b run --once` with these options, and return its last report."""

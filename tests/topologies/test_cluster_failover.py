@@ -58,6 +58,24 @@ def test_the_consumer_rides_through_the_death_of_the_primary_that_holds(
     require_exact(summary, json_of(consumer))
 
 
+def test_waiting_for_the_verdict_outlasts_the_death_of_the_primary_that_holds_it(
+    cluster: Cluster, start_program: StartProgram
+) -> None:
+    producer = start_program("server-a", "run", "--json", "--await-verdict-s", "60", server=cluster.url)
+    signals = cluster.primary_of("signals")
+    wait_until(lambda: call(signals, "XLEN", "signals"), description="the run is signalled")
+    fields = call(signals, "XRANGE", "signals", "-", "+")[0][1]
+    run_id = fields[fields.index(b"run_id") + 1].decode()
+    wait_until(lambda: has_finished(cluster, run_id), description="the producer waits for the verdict")
+    victim = cluster.primary_of(f"result:{run_id}")
+
+    cluster.kill(victim)
+    wait_until(lambda: cluster.has_taken_over(victim, f"result:{run_id}"), description="the replica has taken over")
+
+    report = consume(cluster.url_without(victim))
+    require_exact(json_of(producer), report)
+
+
 def test_both_ride_through_planned_failovers_of_every_primary(cluster: Cluster, start_program: StartProgram) -> None:
     """As when a cluster is upgraded node by node: nothing is cut, each primary just ceases to be one."""
     consumer = start_program("server-b", "run", "--once", "--json", server=cluster.nodes[0])
@@ -102,6 +120,12 @@ def test_verdicts_that_a_promoted_replica_never_got_are_recorded_again(
     require_exact(summary, json_of(consumer))
     assert "verdicts lost, recorded again" in consumer.errors()
     assert verdicts(cluster, result) == summary["segments"]
+
+
+def has_finished(cluster: Cluster, run_id: str) -> bool:
+    """Return whether the producer has nothing left to do but to wait."""
+    key = f"run:{run_id}"
+    return call(cluster.primary_of(key), "HGET", key, "finished_ms") is not None
 
 
 def verdicts(cluster: Cluster, result: str) -> int:
