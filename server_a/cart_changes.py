@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from server_a.shop import Shop
-from shared.endpoint.pipelined import Command, about_key
+from shared.endpoint.pipelined import Command
 from shared.endpoint.wire import Wire
 from shared.errors import (
     ConnectionLostError,
@@ -155,8 +155,5 @@ class CartChanger:
 
 def _watched_quantity(wire: Wire, key: str, sku_id: str) -> bytes | None:
     wire.call("WATCH", key)
-    try:
-        quantity: bytes | None = wire.call("HGET", key, sku_id)
-    except WrongEndpointError as error:
-        raise about_key(error, key) from error
+    quantity: bytes | None = wire.call("HGET", key, sku_id)
     return quantity

@@ -8,12 +8,11 @@ lines then say "no longer sold", because finding them would mean reading every c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from itertools import islice
 from typing import TypeVar
 
 from shared.endpoint.client import Endpoint
-from shared.endpoint.translation import translated
 from shared.endpoint.wire import Wire
 from shared.errors import InvalidInputError, NotFinishedError
 from shared.keys import Keyspace
@@ -146,24 +145,21 @@ class Shop:
         if not self._remove(self.keys.sku(sku_id)):
             raise unknown_sku(sku_id)
 
-    def _translated(self, key: str) -> AbstractContextManager[None]:
-        return translated(f"{key} at {self.endpoint.name}", is_cluster=self.endpoint.kind.is_cluster)
-
     def _write(self, key: str, fields: dict[str, str]) -> bool:
-        with self._translated(key):
+        with self.endpoint.translated(key):
             is_new = not self.endpoint.client.exists(key)
             self.endpoint.client.hset(key, items=[part for field in fields.items() for part in field])
         return is_new
 
     def _is_hash(self, key: str) -> bool:
         """Tell whether a key holds a hash; raise when it holds something else, which is not ours to remove."""
-        with self._translated(key):
+        with self.endpoint.translated(key):
             return bool(self.endpoint.client.hlen(key))
 
     def _remove(self, key: str) -> bool:
         if not self._is_hash(key):
             return False
-        with self._translated(key):
+        with self.endpoint.translated(key):
             return bool(self.endpoint.client.unlink(key))
 
     def _listed(

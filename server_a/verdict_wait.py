@@ -49,7 +49,7 @@ def await_verdict(endpoint: Endpoint, keys: Keyspace, run_id: str, *, limit_s: f
 def _verdicts(endpoint: Endpoint, key: str) -> dict[int, SegmentVerdict]:
     """Return the verdicts so far; none while the endpoint is away, which is waited out like their absence."""
     try:
-        with endpoint.translated():
+        with endpoint.translated(key):
             return decode_result(cast("dict[bytes, bytes]", endpoint.client.hgetall(key)))
     except ConnectionLostError:
         with suppress(HandoverError):  # what it would say, the next poll says too

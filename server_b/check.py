@@ -10,8 +10,7 @@ from shared.check.needs import SERVER_B_FOLLOW, SERVER_B_GROUP
 from shared.command_line import CommonSettings
 from shared.endpoint.client import open_endpoint
 from shared.endpoint.endpoint import Endpoint
-from shared.endpoint.pipelined import about_key
-from shared.errors import ConnectionLostError, WrongEndpointError
+from shared.errors import ConnectionLostError
 from shared.keys import Keyspace
 
 
@@ -47,7 +46,4 @@ def _read_newest_signal(endpoint: Endpoint, key: str) -> None:
         XREVRANGE COUNT 1; O(1).
     """
     with endpoint.wire(key) as wire:
-        try:
-            wire.call("XREVRANGE", key, "+", "-", "COUNT", 1)
-        except WrongEndpointError as error:
-            raise about_key(error, key) from error
+        wire.call("XREVRANGE", key, "+", "-", "COUNT", 1)

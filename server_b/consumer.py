@@ -216,8 +216,9 @@ class Consumer:
 
     def _retain_ms(self, run_id: str) -> int:
         """Return how long the run's results are kept: as long as its record."""
-        with self._endpoint.translated():
-            raw = self._endpoint.client.hget(self._run_key(run_id), "retain_ms")
+        key = self._run_key(run_id)
+        with self._endpoint.translated(key):
+            raw = self._endpoint.client.hget(key, "retain_ms")
         return int(raw) if raw is not None and raw.isdigit() else DEFAULT_RETAIN_MS
 
     def _give_up(self, entry: Entry, signal: Signal, reason: str, lag_ms: int) -> None:

@@ -55,7 +55,7 @@ class DeadLetters:
         """
         letter: dict[Any, Any] = {b"origin": origin, b"reason": reason, b"consumer": consumer}
         letter |= {_FIELD_PREFIX + name: value for name, value in fields.items()}
-        with self._endpoint.translated():
+        with self._endpoint.translated(self._stream):
             self._client.xadd(self._stream, letter, maxlen=MAX_LETTERS, approximate=True)
 
     def list_letters(self) -> list[DeadLetter]:
@@ -67,7 +67,7 @@ class DeadLetters:
         by_origin: dict[str, DeadLetter] = {}
         after = "-"
         while True:
-            with self._endpoint.translated():
+            with self._endpoint.translated(self._stream):
                 page = cast("list[Any]", self._client.xrange(self._stream, min=after, count=_PAGE))
             for letter_id, fields in page:
                 letter = _decode(letter_id.decode(), fields)
@@ -99,7 +99,7 @@ class DeadLetters:
         Redis:
             XLEN; O(1).
         """
-        with self._endpoint.translated():
+        with self._endpoint.translated(self._stream):
             return self._client.xlen(self._stream)
 
     def retry(self, letter: DeadLetter, results: Results) -> None:
@@ -114,7 +114,7 @@ class DeadLetters:
         except InvalidInputError:
             pass  # not a signal: it is sent again as it was, for a server-b that can read it
         if letter.fields:
-            with self._endpoint.translated():
+            with self._endpoint.translated(self._keys.signals()):
                 self._client.xadd(self._keys.signals(), cast("dict[Any, Any]", letter.fields))
         self.drop(letter)
 
@@ -124,7 +124,7 @@ class DeadLetters:
         Redis:
             XDEL; O(1).
         """
-        with self._endpoint.translated():
+        with self._endpoint.translated(self._stream):
             self._client.xdel(self._stream, *letter.letter_ids)
 
 

@@ -84,7 +84,7 @@ class Follower:
         Redis:
             XREVRANGE COUNT 1; O(1).
         """
-        with self._endpoint.translated():
+        with self._endpoint.translated(self._stream):
             newest = cast("list[Any]", self._endpoint.client.xrevrange(self._stream, count=1))
         last = newest[0][0].decode() if newest else START
         if _order(last) < _order(self._cursor):
@@ -100,7 +100,7 @@ class Follower:
             XREAD COUNT 1 BLOCK; O(1).
         """
         self._tools.pulse.beat()
-        with self._endpoint.translated():
+        with self._endpoint.translated(self._stream):
             reply = self._endpoint.client.xread({self._stream: self._cursor}, count=1, block=BLOCK_MS)
         streams = cast("list[list[Any]]", reply)
         if not streams:

@@ -47,8 +47,9 @@ class OwnVerdicts:
         for run_id, verdicts in list(self._by_run.items()):
             found = self._results.read(run_id)
             missing = [verdict for number, verdict in verdicts.items() if number not in found]
-            with self._endpoint.translated():
-                retain_ms = self._endpoint.client.hget(self._run_key(run_id), "retain_ms")
+            key = self._run_key(run_id)
+            with self._endpoint.translated(key):
+                retain_ms = self._endpoint.client.hget(key, "retain_ms")
             if retain_ms is None or is_complete(found):
                 del self._by_run[run_id]
                 continue

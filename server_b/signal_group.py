@@ -64,7 +64,7 @@ class SignalGroup:
         Redis:
             XGROUP CREATE 0 MKSTREAM; O(1).
         """
-        with self._endpoint.translated():
+        with self._endpoint.translated(self._stream):
             try:
                 self._client.xgroup_create(self._stream, CONSUMER_GROUP, id="0", mkstream=True)
             except ResponseError as error:
@@ -98,7 +98,7 @@ class SignalGroup:
         Redis:
             XAUTOCLAIM COUNT 1; O(1).
         """
-        with self._endpoint.translated():
+        with self._endpoint.translated(self._stream):
             reply = self._client.xautoclaim(
                 self._stream, CONSUMER_GROUP, self.consumer, idle_ms, start_id=after, count=1
             )
@@ -111,7 +111,7 @@ class SignalGroup:
         Redis:
             XPENDING with the entry's id; O(1).
         """
-        with self._endpoint.translated():
+        with self._endpoint.translated(self._stream):
             reply = cast(
                 "list[dict[str, int]]",
                 self._client.xpending_range(
@@ -126,7 +126,7 @@ class SignalGroup:
         Redis:
             XPENDING with our name COUNT 100; O(entries).
         """
-        with self._endpoint.translated():
+        with self._endpoint.translated(self._stream):
             pending = self._client.xpending_range(
                 self._stream, CONSUMER_GROUP, min="-", max="+", count=100, consumername=self.consumer
             )
@@ -138,7 +138,7 @@ class SignalGroup:
         Redis:
             EVAL of XPENDING and XCLAIM JUSTID; O(1).
         """
-        with self._endpoint.translated():
+        with self._endpoint.translated(self._stream):
             reply = self._client.eval(_RENEW_SCRIPT, 1, self._stream, CONSUMER_GROUP, self.consumer, entry.entry_id)
         return bool(reply)
 
@@ -149,7 +149,7 @@ class SignalGroup:
             The renewal, then XCLAIM IDLE JUSTID; O(1).
         """
         if self.renew(entry):
-            with self._endpoint.translated():
+            with self._endpoint.translated(self._stream):
                 self._client.xclaim(
                     self._stream, CONSUMER_GROUP, self.consumer, 0, [entry.entry_id], idle=idle_ms, justid=True
                 )
@@ -160,7 +160,7 @@ class SignalGroup:
         Redis:
             XACK; O(1).
         """
-        with self._endpoint.translated():
+        with self._endpoint.translated(self._stream):
             self._client.xack(self._stream, CONSUMER_GROUP, entry.entry_id)
 
     def remove_silent_consumers(self) -> None:
@@ -169,7 +169,7 @@ class SignalGroup:
         Redis:
             XINFO CONSUMERS, O(consumers); XGROUP DELCONSUMER for each, O(1).
         """
-        with self._endpoint.translated():
+        with self._endpoint.translated(self._stream):
             for consumer in self._client.xinfo_consumers(self._stream, CONSUMER_GROUP):
                 is_silent = consumer["pending"] == 0 and consumer["idle"] > SILENT_CONSUMER_MS
                 if is_silent and _text(consumer["name"]) != self.consumer:
@@ -181,7 +181,7 @@ class SignalGroup:
         Redis:
             XPENDING with our name, XGROUP DELCONSUMER; O(1).
         """
-        with self._endpoint.translated():
+        with self._endpoint.translated(self._stream):
             pending = self._client.xpending_range(
                 self._stream, CONSUMER_GROUP, min="-", max="+", count=1, consumername=self.consumer
             )
@@ -194,13 +194,13 @@ class SignalGroup:
         Redis:
             XREVRANGE COUNT 1; O(1).
         """
-        with self._endpoint.translated():
+        with self._endpoint.translated(self._stream):
             entries = cast("list[Any]", self._client.xrevrange(self._stream, count=1))
         return (_text(entries[0][0]), entries[0][1]) if entries else None
 
     def _read_group(self, after: str, *, block_ms: int | None) -> list[Any]:
         """Read one entry; a group that is gone is made again, since results make a second delivery harmless."""
-        with self._endpoint.translated():
+        with self._endpoint.translated(self._stream):
             try:
                 reply = self._client.xreadgroup(
                     CONSUMER_GROUP, self.consumer, {self._stream: after}, count=1, block=block_ms

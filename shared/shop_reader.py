@@ -12,7 +12,6 @@ from typing import Any, cast
 
 from shared.endpoint.client import Endpoint
 from shared.endpoint.pipelined import run_pipelined
-from shared.endpoint.translation import translated
 from shared.keys import ID_PATTERN, Keyspace
 from shared.natural_order import natural_order
 from shared.record_checks import stored_text
@@ -109,7 +108,7 @@ def _cart(user_id: str, fields: Fields, skus: dict[str, Sku]) -> Cart:
 
 
 def _read_hash(endpoint: Endpoint, key: str) -> Fields:
-    with translated(f"{key} at {endpoint.name}", is_cluster=endpoint.kind.is_cluster):
+    with endpoint.translated(key):
         fields = endpoint.client.hgetall(key)
     return cast("Fields", fields)
 

@@ -78,6 +78,6 @@ class Endpoint(ABC):
         """Return the clock of the server that holds a key, in milliseconds since 1970; see `server_us`."""
         return self.server_us(key) // 1_000
 
-    def translated(self) -> AbstractContextManager[None]:
-        """Raise redis-py's exceptions inside the block as ours."""
-        return translated(self.name, is_cluster=self.kind.is_cluster)
+    def translated(self, key: str = "") -> AbstractContextManager[None]:
+        """Raise redis-py's exceptions inside the block, which is about one key, as ours."""
+        return translated(self.name, is_cluster=self.kind.is_cluster, key=key)

@@ -15,7 +15,7 @@ from hiredis import pack_command
 
 from shared.endpoint.client import Endpoint
 from shared.endpoint.wire import Wire
-from shared.errors import WrongEndpointError
+from shared.errors import WrongKeyError
 
 Command = tuple[str | bytes | int, ...]
 
@@ -43,11 +43,11 @@ class _Lane:
         while len(self._in_flight) > leave:
             for command in self._in_flight.popleft():
                 try:
-                    reply = self.wire.read()
-                except WrongEndpointError as error:
-                    if self._skip_wrong_type and error.got.startswith("WRONGTYPE"):
+                    reply = self.wire.read(key=command[1])
+                except WrongKeyError:
+                    if self._skip_wrong_type:
                         continue
-                    raise about_key(error, str(command[1])) from error
+                    raise
                 yield command, reply
 
 
@@ -88,9 +88,3 @@ def run_pipelined(
     finally:
         for lane in lanes.values():
             lane.wire.close()
-
-
-def about_key(error: WrongEndpointError, key: str) -> WrongEndpointError:
-    """Return the same error with the key it is about, which a server does not say."""
-    where = f"{key} at {error.where}"
-    return type(error)(where=where, expected=error.expected, got=error.got, advice=error.advice)

@@ -28,20 +28,21 @@ _LOGIN_ADVICE = "check user and password (--password-file, the password variable
 
 
 @contextmanager
-def translated(where: str, *, is_cluster: bool = False) -> Iterator[None]:
+def translated(where: str, *, is_cluster: bool = False, key: str = "") -> Iterator[None]:
     """Raise redis-py's exceptions inside the block as ours.
 
     Args:
         where: The endpoint as people may see it, without password.
         is_cluster: Whether a key that is elsewhere is a matter of asking again rather than a wrong URL.
+        key: The key the block is about, which a server that finds the wrong type there does not say.
     """
     try:
         yield
     except (redis_errors.RedisError, redis_errors.RedisClusterException) as error:
-        raise translate(error, where, is_cluster=is_cluster) from error
+        raise translate(error, where, is_cluster=is_cluster, key=key) from error
 
 
-def translate(error: Exception, where: str, *, is_cluster: bool = False) -> HandoverError:
+def translate(error: Exception, where: str, *, is_cluster: bool = False, key: str = "") -> HandoverError:
     """Return the error of ours that one of redis-py's means.
 
     Source:
@@ -53,6 +54,7 @@ def translate(error: Exception, where: str, *, is_cluster: bool = False) -> Hand
         or _about_readiness(error, text, where)
         or (_about_moving(error, text, where) if is_cluster else None)
         or _about_kind(error, text, where)
+        or _about_key(text, f"{key} at {where}" if key else where)
         or _about_protocol(error, text, where)
         or _about_connection(error, where)
         or WrongEndpointError(where=where, expected="a server that takes this command", got=text)
@@ -103,8 +105,13 @@ def _about_kind(error: Exception, text: str, where: str) -> HandoverError | None
     if "DB index is out of range" in text or "SELECT is not allowed" in text:
         advice = "leave it off the URL; a cluster and many managed services have database 0 alone"
         return WrongEndpointError(where=where, expected="a database it has", got="another", advice=advice)
+    return None
+
+
+def _about_key(text: str, where: str) -> HandoverError | None:
     if text.startswith("WRONGTYPE"):
-        return WrongKeyError(where=where, expected="keys of this product's types", got=text)
+        advice = "somebody else's data is in the way; use --namespace to write beside it"
+        return WrongKeyError(where=where, expected="a key of this product's type", got=text, advice=advice)
     return None
 
 

@@ -7,6 +7,7 @@ server's work. The connection below them has neither fault, and redis-py still d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -72,8 +73,11 @@ class Wire:
             self.close()
             raise
 
-    def read(self) -> Reply:
+    def read(self, *, key: str | bytes | int = "") -> Reply:
         """Return the next reply, of RESP2: bytes, int, None or a list of these.
+
+        Args:
+            key: What its command is about, for the error when that holds something of another type.
 
         Raises:
             ConnectionLostError: The connection is lost, or given up since its server can't do the work now.
@@ -83,7 +87,7 @@ class Wire:
         try:
             return self._connection.read_response(disable_decoding=True)
         except RedisError as error:
-            ours = self._translate(error)
+            ours = self._translate(error, key)
             if isinstance(ours, ConnectionLostError) or not isinstance(error, ResponseError):
                 self.close()
             raise ours from error
@@ -94,7 +98,7 @@ class Wire:
     def call(self, *command: str | bytes | int) -> Reply:
         """Send one command and return its reply."""
         self.send(self.pack(*command))
-        return self.read()
+        return self.read(key=command[1] if len(command) > 1 else "")
 
     def transaction(self, *commands: tuple[str | bytes | int, ...]) -> list[Reply] | None:
         """Carry out commands in one MULTI/EXEC and return their replies; None when a watched key had changed.
@@ -104,10 +108,14 @@ class Wire:
         """
         packed = [self.pack("MULTI"), *(self.pack(*command) for command in commands), self.pack("EXEC")]
         self.send(b"".join(packed))
-        return self.read_transaction(len(commands))
+        return self.read_transaction(len(commands), keys=[command[1] for command in commands])
 
-    def read_transaction(self, commands: int) -> list[Reply] | None:
+    def read_transaction(self, commands: int, *, keys: Sequence[str | bytes | int] = ()) -> list[Reply] | None:
         """Read the replies of a transaction of so many commands and return EXEC's.
+
+        Args:
+            commands: How many were sent between MULTI and EXEC.
+            keys: What each is about, for the error when that holds something of another type.
 
         Raises:
             HandoverError: The first error among them; all replies have been read by then.
@@ -123,9 +131,9 @@ class Wire:
                 first_error = first_error or error
         if first_error is not None:
             raise first_error
-        for part in reply or []:
+        for number, part in enumerate(reply or []):
             if isinstance(part, Exception):
-                raise self._translate(part) from part
+                raise self._translate(part, keys[number] if keys else "") from part
         return reply  # type: ignore[no-any-return]
 
     def close(self) -> None:
@@ -138,9 +146,9 @@ class Wire:
         if not self._is_open:
             raise ConnectionLostError(where=self._where, expected="an open connection", got="a closed one")
 
-    def _translate(self, error: Exception) -> HandoverError:
+    def _translate(self, error: Exception, key: str | bytes | int = "") -> HandoverError:
         # called only after a fault: a context manager around each read would cost as much as the read itself
-        return translate(error, self._where, is_cluster=self._is_cluster)
+        return translate(error, self._where, is_cluster=self._is_cluster, key=str(key))
 
     def __enter__(self) -> Self:
         """Return the wire itself."""
