@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from contextlib import suppress
 
 from server_b.consumer_tools import ConsumerTools
 from server_b.dead_letters import DeadLetters
@@ -120,6 +121,8 @@ class Consumer:
                 if self._faults[entry.entry_id] == MAX_FAULTS:
                     raise error.lasting() from error
                 raise
+            except WrongKeyError as error:  # there is no place for a verdict, and no later delivery would find one
+                self._dead_letter(entry, str(error))
         elif self._settings.is_once:
             self._reporting.look_at_newest(self._group.newest_entry(), is_start=False)
             self._reporting.look_at_watched()
@@ -215,9 +218,9 @@ class Consumer:
             self._reporting.report_if_complete(signal.run_id)
 
     def _retain_ms(self, run_id: str) -> int:
-        """Return how long the run's results are kept: as long as its record."""
-        key = self._run_key(run_id)
-        with self._endpoint.translated(key):
+        """Return how long the run's results are kept: as long as its record, if that can be read."""
+        key, raw = self._run_key(run_id), None
+        with suppress(WrongKeyError), self._endpoint.translated(key):
             raw = self._endpoint.client.hget(key, "retain_ms")
         return int(raw) if raw is not None and raw.isdigit() else DEFAULT_RETAIN_MS
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from shared.endpoint.client import Endpoint
 from shared.endpoint.wire import Wire
-from shared.errors import NotFinishedError
+from shared.errors import NotFinishedError, WrongKeyError
 from shared.keys import Keyspace
 from shared.verdict import SegmentVerdict, decode_result
 
@@ -30,12 +31,13 @@ class Results:
         self._keys = keys
 
     def read(self, run_id: str) -> dict[int, SegmentVerdict]:
-        """Return a run's verdicts by segment.
+        """Return a run's verdicts by segment; none of a key that somebody else gave another type.
 
         Redis:
             HGETALL; O(segments).
         """
-        with self._endpoint.wire(self._keys.result(run_id)) as wire:
+        reply: list[bytes] = []
+        with suppress(WrongKeyError), self._endpoint.wire(self._keys.result(run_id)) as wire:
             reply = wire.call("HGETALL", self._keys.result(run_id))
         return decode_result(dict(zip(reply[::2], reply[1::2], strict=True)))
 
@@ -54,6 +56,7 @@ class Results:
 
         Raises:
             ConnectionLostError: The connection is lost; record it again.
+            WrongKeyError: Somebody else gave the key another type.
             NotFinishedError: Other consumers kept writing to the same result.
 
         Redis:

@@ -10,7 +10,7 @@ from demo.servers import Server
 from server_b.dead_letters import DeadLetters
 from server_b.results import Results
 from shared.endpoint.client import Endpoint
-from shared.errors import InvalidInputError, VerificationFailedError
+from shared.errors import InvalidInputError, NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace
 from shared.run_signal import Signal
 from tests.faulty_link import FaultyLink
@@ -91,6 +91,39 @@ def test_a_list_of_another_type_fails_the_run_and_is_put_aside(
     assert hand_over.reports[-1].run_id == summary.run_id
     assert "WRONGTYPE" in hand_over.reports[-1].reason
     assert "WRONGTYPE" in letters.list_letters()[0].reason
+
+
+def test_a_result_of_another_type_puts_the_entry_aside_and_the_next_run_goes_on(
+    hand_over: HandOver, letters: DeadLetters, client: redis.Redis, keys: Keyspace
+) -> None:
+    lost = hand_over.produce(count=10)
+    client.set(keys.result(lost.run_id), "x")
+    with pytest.raises(NotFinishedError):
+        hand_over.consume(wait_s=0.5)
+    assert [keys.result(lost.run_id) in letter.reason for letter in letters.list_letters()] == [True]
+    assert _pending(client, keys) == 0
+    summary = hand_over.produce(count=10)
+    assert hand_over.consume().run_id == summary.run_id
+
+
+def test_a_record_of_another_type_fails_the_run_and_is_put_aside(
+    hand_over: HandOver, letters: DeadLetters, client: redis.Redis, keys: Keyspace
+) -> None:
+    summary = hand_over.produce(count=10)
+    client.set(keys.run(summary.run_id), "x")
+    with pytest.raises(VerificationFailedError):
+        hand_over.consume()
+    assert keys.run(summary.run_id) in hand_over.reports[-1].reason
+    assert keys.run(summary.run_id) in letters.list_letters()[0].reason
+
+
+def test_a_cart_of_another_type_does_not_hide_the_verdict(
+    hand_over: HandOver, client: redis.Redis, keys: Keyspace
+) -> None:
+    hand_over.produce(count=10)
+    client.set(keys.cart("1"), "x")
+    report = hand_over.consume()
+    assert (report.verdict, report.carts) == ("verified", [])
 
 
 def test_a_retried_letter_is_taken_anew(
