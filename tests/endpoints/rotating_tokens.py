@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import threading
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from redis.auth.token import SimpleToken
@@ -69,20 +67,3 @@ class RotatingTokens(StreamingCredentialProvider):
         assert self._callback is not None
         claims = {"oid": USER}
         self._callback(SimpleToken(self._given, -1, -1, claims))
-
-    @contextmanager
-    def ending_every(self, seconds: float) -> Iterator[None]:
-        """End the token again and again during the block."""
-        is_over = threading.Event()
-
-        def keep_ending() -> None:
-            while not is_over.wait(seconds):
-                self.end()
-
-        thread = threading.Thread(target=keep_ending)
-        thread.start()
-        try:
-            yield
-        finally:
-            is_over.set()
-            thread.join()

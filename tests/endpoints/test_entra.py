@@ -30,6 +30,7 @@ from shared.keys import Keyspace
 from tests.endpoints.rotating_tokens import USER, RotatingTokens
 from tests.endpoints.sentences import require_sentence
 from tests.endpoints.token_service import TokenService
+from tests.faulty_link import FaultyLink
 from tests.hand_over import HandOver
 from tests.programs import Name, run_program
 from tests.servers import NewServer
@@ -56,14 +57,20 @@ def tokens(own_server: Server, monkeypatch: pytest.MonkeyPatch) -> RotatingToken
 
 
 def test_a_run_whose_token_ends_again_and_again(own_server: Server, tokens: RotatingTokens) -> None:
-    hand_over = WithTokens(own_server.url, Keyspace(""))
-    with tokens.ending_every(0.1):
+    with FaultyLink(own_server.port) as link:
+        hand_over = WithTokens(link.url, Keyspace(""))
+        for nth in (1, 30, 60, 90):
+            link.at(b"LPUSHX", tokens.end, nth=nth)
+            link.at(b"LRANGE", tokens.end, nth=nth)
         summary = hand_over.produce(count=200_000, segment_values=2_000, patience_s=30.0)
+        asked_by_producer = tokens.asked
         report = hand_over.consume(wait_s=60.0)
     assert (report.verdict, report.count, report.segments) == ("verified", 200_000, 100)
     assert report.digest == summary.digest
     assert summary.outage_s > 0
-    assert tokens.asked > 10
+    assert summary.attempts == 104
+    assert asked_by_producer > 4
+    assert tokens.asked - asked_by_producer > 4
 
 
 def test_wires_of_some_minutes_are_opened_anew(
