@@ -1,11 +1,13 @@
 """The state of a hand-over as both `status` commands show it: runs, segments, verdicts, the group, dead letters.
 
 Only the newest run is judged: an older one was replaced, whatever became of it. Runs are found in the stream, newest
-first, rather than by scanning for their keys, which would read every key of a large database.
+first, and the one begun last by a key of its own, since it may have no signal yet. Scanning for the keys of runs was
+rejected: it would read every key of a large database.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -14,6 +16,7 @@ from shared.endpoint.pipelined import Command, run_pipelined
 from shared.errors import InvalidInputError, NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace
 from shared.run_signal import CONSUMER_GROUP, RunRecord, SegmentState, Signal
+from shared.tokens import is_token
 from shared.verdict import FAILED, decode_result, is_complete, run_reason, run_verdict
 
 MAX_RUNS = 10
@@ -83,10 +86,10 @@ def read_status(endpoint: Endpoint, keys: Keyspace) -> Status:
     """Look at everything, at one moment after the other.
 
     Redis:
-        XREVRANGE COUNT 1000, at most 20 times; HGETALL of at most 10 runs and results; HMGET and LLEN for each
-        segment of the newest run; XINFO GROUPS and CONSUMERS; XLEN.
+        XREVRANGE COUNT 1000, at most 20 times; HGET of the run begun last; HGETALL of at most 10 runs and results;
+        HMGET and LLEN for each segment of the newest run; XINFO GROUPS and CONSUMERS; XLEN.
     """
-    runs = [_run_status(endpoint, keys, signal) for signal in _newest_signals(endpoint, keys)]
+    runs = _newest_runs(endpoint, keys)
     group = _group_status(endpoint, keys)
     with endpoint.wire(keys.dead_letters()) as wire:
         dead_letters = int(wire.call("XLEN", keys.dead_letters()))
@@ -98,6 +101,17 @@ def read_status(endpoint: Endpoint, keys: Keyspace) -> Status:
     unfinished = _unfinished(runs, group)
     code = VerificationFailedError.exit_code if wrong else NotFinishedError.exit_code if unfinished else 0
     return Status(endpoint.name, keys.namespace, runs, group, dead_letters, wrong + unfinished, code)
+
+
+def _newest_runs(endpoint: Endpoint, keys: Keyspace) -> list[RunStatus]:
+    """Return the newest runs, the newest first: those that were signalled, and the one begun last."""
+    segments = {signal.run_id: signal.segments for signal in _newest_signals(endpoint, keys)}
+    with endpoint.wire(keys.newest_run()) as wire:
+        begun = (wire.call("HGET", keys.newest_run(), "run_id") or b"").decode("ascii", "backslashreplace")
+    if is_token(begun):
+        segments.setdefault(begun, 0)
+    runs = [_run_status(endpoint, keys, run_id, segments[run_id]) for run_id in sorted(segments, reverse=True)]
+    return [run for run in runs if run.segments][:MAX_RUNS]  # without any: not signalled, and its record is gone
 
 
 def _newest_signals(endpoint: Endpoint, keys: Keyspace) -> list[Signal]:
@@ -119,21 +133,21 @@ def _newest_signals(endpoint: Endpoint, keys: Keyspace) -> list[Signal]:
     return [found[run_id] for run_id in sorted(found, reverse=True)][:MAX_RUNS]
 
 
-def _run_status(endpoint: Endpoint, keys: Keyspace, signal: Signal) -> RunStatus:
-    run_key, result_key = keys.run(signal.run_id), keys.result(signal.run_id)
+def _run_status(endpoint: Endpoint, keys: Keyspace, run_id: str, signalled_segments: int) -> RunStatus:
+    run_key, result_key = keys.run(run_id), keys.result(run_id)
     with endpoint.wire(run_key) as wire:
         fields = _pairs(wire.call("HGETALL", run_key))
     with endpoint.wire(result_key) as wire:
         verdicts = decode_result(_pairs(wire.call("HGETALL", result_key)))
-    try:
-        count = RunRecord.decode(run_key, fields).count
-    except InvalidInputError:
-        count = 0  # the record's time to live is over, or it has not come here yet
+    count, segments = 0, signalled_segments
+    with suppress(InvalidInputError):  # its time to live is over, or it has not come here yet
+        record = RunRecord.decode(run_key, fields)
+        count, segments = record.count, record.segments
     has_verdict = is_complete(verdicts)
     return RunStatus(
-        run_id=signal.run_id,
+        run_id=run_id,
         count=count,
-        segments=signal.segments,
+        segments=segments,
         published=int(fields.get(b"published", b"0")),
         is_finished=fields.get(b"finished_ms", b"0") != b"0",
         verdicts=len(verdicts),

@@ -45,7 +45,7 @@ def status_text(status: Status) -> str:
     """Return the lines that people read."""
     lines = [f"{status.endpoint}" + (f", namespace {status.namespace}" if status.namespace else "")]
     if not status.runs:
-        lines.append("No run has been signalled here.")
+        lines.append("No run has begun here.")
     for run in status.runs:
         finished = "finished" if run.is_finished else "not finished"
         reason = f" ({run.reason})" if run.reason else ""
