@@ -6,12 +6,12 @@ after its verdict is durable, so a kill at any moment costs a second reading and
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from contextlib import suppress
 
 from server_b.consumer_tools import ConsumerTools
 from server_b.dead_letters import DeadLetters
+from server_b.entry_source import EntrySource
 from server_b.own_verdicts import OwnVerdicts
 from server_b.pulse import GivenBack, WaitedTooLong
 from server_b.results import Results
@@ -30,10 +30,7 @@ from shared.keys import Keyspace
 from shared.run_signal import Signal
 from shared.verdict import VERIFIED, SegmentVerdict
 
-BLOCK_MS = 1_000
-WATCH_BLOCK_MS = 200
 DEFAULT_RETAIN_MS = 7 * 24 * 60 * 60 * 1000
-CLAIM_EVERY_S = 5.0
 MAX_FAULTS = 100
 
 
@@ -60,14 +57,11 @@ class Consumer:
         self._run_key = keys.run
         self._signals_key = keys.signals()
         self._group = SignalGroup(endpoint, keys, settings.consumer)
+        self._entries = EntrySource(self._group, settings, tools.log)
         self._results = Results(endpoint, keys)
         self._own_verdicts = OwnVerdicts(endpoint, keys)
         self._dead_letters = DeadLetters(endpoint, keys)
         self._faults: Counter[str] = Counter()
-        self._left: set[str] = set()
-        self._own_after = "0"
-        self._claim_after = "0-0"
-        self._claim_at = 0.0
         self._has_begun = False
 
     def run(self) -> None:
@@ -99,8 +93,7 @@ class Consumer:
         """Start anew, as after every lost connection: what is pending with us comes first."""
         self._group.create()
         self._group.remove_silent_consumers()
-        self._own_after = "0"
-        self._claim_at = 0.0
+        self._entries.begin()
         for run_id in self._own_verdicts.record_again():
             self._log.warning("verdicts lost, recorded again", run_id=run_id)
             self._reporting.report_if_complete(run_id)
@@ -111,7 +104,7 @@ class Consumer:
     def _turn(self) -> None:
         """Handle one entry, or notice that there is none."""
         self._pulse.beat()
-        entry = self._next_entry()
+        entry = self._entries.next_entry()
         if entry is not None:
             self._pulse.found_something()
             try:
@@ -129,30 +122,11 @@ class Consumer:
         if not self._reporting.is_done:
             self._pulse.check_wait()
 
-    def _next_entry(self) -> Entry | None:
-        """Return the next entry: own pending, then claimed, then new."""
-        if self._own_after:
-            entry = self._group.read_own_pending(after=self._own_after)
-            self._own_after = entry.entry_id if entry else ""
-            if entry:
-                return entry
-        if time.monotonic() >= self._claim_at:
-            self._claim_after, entry = self._group.claim(idle_ms=self._settings.claim_idle_ms, after=self._claim_after)
-            if self._claim_after == "0-0":
-                self._claim_at = time.monotonic() + min(CLAIM_EVERY_S, self._settings.claim_idle_ms / 2_000)
-                # redis-py replaces a closed connection without a word, and a reply may have been lost with it
-                if self._group.own_pending_ids() - self._left:
-                    self._own_after = "0"
-            if entry:
-                self._log.info("entry claimed", entry_id=entry.entry_id)
-                return entry
-        return self._group.read_new(block_ms=WATCH_BLOCK_MS if self._settings.is_once else BLOCK_MS)
-
     def _handle(self, entry: Entry) -> None:
         """Bring one entry to its end: a verdict, a dead letter, or another delivery later."""
         if entry.fields is None:
             self._log.warning("entry was trimmed before it was processed", entry_id=entry.entry_id)
-            self._group.acknowledge(entry)
+            self._entries.acknowledge(entry)
             return
         try:
             signal = Signal.decode(entry.fields)
@@ -182,7 +156,7 @@ class Consumer:
             if deliveries >= self._settings.max_deliveries:
                 self._give_up(entry, signal, NEVER_ARRIVED, lag_ms)
             else:
-                self._left.add(entry.entry_id)
+                self._entries.leave(entry)
                 self._log.warning("list not there yet, left pending", run_id=signal.run_id, segment=signal.segment)
             return
         except WrongKeyError as error:
@@ -238,8 +212,7 @@ class Consumer:
 
     def _finish(self, entry: Entry) -> None:
         del self._faults[entry.entry_id]
-        self._left.discard(entry.entry_id)
-        self._group.acknowledge(entry)
+        self._entries.acknowledge(entry)
         self._pulse.made_progress()
 
     def _end(self) -> None:

@@ -30,7 +30,7 @@ RUN = ("run", "--count", str(COUNT), "--segment-values", "25000", "--json")
 CASES = [("valkey9", True), ("redis7", False)]
 # Requests of A, in the order of its run.
 MOMENTS_OF_A = [
-    (b"HSETNX", 1), (b"sku:", 1), (b"EXPIRE", 2), (b"LPUSHX", 3), (b"WATCH", 1), (b"RENAME", 1), (b"XADD", 1),
+    (b"HSETNX", 1), (b"sku:", 1), (b"\nEXPIRE", 1), (b"LPUSHX", 3), (b"WATCH", 1), (b"RENAME", 1), (b"XADD", 1),
     (b"signal:1", 1), (b"LPUSHX", 30), (b"RENAME", 3), (b"XADD", 3), (b"XRANGE", 1), (b"biglist:99", 2),
     (b"finished_ms", 2),
 ]  # fmt: skip

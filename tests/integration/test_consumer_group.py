@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from server_b import consumer, signal_group
+from server_b import entry_source, signal_group
 from server_b.dead_letters import DeadLetters
 from server_b.results import Results
 from shared.endpoint.client import Endpoint
@@ -31,7 +31,7 @@ def test_own_pending_entries_come_first_then_those_of_the_silent_then_new_ones(
     hand_over.produce(count=70, segment_values=10)
     for name in ("silent", "b", "b", "silent", "b"):
         assert group.member(name).read_new(block_ms=1)
-    monkeypatch.setattr(consumer, "CLAIM_EVERY_S", 0.0)
+    monkeypatch.setattr(entry_source, "CLAIM_EVERY_S", 0.0)
     assert hand_over.consume(claim_idle_ms=1).verdict == "verified"
     assert _examined(hand_over) == [2, 3, 5, 1, 4, 6, 7]
     assert group.pending() == {}

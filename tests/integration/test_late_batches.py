@@ -22,7 +22,7 @@ COUNT = 25_000
 MEBIBYTE = 2**20
 # Requests of a run of 25 batches, in their order, each once: making the staging key, writing into it, publishing.
 REQUESTS = [
-    (b"EXPIRE", 2),
+    (b"\nEXPIRE", 1),
     (b"LPUSHX", 1),
     (b"LPUSHX", 9),
     (b"LPUSHX", 24),
@@ -124,7 +124,7 @@ def test_a_late_retirement_does_not_touch_a_newer_run(
     hand_over: HandOver, link: FaultyLink, keys: Keyspace, client: redis.Redis
 ) -> None:
     hand_over.produce(count=50_000, segment_values=10_000)
-    link.hold(b"PEXPIRE", nth=2)
+    link.hold(b"PEXPIRE", nth=3)  # after those of the run and of its name
     hand_over.produce(url=link.url, count=10_000, segment_values=5_000)
     summary = hand_over.produce(count=COUNT, segment_values=5_000)
     link.deliver_held()
