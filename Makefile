@@ -26,11 +26,12 @@ demo: $(VENV)/.demo ## both programs on an embedded server (ARGS=--keep leaves i
 test: lint ## everything CI checks: lint, types, import contracts, tests
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup $(ARGS)
 
-lint: $(VENV)/.dev ## ruff, mypy, import contracts
+lint: $(VENV)/.dev ## ruff, mypy, import contracts, yamllint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/yamllint --strict compose.yaml deploy .github
 
 bench: $(VENV)/.dev ## speed side by side with peers
 	@exec $(BIN)/python -m bench $(ARGS)

@@ -39,7 +39,8 @@ def test_labels_and_entry_point(images: dict[str, str], program: str) -> None:
     config = inspect(images[program])[0]["Config"]
     labels = {name.removeprefix("org.opencontainers.image."): text for name, text in config["Labels"].items()}
     assert (labels["title"], labels["version"], labels["licenses"]) == (program, __version__, "MIT")
-    assert {"description", "source"} <= labels.keys()
+    assert labels["base.name"] == f"docker.io/library/{BASE}"
+    assert all(labels[name] for name in ("description", "revision"))
     assert config["Entrypoint"] == ["python", "-m", program.replace("-", "_")]
 
 
@@ -73,7 +74,7 @@ def test_the_code_is_compiled(images: dict[str, str], program: str) -> None:
 @EACH_IMAGE
 def test_help_and_version(images: dict[str, str], name: str) -> None:
     program = name.partition(":")[0]
-    assert "Usage: " in docker(*CONFINED, images[name]).stdout
+    assert "Usage: " in docker(*CONFINED, images[name], "--help").stdout
     assert "--url" in docker(*CONFINED, images[name], "run", "--help").stdout
     assert docker(*CONFINED, images[name], "--version").stdout == f"{program} {__version__}\n"
 
@@ -87,7 +88,7 @@ def test_only_the_azure_image_can_do_entra(images: dict[str, str], program: str)
 
 @EACH
 def test_an_endpoint_that_is_not_there_is_69(images: dict[str, str], program: str) -> None:
-    tmp = "--tmpfs=/tmp"
-    ended = docker(*CONFINED, tmp, images[program], "run", "--url", "redis://127.0.0.1:1/0", ok=False)
+    tmp, variable = "--tmpfs=/tmp", f"{program.replace('-', '_').upper()}_REDIS_URL"
+    ended = docker(*CONFINED, tmp, "--env", f"{variable}=redis://127.0.0.1:1/0", images[program], ok=False)
     assert ended.returncode == 69, ended
     assert "Traceback" not in ended.stderr

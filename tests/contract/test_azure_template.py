@@ -139,5 +139,19 @@ def test_azd_builds_images_that_exist() -> None:
     assert services == set(tags)
 
 
+def test_the_images_run_without_arguments_which_the_one_before_the_first_deployment_would_not_know() -> None:
+    programs = parsed(AZURE / "infra" / "programs.bicep")["resources"]
+    for name, folder in (("job", "server_a"), ("app", "server_b")):
+        containers = programs[name]["config"]["properties"]["template"]["containers"]
+        assert [set(container) & {"args", "command"} for container in containers] == [set()]
+        assert (ROOT / folder / "Dockerfile").read_text("utf-8").rstrip().endswith('CMD ["run"]')
+
+
+def test_page_and_project_ask_for_the_same_azd() -> None:
+    wanted = re.search(r'azd: ">= ([\d.]+)"', (AZURE / "azure.yaml").read_text("utf-8"))
+    assert wanted
+    assert f" {wanted[1]} or newer" in (AZURE / "README.md").read_text("utf-8")
+
+
 def test_page_says_that_it_was_not_run() -> None:
     assert "was never deployed" in (AZURE / "README.md").read_text("utf-8")

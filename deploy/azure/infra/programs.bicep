@@ -109,8 +109,7 @@ resource job 'Microsoft.App/jobs@2026-07-01' = {
       containers: [
         {
           name: 'server-a'
-          image: serverAImage
-          args: ['run']
+          image: serverAImage // says `run` by itself, so that the image before the first deployment starts as well
           resources: {
             cpu: json('0.5')
             memory: '1Gi'
@@ -157,7 +156,6 @@ resource app 'Microsoft.App/containerApps@2026-07-01' = {
         {
           name: 'server-b'
           image: serverBImage
-          args: ['run']
           resources: {
             cpu: json('0.5')
             memory: '1Gi'
@@ -172,6 +170,7 @@ resource app 'Microsoft.App/containerApps@2026-07-01' = {
       scale: {
         minReplicas: 1 // the first one makes the consumer group; the last one must stay for what is pending
         maxReplicas: maxConsumers
+        pollingInterval: 5
         rules: [scaleOnLag ? lagRule : loadRule]
       }
     }
