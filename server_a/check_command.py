@@ -14,6 +14,7 @@ import click
 
 from server_a.settings import DEFAULT_COUNT
 from shared.command_line import CommonSettings, WholeNumber, endpoint_options, option
+from shared.program import print_outcome
 from shared.segments import MAX_COUNT
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def check_command(common: CommonSettings, peer_url: str | None, count: int, *, a
 
     peer = None if peer_url is None else _peer_settings(common.endpoint, peer_url)
     findings = check(common, count=count, peer_settings=peer)
-    click.echo(json.dumps(findings.as_json()) if as_json else findings_text(findings))
+    print_outcome(json.dumps(findings.as_json()) if as_json else findings_text(findings))
     return findings.exit_code
 
 

@@ -11,8 +11,9 @@ import click
 from server_a.check_command import check_command
 from server_a.settings import RunSettings, RunSummary
 from server_a.shop_commands import cart, sku, user
-from shared.command_line import CommonSettings, Seconds, WholeNumber, endpoint_options, main_group, option, run_program
+from shared.command_line import CommonSettings, Seconds, WholeNumber, endpoint_options, main_group, option
 from shared.errors import InvalidInputError
+from shared.program import print_outcome, run_program
 from shared.segments import MAX_COUNT, MAX_SEGMENT_VALUES
 from shared.status_command import status_command
 
@@ -66,26 +67,26 @@ def run_command(common: CommonSettings, *, as_json: bool, **options: Any) -> Non
 
         def emit(summary: RunSummary) -> None:
             if as_json:
-                click.echo(json.dumps(asdict(summary)))
+                print_outcome(json.dumps(asdict(summary)))
             else:
                 _print_summary(summary, session.inserted, session.list_names, session.signal_s)
 
         session = ProducerSession(common, settings, stop, open_log(common))
         verdict = session.hand_over(emit)
         if verdict and not as_json:
-            click.echo(f"server-b's verdict: {verdict}.")
+            print_outcome(f"server-b's verdict: {verdict}.")
 
 
 def _print_summary(summary: RunSummary, inserted: str, list_names: str, signal_s: float) -> None:
     shop = [_counted(summary.users, "user"), _counted(summary.skus, "SKU"), _counted(summary.carts, "cart")]
-    click.echo(f"Wrote {shop[0]}, {shop[1]} and {shop[2]}.")
-    click.echo(f"Inserted {inserted} into {list_names}.")
-    click.echo(f"Signalled run {summary.run_id}: {_counted(summary.segments, 'segment')}, digest {summary.digest}.")
-    click.echo(
+    print_outcome(f"Wrote {shop[0]}, {shop[1]} and {shop[2]}.")
+    print_outcome(f"Inserted {inserted} into {list_names}.")
+    print_outcome(f"Signalled run {summary.run_id}: {_counted(summary.segments, 'segment')}, digest {summary.digest}.")
+    print_outcome(
         f"Writing took {summary.write_s:.3f} s ({summary.values_per_s:,} values/s), signalling {signal_s:.3f} s."
     )
     if summary.lost_acknowledged or summary.outage_s:
-        click.echo(
+        print_outcome(
             f"Outages lasted {summary.outage_s:.1f} s; {summary.lost_acknowledged:,} acknowledged values had been lost "
             "and were written again."
         )

@@ -7,6 +7,7 @@ import json
 import click
 
 from shared.command_line import CommonSettings, endpoint_options, option
+from shared.program import print_outcome
 
 PROGRAM = "server-b"
 
@@ -26,5 +27,5 @@ def check_command(common: CommonSettings, *, as_json: bool) -> int:
     from shared.check.text import findings_text
 
     findings = check(common)
-    click.echo(json.dumps(findings.as_json()) if as_json else findings_text(findings))
+    print_outcome(json.dumps(findings.as_json()) if as_json else findings_text(findings))
     return findings.exit_code

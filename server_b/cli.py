@@ -21,8 +21,9 @@ from server_b.settings import (
     MAX_PRINT_VALUES,
     ConsumerSettings,
 )
-from shared.command_line import CommonSettings, Seconds, WholeNumber, endpoint_options, main_group, option, run_program
+from shared.command_line import CommonSettings, Seconds, WholeNumber, endpoint_options, main_group, option
 from shared.errors import InvalidInputError
+from shared.program import print_outcome, run_program
 from shared.segments import MAX_COUNT
 from shared.status_command import status_command
 from shared.tokens import is_token
@@ -88,8 +89,8 @@ def run_command(common: CommonSettings, *, as_json: bool, consumer: str | None, 
         settings = ConsumerSettings(consumer=name, state_directory=_state_directory(), **options)
 
         def emit(report: RunReport) -> None:
-            click.echo(json.dumps(report.as_json()) if as_json else report.as_text(print_values=settings.print_values))
-            sys.stdout.flush()
+            text = json.dumps(report.as_json()) if as_json else report.as_text(print_values=settings.print_values)
+            (print_outcome if settings.is_once else click.echo)(text)
 
         consume(common, settings, stop=stop, log=open_log(common), emit=emit)
 

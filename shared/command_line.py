@@ -1,4 +1,4 @@
-"""What the two command lines have in common: the endpoint's options, and how an error becomes an exit code.
+"""What the two command lines have in common: options, their variables and types, and what each command gets of them.
 
 Nothing here imports redis or structlog: `--help` must come back at once, so commands import them when they run.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -16,12 +15,11 @@ import click
 
 from shared import __version__
 from shared.endpoint.settings import DEFAULT_URL, EndpointSettings
-from shared.errors import ConnectionLostError, HandoverError, InvalidInputError
+from shared.errors import InvalidInputError
 from shared.keys import ID_PATTERN, RESERVED_NAMESPACES, Keyspace
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_INTERRUPTED = 130
 _WEEK_S = 7 * 24 * 60 * 60
 
 
@@ -172,37 +170,3 @@ def main_group(program: str, summary: str) -> click.Group:
     """Return the group that a program's commands are added to, with `--version`."""
     group = click.Group(program, help=summary, no_args_is_help=True, context_settings={"max_content_width": 110})
     return click.version_option(__version__, prog_name=program, message="%(prog)s %(version)s")(group)
-
-
-def run_program(group: click.Group, program: str) -> None:
-    """Run a command line and end the process with the exit code that its outcome has.
-
-    A command returns its exit code, or None for 0. An error is one sentence on stderr, never a traceback.
-    """
-    try:
-        code = group.main(prog_name=program, standalone_mode=False)
-        sys.stdout.flush()
-    except HandoverError as error:
-        final = error.lasting() if isinstance(error, ConnectionLostError) else error  # nobody is left to try again
-        click.echo(f"{program}: {final}", err=True)
-        code = final.exit_code
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
-        code = error.exit_code
-    except click.ClickException as error:
-        click.echo(f"{program}: {error.format_message()}{_usage_advice(error)}", err=True)
-        code = error.exit_code
-    except click.Abort:
-        click.echo(f"{program}: interrupted", err=True)
-        code = _INTERRUPTED
-    except (BrokenPipeError, SystemExit):
-        # who read our output has gone, as in `| head`, for which alone click exits by itself, with 1;
-        # the flush at exit must not complain either
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    sys.exit(code)
-
-
-def _usage_advice(error: click.ClickException) -> str:
-    context = getattr(error, "ctx", None)
-    return f" (see {context.command_path} --help)" if context is not None else ""

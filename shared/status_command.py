@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shared.command_line import CommonSettings, endpoint_options, option
+from shared.program import print_outcome
 
 if TYPE_CHECKING:
     from shared.status import Status
@@ -26,7 +27,7 @@ def status_command(program: str) -> click.Command:
 
         with closing(open_endpoint(common.endpoint)) as endpoint:
             found = read_status(endpoint, common.keys)
-        click.echo(json.dumps(found.as_json()) if as_json else status_text(found))
+        print_outcome(json.dumps(found.as_json()) if as_json else status_text(found))
         return found.exit_code
 
     return status

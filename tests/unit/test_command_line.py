@@ -13,11 +13,11 @@ from shared.command_line import (
     WholeNumber,
     endpoint_options,
     main_group,
-    run_program,
     variable,
 )
 from shared.errors import HandoverError, InvalidInputError, NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace
+from shared.program import run_program
 
 NO_NUMBERS = [
     "",
