@@ -143,7 +143,7 @@ class Producer:
         # the server's clock, as for the entry's id: a token may lie ahead of it, by more than the retention
         now_ms = run.wires.patience.keep_trying(lambda: run.endpoint.server_ms(key))
         oldest_ms = max(0, now_ms - record.retain_ms)
-        entry_id = run.wires.repeat("XADD", key, "MINID", "~", oldest_ms, "*", *fields).decode()
+        entry_id = run.wires.repeat("XADD", key, "MINID", "=", oldest_ms, "*", *fields).decode()
         self.signal_s += time.monotonic() - started
         self._published[number].signal_id = entry_id
         run.wires.repeat(

@@ -55,7 +55,7 @@ SERVER_A = (
             *("HSET {newest_run} f v", "PEXPIRE {newest_run} 1"),
         ),
     ),
-    Need("signal to server-b", ("TYPE {signals}", "XADD {signals} MINID ~ 0 * f v", "XRANGE {signals} 0 0")),
+    Need("signal to server-b", ("TYPE {signals}", "XADD {signals} MINID = 0 * f v", "XRANGE {signals} 0 0")),
     Need("run --await-verdict-s", ("HGETALL {result}",), is_needed=False),
     Need("run --min-replicas", ("WAIT 0 1",), is_needed=False),
     Need(

@@ -168,3 +168,12 @@ def test_lines_of_a_mebibyte_arrive_in_small_chunks(
     assert chunks == [b"4", b"1000"]
     report = hand_over.consume()
     assert (report.verdict, report.first, len(report.last)) == ("verified", ["short"] * 10, 1_048_576)
+
+
+def test_signals_older_than_the_retention_are_gone_to_the_last_one(
+    hand_over: HandOver, keys: Keyspace, client: redis.Redis
+) -> None:
+    for number in range(1, 11):
+        client.xadd(keys.signals(), {"old": "entry"}, id=f"{number}-1")
+    hand_over.produce(count=10)
+    assert len(entries_of(client, keys.signals())) == 1
