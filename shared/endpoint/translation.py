@@ -23,7 +23,7 @@ from shared.errors import (
     WrongKeyError,
 )
 
-_WAITING_PREFIXES = ("MISCONF", "NOREPLICAS", "UNBLOCKED", "NOTREADY")
+_WAITING_PREFIXES = ("MISCONF", "NOREPLICAS", "UNBLOCKED", "NOTREADY", "BUSY ")  # not BUSYGROUP, nor BUSYKEY
 _LOGIN_ADVICE = "check user and password (--password-file, the password variable, or the URL)"
 
 

@@ -6,10 +6,11 @@ import io
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis
 
 import server_a.cli
 import server_b.cli
@@ -18,6 +19,7 @@ from demo.servers import Server
 from tests.contract.command_tree import GROUPS
 from tests.programs import Finished, Name, run_program
 from tests.servers import Kind, NewServer, connect
+from tests.waiting import wait_until
 
 LEAST: dict[Name, tuple[str, ...]] = {"server-a": ("run", "--count", "10"), "server-b": ("run", "--once")}
 
@@ -198,6 +200,27 @@ def test_75_nothing_is_published(valkey9: Server, namespace: str) -> None:
     ended = run_program("server-b", "read", server=valkey9, namespace=namespace)
     assert (ended.exit_code, ended.stdout) == (75, "")
     assert_is_one_sentence(ended, "server-b")
+
+
+@pytest.mark.parametrize("program", GROUPS)
+def test_75_a_server_that_is_busy_with_a_script(new_server: NewServer, program: Name) -> None:
+    busy = new_server("redis7", "--lua-time-limit", "1")
+    with connect(busy) as client, socket.socket(socket.AF_UNIX) as script:
+        script.connect(str(busy.socket_path))
+        script.sendall(b'EVAL "while true do end" 0\r\n')
+        wait_until(lambda: "BUSY" in str(_error_of(client.ping)), description="the server is busy")
+        ended = run_program(program, "status", server=busy)
+        client.script_kill()
+    assert (ended.exit_code, ended.stdout) == (75, ""), ended
+    assert_is_one_sentence(ended, program)
+
+
+def _error_of(call: Callable[[], object]) -> Exception | None:
+    try:
+        call()
+    except redis.RedisError as error:
+        return error
+    return None
 
 
 @pytest.fixture
