@@ -34,6 +34,7 @@ class SegmentVerifier:
         self._block = blake2b(digest_size=DIGEST_BYTES)
         self._filled = 0
         self._tail: list[bytes] = []
+        self._is_cut = False
         self.first: list[bytes] = []
         self.last = b""
         self.values = 0
@@ -69,16 +70,20 @@ class SegmentVerifier:
             self._filled = 0
 
     def _keep_newest(self, chunk: Chunk, values: list[bytes]) -> None:
-        self._tail = (self._tail + values)[-self._keep :]
+        """Keep the newest values of the block so far, and add them to `first` when the block is whole."""
+        self._tail = (self._tail + values)[len(self.first) - self._keep :]
+        size = sum(map(len, self.first)) + sum(map(len, self._tail))
+        dropped = 0
+        while size > MAX_KEPT_BYTES:
+            size -= len(self._tail[dropped])
+            dropped += 1
+        del self._tail[:dropped]
+        self._is_cut = self._is_cut or dropped > 0
         if chunk.ends_block:
-            size = sum(map(len, self.first))
-            for value in reversed(self._tail[len(self.first) - self._keep :]):
-                size += len(value)
-                if size > MAX_KEPT_BYTES:
-                    self._keep = len(self.first)  # no gap: nothing older is kept either
-                    break
-                self.first.append(value)
+            self.first += reversed(self._tail)
             self._tail = []
+            if self._is_cut:
+                self._keep = len(self.first)  # no gap: nothing older is kept either
 
     def verdict(self) -> str:
         """Return what is wrong with the values taken, or an empty text when they are exactly those announced."""

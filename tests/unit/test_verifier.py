@@ -158,3 +158,15 @@ def test_a_block_may_come_one_value_at_a_time() -> None:
         assert not verifier.add(chunk, [values[position]])
     assert verifier.verdict() == ""
     assert (verifier.first, verifier.last) == ([b"999", b"998", b"997"], b"0")
+
+
+def test_no_more_than_what_is_kept_is_held_while_a_block_is_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verifier_module, "MAX_KEPT_BYTES", 1_000)
+    values = [b"%0100d" % number for number in range(2_000)]
+    verifier = SegmentVerifier(count=2_000, digest=naive_segment_digest(values), keep=500)
+    from_head = values[::-1]
+    for chunk in chunks_by_block(2_000, chunk_values=7):
+        assert verifier.add(chunk, from_head[chunk.start : chunk.stop + 1]) == ""
+        assert sum(map(len, verifier._tail + verifier.first)) <= 1_000
+    assert verifier.verdict() == ""
+    assert verifier.first == from_head[:10]
