@@ -6,8 +6,7 @@ after its verdict is durable, so a kill at any moment costs a second reading and
 
 from __future__ import annotations
 
-from collections import Counter
-from contextlib import suppress
+import time
 
 from server_b.consumer_tools import ConsumerTools
 from server_b.dead_letters import DeadLetters
@@ -21,6 +20,7 @@ from server_b.signal_group import Entry, SignalGroup
 from shared.endpoint.client import Endpoint
 from shared.errors import (
     ConnectionLostError,
+    EndpointUnreachableError,
     InvalidInputError,
     NotFinishedError,
     ReadOnlyEndpointError,
@@ -30,8 +30,8 @@ from shared.keys import Keyspace
 from shared.run_signal import Signal
 from shared.verdict import VERIFIED, SegmentVerdict
 
+REPAIR_EVERY_S = 30.0
 DEFAULT_RETAIN_MS = 7 * 24 * 60 * 60 * 1000
-MAX_FAULTS = 100
 
 
 class Consumer:
@@ -54,15 +54,14 @@ class Consumer:
         self._progress = tools.progress
         self._log = tools.log
         self._endpoint = endpoint
-        self._run_key = keys.run
         self._signals_key = keys.signals()
         self._group = SignalGroup(endpoint, keys, settings.consumer)
         self._entries = EntrySource(self._group, settings, tools.log)
         self._results = Results(endpoint, keys)
         self._own_verdicts = OwnVerdicts(endpoint, keys)
         self._dead_letters = DeadLetters(endpoint, keys)
-        self._faults: Counter[str] = Counter()
         self._has_begun = False
+        self._repair_at = 0.0
 
     def run(self) -> None:
         """Serve until `reporting` has its run, the pulse says to stop, or the wait is over.
@@ -84,7 +83,9 @@ class Consumer:
                     raise
                 except ConnectionLostError as error:
                     self._tools.wait_out(error)
-        except NotFinishedError:
+                    if not self._entries.is_begun:
+                        self._pulse.check_wait()
+        except (NotFinishedError, EndpointUnreachableError):
             self._end()
             raise
         self._end()
@@ -94,12 +95,17 @@ class Consumer:
         self._group.create()
         self._group.remove_silent_consumers()
         self._entries.begin()
+        self._record_lost_verdicts()
+        self._reporting.look_at_newest(self._group.newest_signal(), is_start=not self._has_begun)
+        self._has_begun = True
+        self._log.info("waiting for signals", consumer=self._settings.consumer, stream=self._signals_key)
+
+    def _record_lost_verdicts(self) -> None:
+        """Record again what another server's failover lost; ours may not notice any."""
+        self._repair_at = time.monotonic() + REPAIR_EVERY_S
         for run_id in self._own_verdicts.record_again():
             self._log.warning("verdicts lost, recorded again", run_id=run_id)
             self._reporting.report_if_complete(run_id)
-        self._reporting.look_at_newest(self._group.newest_entry(), is_start=not self._has_begun)
-        self._has_begun = True
-        self._log.info("waiting for signals", consumer=self._settings.consumer, stream=self._signals_key)
 
     def _turn(self) -> None:
         """Handle one entry, or notice that there is none."""
@@ -110,15 +116,17 @@ class Consumer:
             try:
                 self._handle(entry)
             except ConnectionLostError as error:
-                self._faults[entry.entry_id] += 1  # it is delivered again, for no fault of the entry
-                if self._faults[entry.entry_id] == MAX_FAULTS:
+                if self._entries.note_fault(entry):
                     raise error.lasting() from error
                 raise
             except WrongKeyError as error:  # there is no place for a verdict, and no later delivery would find one
                 self._dead_letter(entry, str(error))
-        elif self._settings.is_once:
-            self._reporting.look_at_newest(self._group.newest_entry(), is_start=False)
-            self._reporting.look_at_watched()
+        else:
+            if time.monotonic() >= self._repair_at:
+                self._record_lost_verdicts()
+            if self._settings.is_once:
+                self._reporting.look_at_newest(self._group.newest_signal(), is_start=False)
+                self._reporting.look_at_watched()
         if not self._reporting.is_done:
             self._pulse.check_wait()
 
@@ -133,6 +141,7 @@ class Consumer:
         except InvalidInputError as error:
             self._dead_letter(entry, str(error))
             return
+        deliveries = self._entries.deliveries(entry)
         self._reporting.took_part(signal.run_id)
         found = self._results.read_one(signal.run_id, signal.segment)
         if found is not None and found.attempt >= signal.attempt:
@@ -140,11 +149,10 @@ class Consumer:
                 self._reporting.report_if_complete(signal.run_id)
             self._finish(entry)
             return
-        self._examine(entry, signal)
+        self._examine(entry, signal, deliveries)
 
-    def _examine(self, entry: Entry, signal: Signal) -> None:
+    def _examine(self, entry: Entry, signal: Signal, deliveries: int) -> None:
         lag_ms = max(0, self._endpoint.server_ms(self._signals_key) - entry.sent_ms)
-        deliveries = self._group.deliveries(entry) - self._faults[entry.entry_id] if entry.is_redelivered else 1
         if deliveries > self._settings.max_deliveries:
             self._give_up(entry, signal, f"delivered {deliveries - 1} times without a verdict", lag_ms)
             return
@@ -163,7 +171,7 @@ class Consumer:
             self._give_up(entry, signal, str(error), lag_ms)
             return
         except (GivenBack, WaitedTooLong) as reason:
-            self._group.give_back(entry, idle_ms=self._settings.claim_idle_ms)
+            self._entries.give_back(entry, deliveries=deliveries)
             self._log.info("entry given back", entry_id=entry.entry_id, reason=str(reason))
             if isinstance(reason, WaitedTooLong):
                 self._pulse.check_wait()
@@ -176,7 +184,8 @@ class Consumer:
 
     def _record(self, signal: Signal, verdict: SegmentVerdict) -> None:
         """Write a verdict and report the run if that completed it."""
-        recorded = self._results.record(signal.run_id, verdict, retain_ms=self._retain_ms(signal.run_id))
+        retain_ms = self._results.retain_ms(signal.run_id) or DEFAULT_RETAIN_MS
+        recorded = self._results.record(signal.run_id, verdict, retain_ms=retain_ms)
         tell = self._log.debug if verdict.verdict == VERIFIED else self._log.warning
         tell(
             "segment examined",
@@ -191,13 +200,6 @@ class Consumer:
         if recorded.is_written and is_run_complete:
             self._reporting.report_if_complete(signal.run_id)
 
-    def _retain_ms(self, run_id: str) -> int:
-        """Return how long the run's results are kept: as long as its record, if that can be read."""
-        key, raw = self._run_key(run_id), None
-        with suppress(WrongKeyError), self._endpoint.translated(key):
-            raw = self._endpoint.client.hget(key, "retain_ms")
-        return int(raw) if raw is not None and raw.isdigit() else DEFAULT_RETAIN_MS
-
     def _give_up(self, entry: Entry, signal: Signal, reason: str, lag_ms: int) -> None:
         """End an entry that can't be examined: verdict failed, and a dead letter."""
         self._record(signal, self._examiner.given_up(signal, reason, lag_ms=lag_ms))
@@ -211,13 +213,13 @@ class Consumer:
         self._finish(entry)
 
     def _finish(self, entry: Entry) -> None:
-        del self._faults[entry.entry_id]
         self._entries.acknowledge(entry)
         self._pulse.made_progress()
 
     def _end(self) -> None:
         """Leave the group without a trace, unless something is pending with us."""
         try:
+            self._entries.close()
             self._group.leave()
         except ConnectionLostError as error:
             self._log.warning("name left in the group", consumer=self._settings.consumer, reason=str(error))

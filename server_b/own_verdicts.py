@@ -20,8 +20,6 @@ class OwnVerdicts:
 
     def __init__(self, endpoint: Endpoint, keys: Keyspace) -> None:
         """Start with none."""
-        self._endpoint = endpoint
-        self._run_key = keys.run
         self._results = Results(endpoint, keys)
         self._by_run: dict[str, dict[int, SegmentVerdict]] = {}
 
@@ -47,13 +45,11 @@ class OwnVerdicts:
         for run_id, verdicts in list(self._by_run.items()):
             found = self._results.read(run_id)
             missing = [verdict for number, verdict in verdicts.items() if number not in found]
-            key = self._run_key(run_id)
-            with self._endpoint.translated(key):
-                retain_ms = self._endpoint.client.hget(key, "retain_ms")
+            retain_ms = self._results.retain_ms(run_id)
             if retain_ms is None or is_complete(found):
                 del self._by_run[run_id]
                 continue
             for verdict in missing:
-                self._results.record(run_id, verdict, retain_ms=int(retain_ms))
+                self._results.record(run_id, verdict, retain_ms=retain_ms)
             repaired += [run_id] if missing else []
         return repaired

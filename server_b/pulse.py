@@ -1,4 +1,4 @@
-"""What a consumer does besides its work, about once a second: heartbeat, renewed claim, looking at the clock.
+"""What a consumer does besides its work, once a second or more often: heartbeat, renewed claim, looking at the clock.
 
 Kept apart from the work and called between its steps. A thread was rejected: it would go on renewing the claim and the
 heartbeat of a consumer that is stuck, which is what both are there to show.
@@ -51,11 +51,16 @@ class Pulse:
         self._log = log
         self._endpoint = endpoint
         self._renew: Callable[[], bool] | None = None
+        self._beat_every_s = min(BEAT_EVERY_S, self._renew_every_s)
         now = time.monotonic()
         self._next_beat = self._next_renewal = now
         self._progress_at = self._started = now
         self._stop_seen: float | None = None
         self._is_quiet = True
+
+    @property
+    def _renew_every_s(self) -> float:
+        return self._settings.claim_idle_ms / 3_000
 
     @property
     def is_stop_requested(self) -> bool:
@@ -65,7 +70,7 @@ class Pulse:
     def holds(self, renew: Callable[[], bool] | None) -> None:
         """Note how the claim of the entry in hand is renewed, or None when there is none."""
         self._renew = renew
-        self._next_renewal = time.monotonic() + self._settings.claim_idle_ms / 3_000
+        self._next_renewal = time.monotonic() + self._renew_every_s
 
     def found_something(self) -> None:
         """Note that signals do come here."""
@@ -84,11 +89,11 @@ class Pulse:
         now = time.monotonic()
         if now < self._next_beat:
             return
-        self._next_beat = now + BEAT_EVERY_S
+        self._next_beat = now + self._beat_every_s
         if self._settings.heartbeat_file:
             touch_heartbeat(self._settings.heartbeat_file)
         if self._renew is not None and now >= self._next_renewal:
-            self._next_renewal = now + self._settings.claim_idle_ms / 3_000
+            self._next_renewal = now + self._renew_every_s
             if not self._renew():
                 raise GivenBack("claimed by another consumer")
         if self._is_quiet and now - self._started > QUIET_AFTER_S:
@@ -118,11 +123,16 @@ class Pulse:
             GivenBack: A stop was requested, or the entry in hand was claimed.
             WaitedTooLong: The time of `--wait-s` is over.
         """
-        self.beat()
-        if self._is_wait_over():
-            raise WaitedTooLong("waited too long")
-        if self._stop.wait(seconds):
-            raise GivenBack("a stop was requested")
+        until = time.monotonic() + seconds
+        while True:
+            self.beat()
+            if self._is_wait_over():
+                raise WaitedTooLong("waited too long")
+            left_s = until - time.monotonic()
+            if left_s <= 0:
+                return
+            if self._stop.wait(min(left_s, self._beat_every_s)):
+                raise GivenBack("a stop was requested")
 
     def check_wait(self) -> None:
         """End the waiting when the time of `--wait-s` is over.

@@ -9,13 +9,14 @@ from server_b.report import MODE_GROUP, RunReport, make_report
 from server_b.results import Results
 from server_b.settings import ConsumerSettings
 from shared.endpoint.client import Endpoint
-from shared.errors import InvalidInputError
 from shared.keys import Keyspace
 from shared.run_signal import Signal
 from shared.verdict import SUPERSEDED, SegmentVerdict, is_complete
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
+
+MAX_REPORTED = 1_000
 
 
 class Reporting:
@@ -43,7 +44,7 @@ class Reporting:
         self._results = Results(endpoint, keys)
         self._watched: set[str] = {settings.run_id} if settings.run_id else set()
         self._passed_over: set[str] = set()
-        self._reported: dict[str, tuple[str, ...]] = {}
+        self._reported: dict[str, int] = {}
         self.final: RunReport | None = None
 
     @property
@@ -56,17 +57,14 @@ class Reporting:
         if self._settings.is_once and not self._settings.run_id and run_id not in self._passed_over:
             self._watched.add(run_id)
 
-    def look_at_newest(self, newest: tuple[str, dict[bytes, bytes]] | None, *, is_start: bool) -> None:
+    def look_at_newest(self, newest: Signal | None, *, is_start: bool) -> None:
         """Watch the run of the newest signal too, unless it was complete when we started.
 
         So each of several `--once` consumers ends with the run, also one that was given no segment of it.
         """
         if newest is None or not self._settings.is_once or self._settings.run_id:
             return
-        try:
-            run_id = Signal.decode(newest[1]).run_id
-        except InvalidInputError:
-            return
+        run_id = newest.run_id
         if run_id in self._watched or run_id in self._passed_over:
             return
         if is_start and is_complete(self._results.read(run_id)):
@@ -87,11 +85,14 @@ class Reporting:
     def report_if_complete(self, run_id: str) -> None:
         """Report a run, once for the same verdicts, if all its segments have theirs."""
         verdicts = self._results.read(run_id)
-        attempts = tuple(verdicts[number].attempt for number in sorted(verdicts))
-        if not is_complete(verdicts) or self._reported.get(run_id) == attempts:
+        # a list that was judged again, as after `dead retry`, may get another verdict under the same attempt
+        known = hash(tuple((number, verdicts[number].attempt, verdicts[number].verdict) for number in sorted(verdicts)))
+        if not is_complete(verdicts) or self._reported.get(run_id) == known:
             return
         self.report(run_id, verdicts, mode=MODE_GROUP)
-        self._reported[run_id] = attempts  # not before: a lost connection may keep a report from being made
+        self._reported[run_id] = known  # not before: a lost connection may keep a report from being made
+        if len(self._reported) > MAX_REPORTED:
+            del self._reported[next(iter(self._reported))]
 
     def report(self, run_id: str, verdicts: Mapping[int, SegmentVerdict], *, mode: str) -> None:
         """Report a complete run, if it is one that is to be reported; a superseded one is passed over by `--once`.
@@ -109,8 +110,9 @@ class Reporting:
             self._emit(report)
         if is_awaited:
             self.final = report
-        self._watched.discard(run_id)
-        self._passed_over.add(run_id)
+        if self._settings.is_once:
+            self._watched.discard(run_id)
+            self._passed_over.add(run_id)
         self._log.info(
             "run complete",
             run_id=run_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -50,6 +51,17 @@ class Results:
         key = self._keys.result(run_id)
         with self._endpoint.wire(key) as wire:
             return self._read_one(wire, key, segment)
+
+    def retain_ms(self, run_id: str) -> int | None:
+        """Return how long the run's results are kept, as its record says; None where it does not say.
+
+        Redis:
+            HGET; O(1).
+        """
+        key, raw = self._keys.run(run_id), None
+        with suppress(WrongKeyError), self._endpoint.wire(key) as wire:
+            raw = wire.call("HGET", key, "retain_ms")
+        return int(raw) if raw is not None and re.fullmatch(rb"[1-9][0-9]{0,14}", raw) else None
 
     def record(self, run_id: str, verdict: SegmentVerdict, *, retain_ms: int) -> Recorded:
         """Write a verdict, unless one of the same or a later attempt is there.

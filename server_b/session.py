@@ -16,7 +16,7 @@ from server_b.run_progress import RunProgress
 from server_b.segment_examiner import SegmentExaminer
 from server_b.settings import ConsumerSettings
 from shared.command_line import CommonSettings
-from shared.endpoint.client import open_endpoint
+from shared.endpoint.client import Endpoint, open_endpoint
 from shared.endpoint.patience import Patience
 from shared.errors import NotFinishedError, ReadOnlyEndpointError, VerificationFailedError
 from shared.stopping import StopRequest
@@ -87,16 +87,22 @@ def consume(
             on_values=progress.add,
         )
         tools = ConsumerTools(pulse, patience, reporting, examiner, progress, log)
-        if not endpoint.kind.is_replica:
-            try:
-                Consumer(endpoint, common.keys, settings, tools).run()
-            except ReadOnlyEndpointError as error:
-                log.warning("endpoint has become a replica, following it", reason=str(error))
-                Follower(endpoint, common.keys, settings, tools, was_group=True).run()
-        else:
+        if endpoint.kind.is_replica:
             Follower(endpoint, common.keys, settings, tools).run()
+        else:
+            _serve(endpoint, common, settings, tools)
     if settings.is_once:
         _require_verified(reporting.final)
+
+
+def _serve(endpoint: Endpoint, common: CommonSettings, settings: ConsumerSettings, tools: ConsumerTools) -> None:
+    """Share the group, and follow for as long as the endpoint is a replica: a failover may make it one for a while."""
+    while not tools.is_over:
+        try:
+            Consumer(endpoint, common.keys, settings, tools).run()
+        except ReadOnlyEndpointError as error:
+            tools.log.warning("endpoint has become a replica, following it", reason=str(error))
+            Follower(endpoint, common.keys, settings, tools, was_group=True).run()
 
 
 def _require_verified(report: RunReport | None) -> None:

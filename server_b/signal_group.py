@@ -6,6 +6,7 @@ leaves it pending with us although we never saw it, which is why own pending ent
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -14,16 +15,17 @@ from redis.exceptions import ResponseError
 from shared.endpoint.client import Endpoint
 from shared.errors import InvalidInputError
 from shared.keys import Keyspace
-from shared.run_signal import CONSUMER_GROUP
+from shared.run_signal import CONSUMER_GROUP, Signal
 
 SILENT_CONSUMER_MS = 60 * 60 * 1000
+LOOK_BACK = 100
 
-# Renews a claim only while the entry is still ours: a bare XCLAIM would steal it back from whoever claimed it since.
-# KEYS[1] signals stream · ARGV group, consumer, entry id
+# Changes a claim only while the entry is still ours: a bare XCLAIM would steal it back from whoever claimed it since.
+# KEYS[1] signals stream · ARGV group, consumer, entry id, then options of XCLAIM
 _RENEW_SCRIPT = """
 local pending = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2])
 if #pending == 0 then return 0 end
-redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], 'JUSTID')
+redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], unpack(ARGV, 4))
 return 1
 """
 
@@ -132,27 +134,24 @@ class SignalGroup:
             )
         return {_text(cast("dict[str, Any]", entry)["message_id"]) for entry in pending}
 
-    def renew(self, entry: Entry) -> bool:
-        """Start the entry's idle time anew, which is no delivery; return whether it is still ours.
+    def renew(self, entry: Entry, *, idle_ms: int = 0, deliveries: int | None = None) -> bool:
+        """Set the entry's idle time, which is no delivery; return whether it is still ours, else nothing is done.
+
+        Args:
+            entry: Delivered to us.
+            idle_ms: 0 to keep it for us; as much as a claim takes, to have it claimed at once.
+            deliveries: What its count is set to; None to leave it.
 
         Redis:
-            EVAL of XPENDING and XCLAIM JUSTID; O(1).
+            EVAL of XPENDING and XCLAIM IDLE RETRYCOUNT JUSTID; O(1).
         """
+        options: list[str | int] = ["IDLE", idle_ms]
+        if deliveries is not None:
+            options += ["RETRYCOUNT", deliveries]
+        mine = (CONSUMER_GROUP, self.consumer, entry.entry_id)
         with self._endpoint.translated(self._stream):
-            reply = self._client.eval(_RENEW_SCRIPT, 1, self._stream, CONSUMER_GROUP, self.consumer, entry.entry_id)
+            reply = self._client.eval(_RENEW_SCRIPT, 1, self._stream, *mine, *options, "JUSTID")
         return bool(reply)
-
-    def give_back(self, entry: Entry, *, idle_ms: int) -> None:
-        """Leave an entry pending but ready to be claimed at once, if it is still ours.
-
-        Redis:
-            The renewal, then XCLAIM IDLE JUSTID; O(1).
-        """
-        if self.renew(entry):
-            with self._endpoint.translated(self._stream):
-                self._client.xclaim(
-                    self._stream, CONSUMER_GROUP, self.consumer, 0, [entry.entry_id], idle=idle_ms, justid=True
-                )
 
     def acknowledge(self, entry: Entry) -> None:
         """Remove an entry from the pending entries list; its result must be durable by now.
@@ -188,15 +187,19 @@ class SignalGroup:
             if not pending:
                 self._client.xgroup_delconsumer(self._stream, CONSUMER_GROUP, self.consumer)
 
-    def newest_entry(self) -> tuple[str, dict[bytes, bytes]] | None:
-        """Return the newest entry of the stream, delivered or not.
+    def newest_signal(self) -> Signal | None:
+        """Return the newest entry of the stream that is a signal, delivered or not; of the last hundred at most.
 
         Redis:
-            XREVRANGE COUNT 1; O(1).
+            XREVRANGE COUNT 1; when that is no signal, COUNT 100; O(1).
         """
-        with self._endpoint.translated(self._stream):
-            entries = cast("list[Any]", self._client.xrevrange(self._stream, count=1))
-        return (_text(entries[0][0]), entries[0][1]) if entries else None
+        for count in (1, LOOK_BACK):
+            with self._endpoint.translated(self._stream):
+                entries = cast("list[Any]", self._client.xrevrange(self._stream, count=count))
+            for _, fields in entries:
+                with suppress(InvalidInputError):
+                    return Signal.decode(fields)
+        return None
 
     def _read_group(self, after: str, *, block_ms: int | None) -> list[Any]:
         """Read one entry; a group that is gone is made again, since results make a second delivery harmless."""
@@ -219,7 +222,7 @@ def _entry(raw: tuple[bytes, dict[bytes, bytes] | None], *, is_redelivered: bool
 
 
 def _text(raw: bytes | str) -> str:
-    return raw.decode() if isinstance(raw, bytes) else raw
+    return raw.decode("utf-8", "backslashreplace") if isinstance(raw, bytes) else raw
 
 
 def check_consumer_name(name: str) -> str:

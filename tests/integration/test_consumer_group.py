@@ -60,7 +60,7 @@ def test_a_claim_is_renewed_only_while_it_is_ours_and_is_no_delivery(hand_over: 
     claimed = quick.claim(idle_ms=0, after="0-0")[1]
     assert claimed is not None
     assert not slow.renew(entry)
-    slow.give_back(entry, idle_ms=60_000)
+    slow.renew(entry, idle_ms=60_000)
     assert group.pending() == {"quick": 1}
     assert group.deliveries() == [2]
     quick.acknowledge(claimed)
@@ -71,7 +71,7 @@ def test_an_entry_that_is_given_back_can_be_claimed_at_once(hand_over: HandOver,
     hand_over.produce(count=10)
     entry = group.member("one").read_new(block_ms=1)
     assert entry is not None
-    group.member("one").give_back(entry, idle_ms=3_600_000)
+    group.member("one").renew(entry, idle_ms=3_600_000)
     assert group.member("two").claim(idle_ms=3_600_000, after="0-0")[1] is not None
     assert group.pending() == {"two": 1}
 
@@ -177,7 +177,7 @@ def test_a_name_is_removed_unless_something_is_pending_with_it(
     assert group.member("holds one").read_new(block_ms=1)
     entry = group.member("holds none").read_new(block_ms=1)
     assert entry is not None
-    group.member("holds none").give_back(entry, idle_ms=0)
+    group.member("holds none").renew(entry, idle_ms=0)
     monkeypatch.setattr(signal_group, "SILENT_CONSUMER_MS", -1)
     group.member("holds none").acknowledge(entry)
     with pytest.raises(NotFinishedError):
