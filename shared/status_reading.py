@@ -1,0 +1,139 @@
+"""Reads what `status` shows: runs, segments, the group, dead letters.
+
+Runs are found in the stream, newest first, and the one begun last by a key of its own, since it may have no signal yet.
+Scanning for the keys of runs was rejected: it would read every key of a large database.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from shared.endpoint.client import Endpoint
+from shared.endpoint.pipelined import Command, run_pipelined
+from shared.errors import InvalidInputError
+from shared.keys import Keyspace
+from shared.run_signal import CONSUMER_GROUP, RunRecord, SegmentState, Signal
+from shared.status_facts import Facts, GroupStatus, RunStatus, SegmentSight
+from shared.tokens import is_token
+from shared.verdict import decode_result, is_complete, run_reason, run_verdict
+
+MAX_RUNS = 10
+MAX_PAGES = 20
+PAGE_ENTRIES = 1_000
+
+
+def read_facts(endpoint: Endpoint, keys: Keyspace) -> Facts:
+    """Look at everything, at one moment after the other.
+
+    Redis:
+        XREVRANGE COUNT 1000, at most 20 times; HGET of the run begun last; HGETALL of at most 10 runs and results;
+        HMGET and LLEN for each segment of the newest run; XINFO GROUPS and CONSUMERS; XLEN.
+    """
+    runs = _newest_runs(endpoint, keys)
+    group = _group_status(endpoint, keys)
+    with endpoint.wire(keys.dead_letters()) as wire:
+        dead_letters = int(wire.call("XLEN", keys.dead_letters()))
+    segments = _segments(endpoint, keys, runs[0]) if runs and runs[0].is_finished else []
+    return Facts(runs, group, segments, dead_letters)
+
+
+def _newest_runs(endpoint: Endpoint, keys: Keyspace) -> list[RunStatus]:
+    """Return the newest runs, the newest first: those that were signalled, and the one begun last."""
+    segments = {signal.run_id: signal.segments for signal in _newest_signals(endpoint, keys)}
+    with endpoint.wire(keys.newest_run()) as wire:
+        begun = (wire.call("HGET", keys.newest_run(), "run_id") or b"").decode("ascii", "backslashreplace")
+    if is_token(begun):
+        segments.setdefault(begun, 0)
+    runs = [_run_status(endpoint, keys, run_id, segments[run_id]) for run_id in sorted(segments, reverse=True)]
+    return [run for run in runs if run.segments][:MAX_RUNS]  # without any: not signalled, and its record is gone
+
+
+def _newest_signals(endpoint: Endpoint, keys: Keyspace) -> list[Signal]:
+    """Return one signal of each of the newest runs, the newest run first."""
+    found: dict[str, Signal] = {}
+    end = "+"
+    with endpoint.wire(keys.signals()) as wire:
+        for _ in range(MAX_PAGES):
+            page = wire.call("XREVRANGE", keys.signals(), end, "-", "COUNT", PAGE_ENTRIES)
+            for _entry_id, fields in page:
+                try:
+                    signal = Signal.decode(dict(zip(fields[::2], fields[1::2], strict=True)))
+                except InvalidInputError:
+                    continue  # a dead letter says so
+                found.setdefault(signal.run_id, signal)
+            if len(page) < PAGE_ENTRIES or len(found) > MAX_RUNS:
+                break
+            end = "(" + page[-1][0].decode()
+    return [found[run_id] for run_id in sorted(found, reverse=True)][:MAX_RUNS]
+
+
+def _run_status(endpoint: Endpoint, keys: Keyspace, run_id: str, signalled_segments: int) -> RunStatus:
+    run_key, result_key = keys.run(run_id), keys.result(run_id)
+    with endpoint.wire(run_key) as wire:
+        fields = _pairs(wire.call("HGETALL", run_key))
+    with endpoint.wire(result_key) as wire:
+        verdicts = decode_result(_pairs(wire.call("HGETALL", result_key)))
+    count, segments = 0, signalled_segments
+    with suppress(InvalidInputError):  # its time to live is over, or it has not come here yet
+        record = RunRecord.decode(run_key, fields)
+        count, segments = record.count, record.segments
+    has_verdict = is_complete(verdicts)
+    return RunStatus(
+        run_id=run_id,
+        count=count,
+        segments=segments,
+        published=int(fields.get(b"published", b"0")),
+        is_finished=fields.get(b"finished_ms", b"0") != b"0",
+        verdicts=len(verdicts),
+        verdict=run_verdict(verdicts) if has_verdict else "pending",
+        reason=run_reason(verdicts) if has_verdict else "",
+    )
+
+
+def _group_status(endpoint: Endpoint, keys: Keyspace) -> GroupStatus:
+    """Return the group's figures; a stream without the group has all its entries before it."""
+    stream = keys.signals()
+    with endpoint.wire(stream) as wire:
+        if not wire.call("EXISTS", stream):
+            return GroupStatus()
+        groups = [_pairs(group) for group in wire.call("XINFO", "GROUPS", stream)]
+        ours = next((group for group in groups if group[b"name"] == CONSUMER_GROUP.encode()), None)
+        if ours is None:
+            return GroupStatus(lag=int(wire.call("XLEN", stream)))
+        consumers = [_pairs(consumer) for consumer in wire.call("XINFO", "CONSUMERS", stream, CONSUMER_GROUP)]
+    return GroupStatus(
+        lag=ours.get(b"lag"),
+        pending=ours[b"pending"],
+        consumers=[
+            {
+                "name": consumer[b"name"].decode("utf-8", "backslashreplace"),
+                "pending": consumer[b"pending"],
+                "idle_ms": consumer[b"idle"],
+            }
+            for consumer in consumers
+        ],
+    )
+
+
+def _segments(endpoint: Endpoint, keys: Keyspace, run: RunStatus) -> list[SegmentSight]:
+    """Return each segment of a run as it is now."""
+    names = [keys.segment(number, run.segments) for number in range(1, run.segments + 1)]
+    states = _states(endpoint, keys, names)
+    lengths = {str(command[1]): reply for command, reply in run_pipelined(endpoint, (("LLEN", name) for name in names))}
+    return [SegmentSight(name, states[name], lengths[name]) for name in names]
+
+
+def _states(endpoint: Endpoint, keys: Keyspace, names: list[str]) -> dict[str, SegmentState | None]:
+    """Return what is published under these names."""
+    name_of_state = {keys.state(name): name for name in names}
+    commands: list[Command] = [("HMGET", state, *SegmentState.FIELDS) for state in name_of_state]
+    found = {}
+    for command, reply in run_pipelined(endpoint, commands):
+        key = str(command[1])
+        found[name_of_state[key]] = SegmentState.decode(key, reply)
+    return found
+
+
+def _pairs(reply: list[Any]) -> dict[bytes, Any]:
+    return dict(zip(reply[::2], reply[1::2], strict=True))
