@@ -7,9 +7,13 @@ after a segment was written again.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from shared.segments import MAX_SEGMENT_VALUES, MAX_SEGMENTS
+from shared.tokens import is_token
 
 VERIFIED = "verified"
 FAILED = "failed"
@@ -57,37 +61,65 @@ class SegmentVerdict:
         """Return the verdict that JSON spells, or None when it is not one of ours."""
         try:
             fields = json.loads(raw)
-            return cls(**fields) if isinstance(fields, dict) and _has_our_types(fields) else None
-        except (ValueError, TypeError):
+            return cls(**fields) if isinstance(fields, dict) and _is_ours(fields) else None
+        except (ValueError, TypeError, RecursionError):  # RecursionError: JSON nested a thousand deep
             return None
 
 
-_NUMBERS = ("segment", "segments", "count", "lag_ms", "started_us", "ended_us")
+_MOST = {
+    "segment": MAX_SEGMENTS,
+    "segments": MAX_SEGMENTS,
+    "count": MAX_SEGMENT_VALUES,
+    "lag_ms": 2**63,
+    "started_us": 2**63,
+    "ended_us": 2**63,
+}
+_FROM_ONE = ("segment", "segments", "count")
 _TEXTS = ("attempt", "digest", "reason", "consumer")
 
 
-def _has_our_types(fields: dict[str, Any]) -> bool:
-    """Tell whether JSON that somebody may have written has the types of a verdict's fields."""
+def _is_ours(fields: dict[str, Any]) -> bool:
+    """Tell whether JSON that somebody may have written could be a verdict of ours: types, forms and bounds."""
     first, last = fields.get("first"), fields.get("last")
     return (
         fields.get("verdict") in (VERIFIED, FAILED, SUPERSEDED)
-        and all(type(fields.get(name)) is int for name in _NUMBERS)
-        and all(isinstance(fields.get(name), str) for name in _TEXTS)
+        and all(_is_number(fields.get(name), int(name in _FROM_ONE), most) for name, most in _MOST.items())
+        and fields["segment"] <= fields["segments"]
+        and all(_is_text(fields.get(name)) for name in _TEXTS)
+        and is_token(fields["attempt"])
+        and re.fullmatch("[0-9a-f]{32}", fields["digest"]) is not None
         and isinstance(first, list)
-        and all(isinstance(value, str) for value in first)
-        and (last is None or isinstance(last, str))
+        and all(_is_text(value) for value in first)
+        and (last is None or _is_text(last))
     )
 
 
+def _is_number(value: object, least: int, most: int) -> bool:
+    return type(value) is int and least <= value <= most
+
+
+def _is_text(value: object) -> bool:
+    """Tell whether it is a text that can be printed: JSON can spell half a character, which UTF-8 can't."""
+    return isinstance(value, str) and not re.search("[\ud800-\udfff]", value)
+
+
 def decode_result(fields: Mapping[bytes, bytes]) -> dict[int, SegmentVerdict]:
-    """Return the verdicts of a result hash by segment; a field that is not ours is left out."""
-    verdicts = (SegmentVerdict.decode(raw) for raw in fields.values())
-    return {verdict.segment: verdict for verdict in verdicts if verdict is not None}
+    """Return the verdicts of a result hash by segment, without fields that are not ours or name another segment."""
+    found = {}
+    for name, raw in fields.items():
+        verdict = SegmentVerdict.decode(raw)
+        if verdict is not None and name == str(verdict.segment).encode():
+            found[verdict.segment] = verdict
+    return found
 
 
 def is_complete(verdicts: Mapping[int, SegmentVerdict]) -> bool:
-    """Tell whether every segment of the run has its verdict."""
-    return bool(verdicts) and len(verdicts) == max(verdict.segments for verdict in verdicts.values())
+    """Tell whether every segment of the run has its verdict.
+
+    Verdicts that disagree on how many segments there are make no run complete: one of them is somebody else's, and
+    the result alone does not tell which.
+    """
+    return {verdict.segments for verdict in verdicts.values()} == {len(verdicts)}
 
 
 def run_verdict(verdicts: Mapping[int, SegmentVerdict]) -> str:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.segments import MAX_SEGMENT_VALUES, MAX_SEGMENTS
 from shared.verdict import (
     FAILED,
     SUPERSEDED,
@@ -79,6 +80,8 @@ def test_round_trip(verdict: str, reason: str, first: list[str], last: str | Non
         b'{"verdict": "verified"}',
         json.dumps({**json.loads(VERDICT.encode()), "unknown": 1}).encode(),
         VERDICT.encode().encode()[:-1],
+        b"[" * 100_000,
+        b"9" * 5_000,
     ],
 )
 def test_what_is_no_verdict_is_none(raw: bytes) -> None:
@@ -98,9 +101,28 @@ def test_what_is_no_verdict_is_none(raw: bytes) -> None:
         ("first", None),
         ("first", [1]),
         ("lag_ms", "1"),
+        ("attempt", ""),
+        ("attempt", "zzz"),
+        ("segment", 0),
+        ("segment", 4),
+        ("segment", True),
+        ("segments", 0),
+        ("segments", -3),
+        ("segments", MAX_SEGMENTS + 1),
+        ("count", 0),
+        ("count", MAX_SEGMENT_VALUES + 1),
+        ("digest", ""),
+        ("digest", "zz" * 16),
+        ("digest", "97630108292763D6B16B693F7E36D0AA"),
+        ("digest", "97630108292763d6b16b693f7e36d0a"),
+        ("lag_ms", -1),
+        ("ended_us", 10**30),
+        ("reason", "\ud800"),
+        ("first", ["\ud800"]),
+        ("last", "\udfff"),
     ],
 )
-def test_a_verdict_with_a_field_of_another_type_is_none_of_ours(name: str, value: object) -> None:
+def test_a_verdict_with_a_field_that_we_never_write_is_none_of_ours(name: str, value: object) -> None:
     raw = json.dumps({**json.loads(VERDICT.encode()), name: value}).encode()
     assert SegmentVerdict.decode(raw) is None
 
@@ -112,6 +134,11 @@ def test_a_result_is_read_by_segment() -> None:
     assert decode_result({}) == {}
 
 
+@pytest.mark.parametrize("name", [b"2", b"01", b"1 ", b"", b"\xff"])
+def test_a_verdict_under_the_name_of_another_segment_is_none_of_ours(name: bytes) -> None:
+    assert decode_result({name: VERDICT.encode().encode()}) == {}
+
+
 @pytest.mark.parametrize(
     ("verdicts", "segments", "expected"),
     [((), 1, False), ((VERIFIED,), 1, True), ((VERIFIED,), 2, False), ((VERIFIED, FAILED), 2, True)],
@@ -120,6 +147,15 @@ def test_a_run_is_complete_with_a_verdict_on_every_segment(
     *, verdicts: tuple[str, ...], segments: int, expected: bool
 ) -> None:
     assert is_complete(_verdicts(*verdicts, segments=segments)) is expected
+
+
+@pytest.mark.parametrize("others", [1, 2, 3, 9])
+def test_verdicts_that_disagree_on_how_many_segments_there_are_make_no_run_complete(others: int) -> None:
+    verdicts = _verdicts(VERIFIED, VERIFIED, VERIFIED)
+    for number in (1, 3):
+        other = {number: replace(verdicts[number], segments=others)}
+        assert is_complete({**verdicts, **other}) is (others == 3)
+    assert not is_complete({1: replace(VERDICT, segments=1), 2: replace(VERDICT, segment=2, segments=2)})
 
 
 @pytest.mark.parametrize("found", list(product([VERIFIED, FAILED, SUPERSEDED], repeat=3)))
