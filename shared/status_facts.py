@@ -16,6 +16,7 @@ class RunStatus:
         published: Segments published so far.
         verdict: Of the whole run; `pending` until every segment has one.
         verdicts: Segments with a verdict.
+        reason: Why it failed, was superseded, or can't have a verdict; else empty.
     """
 
     run_id: str

@@ -43,7 +43,8 @@ def _unfinished_run(run: RunStatus) -> list[str]:
             f"stopped, go on with: server-a run --resume {run.run_id}"
         )
     if run.verdict == "pending":
-        found.append(f"run {run.run_id} has verdicts on {run.verdicts} of {run.segments} segments")
+        why = f": {run.reason}" if run.reason else ""
+        found.append(f"run {run.run_id} has verdicts on {run.verdicts} of {run.segments} segments{why}")
     return found
 
 

@@ -6,6 +6,7 @@ Scanning for the keys of runs was rejected: it would read every key of a large d
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import Any
 
@@ -78,17 +79,26 @@ def _run_status(endpoint: Endpoint, keys: Keyspace, run_id: str, signalled_segme
     with suppress(InvalidInputError):  # its time to live is over, or it has not come here yet
         record = RunRecord.decode(run_key, fields)
         count, segments = record.count, record.segments
-    has_verdict = is_complete(verdicts)
+    ours = {number: verdict for number, verdict in verdicts.items() if verdict.segments == segments}
+    is_judged = is_complete(verdicts) and len(ours) == segments
+    reason = run_reason(verdicts) if is_judged else ""
+    if len(ours) < len(verdicts):
+        reason = f"{result_key} holds verdicts on a run of another size, which are somebody else's"
     return RunStatus(
         run_id=run_id,
         count=count,
         segments=segments,
-        published=int(fields.get(b"published", b"0")),
-        is_finished=fields.get(b"finished_ms", b"0") != b"0",
-        verdicts=len(verdicts),
-        verdict=run_verdict(verdicts) if has_verdict else "pending",
-        reason=run_reason(verdicts) if has_verdict else "",
+        published=_number(fields.get(b"published")),
+        is_finished=_number(fields.get(b"finished_ms")) > 0,
+        verdicts=len(ours),
+        verdict=run_verdict(verdicts) if is_judged else "pending",
+        reason=reason,
     )
+
+
+def _number(raw: bytes | None) -> int:
+    """Return a number of a record; 0 where it is missing or somebody else's."""
+    return int(raw) if raw is not None and re.fullmatch(rb"[0-9]{1,18}", raw) else 0
 
 
 def _group_status(endpoint: Endpoint, keys: Keyspace) -> GroupStatus:

@@ -2,71 +2,46 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from server_b.dead_letters import DeadLetters
 from shared.endpoint.client import Endpoint
-from shared.errors import NotFinishedError, VerificationFailedError
+from shared.errors import VerificationFailedError
 from shared.keys import Keyspace
 from shared.run_signal import Signal
-from shared.status import Status, read_status
-from shared.status_command import status_text
-from shared.stopping import StopRequest
+from shared.status import read_status
 from tests.faulty_link import FaultyLink
 from tests.hand_over import DIGEST, OLDER, RUN, Group, HandOver
+from tests.status_checks import DONE, UNFINISHED, WRONG, require_status, run_stopped_at
 
 if TYPE_CHECKING:
     import redis
 
-DONE, WRONG, UNFINISHED = 0, VerificationFailedError.exit_code, NotFinishedError.exit_code
-
-
-def _stopped_at(request: bytes, hand_over: HandOver, link: FaultyLink, *, nth: int = 1) -> str:
-    """Have a run of three segments stopped at its nth request with a text, and return the run's id."""
-    with closing(StopRequest()) as stop:
-        link.at(request, stop.request, nth=nth)
-        with pytest.raises(NotFinishedError):
-            hand_over.produce(url=link.url, stop=stop, count=30_000, segment_values=10_000)
-    started = next(entry for entry in hand_over.logged.entries[::-1] if entry["event"] == "run started")
-    return str(started["run_id"])
-
-
-def _require(status: Status, exit_code: int, *troubles: str) -> None:
-    """Check the exit code, and that the troubles are just these, each known by some of its words."""
-    assert status.exit_code == exit_code, status
-    assert len(status.troubles) == len(troubles), status.troubles
-    for trouble, words in zip(status.troubles, troubles, strict=True):
-        assert words in trouble
-    text = status_text(status)
-    assert text.count("Wrong: ") == len(troubles)
-    assert ("Nothing is wrong." in text) == (not troubles)
-
 
 def test_nothing_has_been_here(endpoint: Endpoint, keys: Keyspace) -> None:
     status = read_status(endpoint, keys)
-    _require(status, DONE)
+    require_status(status, DONE)
     assert status.runs == []
 
 
 def test_a_run_stopped_before_its_first_signal_is_shown_with_what_resumes_it(
     hand_over: HandOver, link: FaultyLink, endpoint: Endpoint, keys: Keyspace
 ) -> None:
-    run_id = _stopped_at(b"LPUSHX", hand_over, link)
+    run_id = run_stopped_at(b"LPUSHX", hand_over, link)
     status = read_status(endpoint, keys)
-    _require(status, UNFINISHED, f"server-a run --resume {run_id}", "verdicts on 0 of 3")
+    require_status(status, UNFINISHED, f"server-a run --resume {run_id}", "verdicts on 0 of 3")
     assert [(run.run_id, run.count, run.segments, run.published) for run in status.runs] == [(run_id, 30_000, 3, 0)]
     hand_over.produce(resume=run_id)
     hand_over.consume()
-    _require(read_status(endpoint, keys), DONE)
+    require_status(read_status(endpoint, keys), DONE)
 
 
 def test_a_run_stopped_in_the_middle(hand_over: HandOver, link: FaultyLink, endpoint: Endpoint, keys: Keyspace) -> None:
-    run_id = _stopped_at(b"LPUSHX", hand_over, link, nth=12)
+    run_id = run_stopped_at(b"LPUSHX", hand_over, link, nth=12)
     status = read_status(endpoint, keys)
-    _require(status, UNFINISHED, f"--resume {run_id}", "verdicts on 0 of 3", "1 signals not delivered")
+    require_status(status, UNFINISHED, f"--resume {run_id}", "verdicts on 0 of 3", "1 signals not delivered")
     assert [(run.run_id, run.published, run.is_finished) for run in status.runs] == [(run_id, 1, False)]
 
 
@@ -75,17 +50,17 @@ def test_a_newer_run_that_was_stopped_early_is_the_one_that_is_judged(
 ) -> None:
     older = hand_over.produce(count=10)
     hand_over.consume()
-    _require(read_status(endpoint, keys), DONE)
-    run_id = _stopped_at(b"LPUSHX", hand_over, link)
+    require_status(read_status(endpoint, keys), DONE)
+    run_id = run_stopped_at(b"LPUSHX", hand_over, link)
     status = read_status(endpoint, keys)
-    _require(status, UNFINISHED, f"--resume {run_id}", "verdicts on 0 of 3")
+    require_status(status, UNFINISHED, f"--resume {run_id}", "verdicts on 0 of 3")
     assert [run.run_id for run in status.runs] == [run_id, older.run_id]
 
 
 def test_a_run_whose_record_is_gone_is_left_out_unless_it_was_signalled(
     hand_over: HandOver, link: FaultyLink, endpoint: Endpoint, client: redis.Redis, keys: Keyspace
 ) -> None:
-    client.delete(keys.run(_stopped_at(b"LPUSHX", hand_over, link)))
+    client.delete(keys.run(run_stopped_at(b"LPUSHX", hand_over, link)))
     assert read_status(endpoint, keys).runs == []
     summary = hand_over.produce(count=10)
     client.delete(keys.run(summary.run_id))
@@ -99,11 +74,11 @@ def test_a_run_that_waits_for_its_consumer_and_one_that_was_verified(
 ) -> None:
     summary = hand_over.produce(count=20, segment_values=10)
     status = read_status(endpoint, keys)
-    _require(status, UNFINISHED, "verdicts on 0 of 2 segments", "2 signals not delivered")
+    require_status(status, UNFINISHED, "verdicts on 0 of 2 segments", "2 signals not delivered")
     assert status.group.lag == 2
     hand_over.consume()
     status = read_status(endpoint, keys)
-    _require(status, DONE)
+    require_status(status, DONE)
     assert [(run.run_id, run.verdict, run.verdicts) for run in status.runs] == [(summary.run_id, "verified", 2)]
     assert (status.group.lag, status.group.pending) == (0, 0)
 
@@ -114,7 +89,7 @@ def test_an_entry_that_nobody_acknowledged(
     hand_over.produce(count=10)
     assert group.member("gone").read_new(block_ms=100) is not None
     status = read_status(endpoint, keys)
-    _require(status, UNFINISHED, "verdicts on 0 of 1", "1 signals delivered and not acknowledged")
+    require_status(status, UNFINISHED, "verdicts on 0 of 1", "1 signals delivered and not acknowledged")
     assert [(consumer["name"], consumer["pending"]) for consumer in status.group.consumers] == [("gone", 1)]
 
 
@@ -125,9 +100,9 @@ def test_a_failed_run_and_its_dead_letter(
     client.lset(keys.segment(1, 1), 3, "x")
     with pytest.raises(VerificationFailedError):
         hand_over.consume()
-    _require(read_status(endpoint, keys), WRONG, "failed: segment 1: changed")
+    require_status(read_status(endpoint, keys), WRONG, "failed: segment 1: changed")
     DeadLetters(endpoint, keys).add(origin="1-1", reason="r", consumer="b", fields={})
-    _require(read_status(endpoint, keys), WRONG, "failed", "1 dead letters")
+    require_status(read_status(endpoint, keys), WRONG, "failed", "1 dead letters")
 
 
 def test_a_list_that_was_damaged_after_it_was_verified(
@@ -136,9 +111,9 @@ def test_a_list_that_was_damaged_after_it_was_verified(
     hand_over.produce(count=20, segment_values=10)
     hand_over.consume()
     client.rpop(keys.segment(2, 2))
-    _require(read_status(endpoint, keys), WRONG, f"{keys.segment(2, 2)} has 9 values where its state says 10")
+    require_status(read_status(endpoint, keys), WRONG, f"{keys.segment(2, 2)} has 9 values where its state says 10")
     client.delete(keys.state(keys.segment(1, 2)))
-    _require(read_status(endpoint, keys), WRONG, f"{keys.segment(1, 2)} is not that of run", "has 9 values")
+    require_status(read_status(endpoint, keys), WRONG, f"{keys.segment(1, 2)} is not that of run", "has 9 values")
 
 
 def test_only_the_newest_ten_runs_are_shown(endpoint: Endpoint, client: redis.Redis, keys: Keyspace) -> None:
