@@ -34,12 +34,14 @@ class GroupStatus:
     """The consumer group.
 
     Attributes:
-        lag: Entries not delivered to any consumer yet; None where the server can't tell.
+        lag: Entries not delivered to any consumer yet; None where the server can't tell how many.
+        has_undelivered: Whether there is any such entry.
         pending: Entries delivered and not acknowledged.
         consumers: name, pending and idle_ms of each consumer name.
     """
 
     lag: int | None = 0
+    has_undelivered: bool = False
     pending: int = 0
     consumers: list[dict[str, Any]] = field(default_factory=list)
 

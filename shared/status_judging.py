@@ -50,8 +50,9 @@ def _unfinished_run(run: RunStatus) -> list[str]:
 
 def _unfinished_group(group: GroupStatus) -> list[str]:
     found = []
-    if group.lag:
-        found.append(f"{group.lag} signals not delivered to a server-b yet")
+    if group.has_undelivered:
+        number = "an unknown number of" if group.lag is None else f"{group.lag}"
+        found.append(f"{number} signals not delivered to a server-b yet")
     if group.pending:
         found.append(f"{group.pending} signals delivered and not acknowledged")
     return found

@@ -29,7 +29,8 @@ def read_facts(endpoint: Endpoint, keys: Keyspace) -> Facts:
 
     Redis:
         XREVRANGE COUNT 1000, at most 20 times; HGET of the run begun last; HGETALL of at most 10 runs and results;
-        HMGET and LLEN for each segment of the newest run; XINFO GROUPS and CONSUMERS; XLEN.
+        HMGET and LLEN for each segment of the newest run; XINFO GROUPS and CONSUMERS; XREVRANGE COUNT 1 if the lag is
+        unknown; XLEN.
     """
     runs = _newest_runs(endpoint, keys)
     group = _group_status(endpoint, keys)
@@ -102,7 +103,11 @@ def _number(raw: bytes | None) -> int:
 
 
 def _group_status(endpoint: Endpoint, keys: Keyspace) -> GroupStatus:
-    """Return the group's figures; a stream without the group has all its entries before it."""
+    """Return the group's figures; a stream without the group has all its entries before it.
+
+    A server that has seen an XDEL in the part not delivered yet does not know the lag; any entry behind the last
+    delivered one is asked for then.
+    """
     stream = keys.signals()
     with endpoint.wire(stream) as wire:
         if not wire.call("EXISTS", stream):
@@ -110,10 +115,15 @@ def _group_status(endpoint: Endpoint, keys: Keyspace) -> GroupStatus:
         groups = [_pairs(group) for group in wire.call("XINFO", "GROUPS", stream)]
         ours = next((group for group in groups if group[b"name"] == CONSUMER_GROUP.encode()), None)
         if ours is None:
-            return GroupStatus(lag=int(wire.call("XLEN", stream)))
+            entries = int(wire.call("XLEN", stream))
+            return GroupStatus(lag=entries, has_undelivered=entries > 0)
+        lag: int | None = ours.get(b"lag")
+        after = "(" + ours[b"last-delivered-id"].decode()
+        has_undelivered = bool(wire.call("XREVRANGE", stream, "+", after, "COUNT", 1) if lag is None else lag)
         consumers = [_pairs(consumer) for consumer in wire.call("XINFO", "CONSUMERS", stream, CONSUMER_GROUP)]
     return GroupStatus(
-        lag=ours.get(b"lag"),
+        lag=lag,
+        has_undelivered=has_undelivered,
         pending=ours[b"pending"],
         consumers=[
             {

@@ -12,6 +12,7 @@ from shared.errors import VerificationFailedError
 from shared.keys import Keyspace
 from shared.run_signal import Signal
 from shared.status import read_status
+from shared.status_command import status_text
 from tests.faulty_link import FaultyLink
 from tests.hand_over import DIGEST, OLDER, RUN, Group, HandOver
 from tests.status_checks import DONE, UNFINISHED, WRONG, require_status, run_stopped_at
@@ -91,6 +92,22 @@ def test_an_entry_that_nobody_acknowledged(
     status = read_status(endpoint, keys)
     require_status(status, UNFINISHED, "verdicts on 0 of 1", "1 signals delivered and not acknowledged")
     assert [(consumer["name"], consumer["pending"]) for consumer in status.group.consumers] == [("gone", 1)]
+
+
+def test_entries_not_delivered_are_found_where_the_server_does_not_know_the_lag(
+    hand_over: HandOver, endpoint: Endpoint, client: redis.Redis, keys: Keyspace
+) -> None:
+    """XDEL of an entry that nobody was given makes the lag unknown."""
+    hand_over.produce(count=10)
+    hand_over.consume()
+    deleted, left = (client.xadd(keys.signals(), {"number": number}) for number in (1, 2))
+    client.xdel(keys.signals(), deleted)
+    status = read_status(endpoint, keys)
+    assert (status.group.lag, status.group.has_undelivered) == (None, True)
+    require_status(status, UNFINISHED, "an unknown number of signals not delivered to a server-b yet")
+    assert "Signals: lag unknown, 0 pending" in status_text(status)
+    client.xdel(keys.signals(), left)
+    require_status(read_status(endpoint, keys), DONE)
 
 
 def test_a_failed_run_and_its_dead_letter(
