@@ -13,6 +13,7 @@ from shared.program import print_outcome
 
 if TYPE_CHECKING:
     from shared.status import Status
+    from shared.status_facts import RunStatus
 
 
 def status_command(program: str) -> click.Command:
@@ -47,13 +48,7 @@ def status_text(status: Status) -> str:
     lines = [f"{status.endpoint}" + (f", namespace {status.namespace}" if status.namespace else "")]
     if not status.runs:
         lines.append("No run has begun here.")
-    for run in status.runs:
-        finished = "finished" if run.is_finished else "not finished"
-        reason = f" ({run.reason})" if run.reason else ""
-        lines.append(
-            f"Run {run.run_id}: {run.count:,} values, {run.published} of {run.segments} segments published, "
-            f"{finished}; {run.verdicts} verdicts, {run.verdict}{reason}"
-        )
+    lines += [_run_line(run) for run in status.runs]
     lag = "unknown" if status.group.lag is None else f"{status.group.lag}"
     lines.append(f"Signals: lag {lag}, {status.group.pending} pending, {status.dead_letters} dead letters")
     for consumer in status.group.consumers:
@@ -61,3 +56,14 @@ def status_text(status: Status) -> str:
         lines.append(f"Consumer {consumer['name']}: {consumer['pending']} pending, idle for {idle_s:.1f} s")
     lines += [f"Wrong: {trouble}" for trouble in status.troubles] or ["Nothing is wrong."]
     return "\n".join(lines)
+
+
+def _run_line(run: RunStatus) -> str:
+    reason = f" ({run.reason})" if run.reason else ""
+    verdicts = f"{run.verdicts} verdicts, {run.verdict}{reason}"
+    if not run.has_record:
+        segments = f"{run.segments} segment{'' if run.segments == 1 else 's'}"
+        return f"Run {run.run_id}: {segments}, record expired or not readable here; {verdicts}"
+    finished = "finished" if run.is_finished else "not finished"
+    published = f"{run.published} of {run.segments} segments published"
+    return f"Run {run.run_id}: {run.count:,} values, {published}, {finished}; {verdicts}"

@@ -7,19 +7,25 @@ from typing import Any
 
 from shared.run_signal import SegmentState
 
+PENDING = "pending"
+UNKNOWN = "unknown"
+
 
 @dataclass(frozen=True)
 class RunStatus:
     """One run.
 
     Attributes:
+        has_record: Whether its record is here; without it count, published and is_finished say nothing.
         published: Segments published so far.
-        verdict: Of the whole run; `pending` until every segment has one.
+        verdict: Of the whole run; `pending` until every segment has one, `unknown` where the results may have expired
+            with the record.
         verdicts: Segments with a verdict.
         reason: Why it failed, was superseded, or can't have a verdict; else empty.
     """
 
     run_id: str
+    has_record: bool
     count: int
     segments: int
     published: int
@@ -61,7 +67,7 @@ class Facts:
 
     Attributes:
         runs: The newest first, at most 10.
-        segments: Of the newest run, where its lists can be judged; else none.
+        segments: Of the newest run, unless its record says that it is not finished; then none.
         dead_letters: How many there are.
     """
 

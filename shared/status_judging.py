@@ -1,11 +1,13 @@
 """Decides what is wrong and what is not finished. Pure: facts in, sentences out.
 
-Only the newest run is judged: an older one was replaced, whatever became of it.
+Only the newest run is judged: an older one was replaced, whatever became of it. A record and its results are kept for
+the retention, lists and states for ever: a run without a record is judged by these alone. That its missing results mean
+trouble was rejected, since then nothing would be right any more a week after the last run.
 """
 
 from __future__ import annotations
 
-from shared.status_facts import Facts, GroupStatus, RunStatus
+from shared.status_facts import PENDING, Facts, GroupStatus, RunStatus, SegmentSight
 from shared.verdict import FAILED
 
 
@@ -22,30 +24,51 @@ def wrong_things(facts: Facts) -> list[str]:
 
 def unfinished_things(facts: Facts) -> list[str]:
     """Return what somebody has yet to do, a sentence each; empty when nothing is."""
-    return [*(_unfinished_run(facts.runs[0]) if facts.runs else []), *_unfinished_group(facts.group)]
+    found = []
+    if facts.runs:
+        run = facts.runs[0]
+        found += _unfinished_run(run) if run.has_record else _unfinished_lists(facts, run)
+        found += _unfinished_verdicts(run)
+    return found + _unfinished_group(facts.group)
 
 
 def _wrong_segments(facts: Facts, run: RunStatus) -> list[str]:
     found = []
     for segment in facts.segments:
-        if segment.state is None or segment.state.run_id < run.run_id:
-            found.append(f"{segment.name} is not that of run {run.run_id}")
-        elif segment.length != segment.state.count:
+        if _is_missing(segment, run):
+            if run.has_record:
+                found.append(f"{segment.name} is not that of run {run.run_id}")
+        elif segment.state is not None and segment.length != segment.state.count:
             found.append(f"{segment.name} has {segment.length:,} values where its state says {segment.state.count:,}")
     return found
 
 
+def _is_missing(segment: SegmentSight, run: RunStatus) -> bool:
+    return segment.state is None or segment.state.run_id < run.run_id
+
+
 def _unfinished_run(run: RunStatus) -> list[str]:
-    found = []
-    if not run.is_finished:
-        found.append(
-            f"run {run.run_id} has published {run.published} of {run.segments} segments and is not finished; if it was "
-            f"stopped, go on with: server-a run --resume {run.run_id}"
-        )
-    if run.verdict == "pending":
-        why = f": {run.reason}" if run.reason else ""
-        found.append(f"run {run.run_id} has verdicts on {run.verdicts} of {run.segments} segments{why}")
-    return found
+    if run.is_finished:
+        return []
+    published = f"{run.published} of {run.segments} segments"
+    advice = f"if it was stopped, go on with: server-a run --resume {run.run_id}"
+    return [f"run {run.run_id} has published {published} and is not finished; {advice}"]
+
+
+def _unfinished_lists(facts: Facts, run: RunStatus) -> list[str]:
+    """Return what is missing of a run without a record; whether it was ever written can't be told any more."""
+    missing = sum(_is_missing(segment, run) for segment in facts.segments)
+    if not missing:
+        return []
+    advice = "it can't be resumed without its record; write another with: server-a run"
+    return [f"{missing} of {run.segments} segments are not those of run {run.run_id}; {advice}"]
+
+
+def _unfinished_verdicts(run: RunStatus) -> list[str]:
+    if run.verdict != PENDING:
+        return []
+    why = f": {run.reason}" if run.reason else ""
+    return [f"run {run.run_id} has verdicts on {run.verdicts} of {run.segments} segments{why}"]
 
 
 def _unfinished_group(group: GroupStatus) -> list[str]:

@@ -15,7 +15,7 @@ from shared.endpoint.pipelined import Command, run_pipelined
 from shared.errors import InvalidInputError
 from shared.keys import Keyspace
 from shared.run_signal import CONSUMER_GROUP, RunRecord, SegmentState, Signal
-from shared.status_facts import Facts, GroupStatus, RunStatus, SegmentSight
+from shared.status_facts import PENDING, UNKNOWN, Facts, GroupStatus, RunStatus, SegmentSight
 from shared.tokens import is_token
 from shared.verdict import decode_result, is_complete, run_reason, run_verdict
 
@@ -36,7 +36,8 @@ def read_facts(endpoint: Endpoint, keys: Keyspace) -> Facts:
     group = _group_status(endpoint, keys)
     with endpoint.wire(keys.dead_letters()) as wire:
         dead_letters = int(wire.call("XLEN", keys.dead_letters()))
-    segments = _segments(endpoint, keys, runs[0]) if runs and runs[0].is_finished else []
+    is_at_rest = bool(runs) and (runs[0].is_finished or not runs[0].has_record)
+    segments = _segments(endpoint, keys, runs[0]) if is_at_rest else []
     return Facts(runs, group, segments, dead_letters)
 
 
@@ -76,10 +77,10 @@ def _run_status(endpoint: Endpoint, keys: Keyspace, run_id: str, signalled_segme
         fields = _pairs(wire.call("HGETALL", run_key))
     with endpoint.wire(result_key) as wire:
         verdicts = decode_result(_pairs(wire.call("HGETALL", result_key)))
-    count, segments = 0, signalled_segments
+    record = None
     with suppress(InvalidInputError):  # its time to live is over, or it has not come here yet
         record = RunRecord.decode(run_key, fields)
-        count, segments = record.count, record.segments
+    segments = record.segments if record is not None else signalled_segments
     ours = {number: verdict for number, verdict in verdicts.items() if verdict.segments == segments}
     is_judged = is_complete(verdicts) and len(ours) == segments
     reason = run_reason(verdicts) if is_judged else ""
@@ -87,12 +88,13 @@ def _run_status(endpoint: Endpoint, keys: Keyspace, run_id: str, signalled_segme
         reason = f"{result_key} holds verdicts on a run of another size, which are somebody else's"
     return RunStatus(
         run_id=run_id,
-        count=count,
+        has_record=record is not None,
+        count=record.count if record is not None else 0,
         segments=segments,
         published=_number(fields.get(b"published")),
-        is_finished=_number(fields.get(b"finished_ms")) > 0,
+        is_finished=record is not None and _number(fields.get(b"finished_ms")) > 0,
         verdicts=len(ours),
-        verdict=run_verdict(verdicts) if is_judged else "pending",
+        verdict=run_verdict(verdicts) if is_judged else PENDING if record is not None or verdicts else UNKNOWN,
         reason=reason,
     )
 
