@@ -47,7 +47,7 @@ def status_text(status: Status) -> str:
     """Return the lines that people read."""
     lines = [f"{status.endpoint}" + (f", namespace {status.namespace}" if status.namespace else "")]
     if not status.runs:
-        lines.append("No run has begun here.")
+        lines.append("No run is known here.")
     lines += [_run_line(run) for run in status.runs]
     lag = "unknown" if status.group.lag is None else f"{status.group.lag}"
     lines.append(f"Signals: lag {lag}, {status.group.pending} pending, {status.dead_letters} dead letters")

@@ -66,12 +66,14 @@ class Facts:
     """Everything that was seen.
 
     Attributes:
-        runs: The newest first, at most 10.
+        runs: The newest first, at most 10; those of which there is a signal or a record.
+        first_runs: The segments that a run publishes first, where there are any, and the run that each is of.
         segments: Of the newest run, unless its record says that it is not finished; then none.
         dead_letters: How many there are.
     """
 
     runs: list[RunStatus]
+    first_runs: dict[str, str]
     group: GroupStatus
     segments: list[SegmentSight]
     dead_letters: int

@@ -10,6 +10,8 @@ from __future__ import annotations
 from shared.status_facts import PENDING, Facts, GroupStatus, RunStatus, SegmentSight
 from shared.verdict import FAILED
 
+_WRITE_ANOTHER = "it can't be resumed without its record, so write another with: server-a run"
+
 
 def wrong_things(facts: Facts) -> list[str]:
     """Return what is wrong with data or entries, a sentence each; empty when nothing is."""
@@ -24,12 +26,29 @@ def wrong_things(facts: Facts) -> list[str]:
 
 def unfinished_things(facts: Facts) -> list[str]:
     """Return what somebody has yet to do, a sentence each; empty when nothing is."""
-    found = []
+    found = _newer_runs(facts)
     if facts.runs:
         run = facts.runs[0]
         found += _unfinished_run(run) if run.has_record else _unfinished_lists(facts, run)
         found += _unfinished_verdicts(run)
     return found + _unfinished_group(facts.group)
+
+
+def _newer_runs(facts: Facts) -> list[str]:
+    """Return which segments are of a run newer than all that are known: one that could not signal them.
+
+    A run that was found by a state before runs were looked at has no record any more, else it would be known; one that
+    is found afterwards has begun meanwhile, and has one.
+    """
+    newest = facts.runs[0].run_id if facts.runs else ""
+    lost = {run_id: name for name, run_id in facts.first_runs.items() if run_id > newest}
+    states = {segment.name: segment.state for segment in reversed(facts.segments) if segment.state is not None}
+    begun = {state.run_id: name for name, state in states.items() if state.run_id > newest and state.run_id not in lost}
+    found = [
+        f"{name} is that of run {run_id}, of which neither a record nor a signal is here; {_WRITE_ANOTHER}"
+        for run_id, name in lost.items()
+    ]
+    return found + [f"{name} is that of the newer run {run_id}; {_resume(run_id)}" for run_id, name in begun.items()]
 
 
 def _wrong_segments(facts: Facts, run: RunStatus) -> list[str]:
@@ -51,8 +70,7 @@ def _unfinished_run(run: RunStatus) -> list[str]:
     if run.is_finished:
         return []
     published = f"{run.published} of {run.segments} segments"
-    advice = f"if it was stopped, go on with: server-a run --resume {run.run_id}"
-    return [f"run {run.run_id} has published {published} and is not finished; {advice}"]
+    return [f"run {run.run_id} has published {published} and is not finished; {_resume(run.run_id)}"]
 
 
 def _unfinished_lists(facts: Facts, run: RunStatus) -> list[str]:
@@ -60,8 +78,7 @@ def _unfinished_lists(facts: Facts, run: RunStatus) -> list[str]:
     missing = sum(_is_missing(segment, run) for segment in facts.segments)
     if not missing:
         return []
-    advice = "it can't be resumed without its record; write another with: server-a run"
-    return [f"{missing} of {run.segments} segments are not those of run {run.run_id}; {advice}"]
+    return [f"{missing} of {run.segments} segments are not those of run {run.run_id}; {_WRITE_ANOTHER}"]
 
 
 def _unfinished_verdicts(run: RunStatus) -> list[str]:
@@ -79,3 +96,7 @@ def _unfinished_group(group: GroupStatus) -> list[str]:
     if group.pending:
         found.append(f"{group.pending} signals delivered and not acknowledged")
     return found
+
+
+def _resume(run_id: str) -> str:
+    return f"if it was stopped, go on with: server-a run --resume {run_id}"

@@ -1,20 +1,23 @@
 """Reads what `status` shows: runs, segments, the group, dead letters.
 
-Runs are found in the stream, newest first, and the one begun last by a key of its own, since it may have no signal yet.
-Scanning for the keys of runs was rejected: it would read every key of a large database.
+Runs are found in the stream, newest first. One without a signal yet is named by a key of its own and, once it has
+published anything, by the state of its first segment. Scanning for the keys of runs was rejected: it would read every
+key of a large database.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
 from shared.endpoint.client import Endpoint
 from shared.endpoint.pipelined import Command, run_pipelined
-from shared.errors import InvalidInputError
+from shared.errors import InvalidInputError, WrongKeyError
 from shared.keys import Keyspace
 from shared.run_signal import CONSUMER_GROUP, RunRecord, SegmentState, Signal
+from shared.segments import MAX_SEGMENTS
 from shared.status_facts import PENDING, UNKNOWN, Facts, GroupStatus, RunStatus, SegmentSight
 from shared.tokens import is_token
 from shared.verdict import decode_result, is_complete, run_reason, run_verdict
@@ -28,26 +31,39 @@ def read_facts(endpoint: Endpoint, keys: Keyspace) -> Facts:
     """Look at everything, at one moment after the other.
 
     Redis:
-        XREVRANGE COUNT 1000, at most 20 times; HGET of the run begun last; HGETALL of at most 10 runs and results;
-        HMGET and LLEN for each segment of the newest run; XINFO GROUPS and CONSUMERS; XREVRANGE COUNT 1 if the lag is
-        unknown; XLEN.
+        HMGET of two states; XREVRANGE COUNT 1000, at most 20 times; HGET of the run begun last; HGETALL of at most 13
+        runs and results; HMGET and LLEN for each segment of the newest run; XINFO GROUPS and CONSUMERS; XREVRANGE
+        COUNT 1 if the lag is unknown; XLEN.
     """
-    runs = _newest_runs(endpoint, keys)
+    first_runs = _first_runs(endpoint, keys)  # before the runs: a run's record is there before its first state
+    runs = _newest_runs(endpoint, keys, found=first_runs.values())
     group = _group_status(endpoint, keys)
     with endpoint.wire(keys.dead_letters()) as wire:
         dead_letters = int(wire.call("XLEN", keys.dead_letters()))
     is_at_rest = bool(runs) and (runs[0].is_finished or not runs[0].has_record)
     segments = _segments(endpoint, keys, runs[0]) if is_at_rest else []
-    return Facts(runs, group, segments, dead_letters)
+    return Facts(runs, first_runs, group, segments, dead_letters)
 
 
-def _newest_runs(endpoint: Endpoint, keys: Keyspace) -> list[RunStatus]:
-    """Return the newest runs, the newest first: those that were signalled, and the one begun last."""
+def _first_runs(endpoint: Endpoint, keys: Keyspace) -> dict[str, str]:
+    """Return which runs the segments are of that a run publishes first, without states that are not ours."""
+    names = [keys.segment(1, 1), keys.segment(1, MAX_SEGMENTS)]
+    found = {}
+    for name, reply in _raw_states(endpoint, keys, names, skip_wrong_type=True):
+        with suppress(WrongKeyError):
+            state = SegmentState.decode(name, reply)
+            if state is not None and state.count:
+                found[name] = state.run_id
+    return found
+
+
+def _newest_runs(endpoint: Endpoint, keys: Keyspace, *, found: Iterable[str]) -> list[RunStatus]:
+    """Return the newest runs, the newest first: those that were signalled, the one begun last, and those found."""
     segments = {signal.run_id: signal.segments for signal in _newest_signals(endpoint, keys)}
     with endpoint.wire(keys.newest_run()) as wire:
         begun = (wire.call("HGET", keys.newest_run(), "run_id") or b"").decode("ascii", "backslashreplace")
-    if is_token(begun):
-        segments.setdefault(begun, 0)
+    for run_id in filter(is_token, [begun, *found]):
+        segments.setdefault(run_id, 0)
     runs = [_run_status(endpoint, keys, run_id, segments[run_id]) for run_id in sorted(segments, reverse=True)]
     return [run for run in runs if run.segments][:MAX_RUNS]  # without any: not signalled, and its record is gone
 
@@ -141,20 +157,19 @@ def _group_status(endpoint: Endpoint, keys: Keyspace) -> GroupStatus:
 def _segments(endpoint: Endpoint, keys: Keyspace, run: RunStatus) -> list[SegmentSight]:
     """Return each segment of a run as it is now."""
     names = [keys.segment(number, run.segments) for number in range(1, run.segments + 1)]
-    states = _states(endpoint, keys, names)
+    states = {name: SegmentState.decode(keys.state(name), reply) for name, reply in _raw_states(endpoint, keys, names)}
     lengths = {str(command[1]): reply for command, reply in run_pipelined(endpoint, (("LLEN", name) for name in names))}
     return [SegmentSight(name, states[name], lengths[name]) for name in names]
 
 
-def _states(endpoint: Endpoint, keys: Keyspace, names: list[str]) -> dict[str, SegmentState | None]:
-    """Return what is published under these names."""
+def _raw_states(
+    endpoint: Endpoint, keys: Keyspace, names: list[str], *, skip_wrong_type: bool = False
+) -> Iterator[tuple[str, list[bytes | None]]]:
+    """Yield these segments' names and what the server has of their states."""
     name_of_state = {keys.state(name): name for name in names}
     commands: list[Command] = [("HMGET", state, *SegmentState.FIELDS) for state in name_of_state]
-    found = {}
-    for command, reply in run_pipelined(endpoint, commands):
-        key = str(command[1])
-        found[name_of_state[key]] = SegmentState.decode(key, reply)
-    return found
+    for command, reply in run_pipelined(endpoint, commands, skip_wrong_type=skip_wrong_type):
+        yield name_of_state[str(command[1])], reply
 
 
 def _pairs(reply: list[Any]) -> dict[bytes, Any]:

@@ -11,7 +11,7 @@ from shared.endpoint.client import Endpoint
 from shared.keys import Keyspace
 from shared.status import read_status
 from tests.hand_over import HandOver
-from tests.status_checks import UNFINISHED, require_status
+from tests.status_checks import DONE, UNFINISHED, require_status
 
 if TYPE_CHECKING:
     import redis
@@ -58,3 +58,16 @@ def test_a_complete_result_of_another_size_than_the_run(
     hand_over.consume()
     client.copy(whole, halves, replace=True)
     require_status(read_status(endpoint, keys), UNFINISHED, f"on 0 of 2 segments: {halves} holds")
+
+
+def test_states_of_somebody_elses_under_names_that_the_run_does_not_use(
+    hand_over: HandOver, endpoint: Endpoint, client: redis.Redis, keys: Keyspace
+) -> None:
+    hand_over.produce(count=10)
+    hand_over.consume()
+    state = keys.state(keys.segment(1, 2))
+    client.hset(state, "run_id", "theirs")
+    require_status(read_status(endpoint, keys), DONE)
+    client.delete(state)
+    client.set(state, "theirs")
+    require_status(read_status(endpoint, keys), DONE)
