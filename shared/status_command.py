@@ -37,7 +37,8 @@ def status_command(program: str) -> click.Command:
 _HELP = """Show runs, segments, verdicts, lag, pending entries, consumers and dead letters.
 
 Ends with 0 only when nothing is wrong: with 65 for a failed run, a damaged list or dead letters, with 75 for what is
-not finished.
+not finished. A server-b that follows a replica keeps its verdicts to itself: where none has taken part in the group,
+the run counts as not finished, and the text says why.
 
 Example: {program} status --json
 """

@@ -40,12 +40,14 @@ class GroupStatus:
     """The consumer group.
 
     Attributes:
+        is_there: Whether any server-b has ever taken part in it, on the stream as it is.
         lag: Entries not delivered to any consumer yet; None where the server can't tell how many.
         has_undelivered: Whether there is any such entry.
         pending: Entries delivered and not acknowledged.
         consumers: name, pending and idle_ms of each consumer name.
     """
 
+    is_there: bool = False
     lag: int | None = 0
     has_undelivered: bool = False
     pending: int = 0

@@ -3,6 +3,9 @@
 Only the newest run is judged: an older one was replaced, whatever became of it. A record and its results are kept for
 the retention, lists and states for ever: a run without a record is judged by these alone. That its missing results mean
 trouble was rejected, since then nothing would be right any more a week after the last run.
+
+Where no server-b has taken part in the group, one may have followed a replica and verified everything, or none may
+have come yet: nothing here tells them apart. Both count as not finished, which is the safer mistake.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ from shared.status_facts import PENDING, Facts, GroupStatus, RunStatus, SegmentS
 from shared.verdict import FAILED
 
 _WRITE_ANOTHER = "it can't be resumed without its record, so write another with: server-a run"
+_NOBODY = "none has taken part in the group here, and one that follows a replica keeps its verdicts to itself"
 
 
 def wrong_things(facts: Facts) -> list[str]:
@@ -92,7 +96,8 @@ def _unfinished_group(group: GroupStatus) -> list[str]:
     found = []
     if group.has_undelivered:
         number = "an unknown number of" if group.lag is None else f"{group.lag}"
-        found.append(f"{number} signals not delivered to a server-b yet")
+        nobody = "" if group.is_there else f"; {_NOBODY}"
+        found.append(f"{number} signals not delivered to a server-b yet{nobody}")
     if group.pending:
         found.append(f"{group.pending} signals delivered and not acknowledged")
     return found

@@ -140,6 +140,7 @@ def _group_status(endpoint: Endpoint, keys: Keyspace) -> GroupStatus:
         has_undelivered = bool(wire.call("XREVRANGE", stream, "+", after, "COUNT", 1) if lag is None else lag)
         consumers = [_pairs(consumer) for consumer in wire.call("XINFO", "CONSUMERS", stream, CONSUMER_GROUP)]
     return GroupStatus(
+        is_there=True,
         lag=lag,
         has_undelivered=has_undelivered,
         pending=ours[b"pending"],

@@ -10,7 +10,7 @@ from server_b.dead_letters import DeadLetters
 from shared.endpoint.client import Endpoint
 from shared.errors import VerificationFailedError
 from shared.keys import Keyspace
-from shared.run_signal import Signal
+from shared.run_signal import CONSUMER_GROUP, Signal
 from shared.status import read_status
 from shared.status_command import status_text
 from tests.faulty_link import FaultyLink
@@ -76,12 +76,26 @@ def test_a_run_that_waits_for_its_consumer_and_one_that_was_verified(
     summary = hand_over.produce(count=20, segment_values=10)
     status = read_status(endpoint, keys)
     require_status(status, UNFINISHED, "verdicts on 0 of 2 segments", "2 signals not delivered")
-    assert status.group.lag == 2
+    assert (status.group.is_there, status.group.lag) == (False, 2)
     hand_over.consume()
     status = read_status(endpoint, keys)
     require_status(status, DONE)
     assert [(run.run_id, run.verdict, run.verdicts) for run in status.runs] == [(summary.run_id, "verified", 2)]
     assert (status.group.lag, status.group.pending) == (0, 0)
+
+
+def test_it_is_said_where_no_consumer_has_taken_part(
+    hand_over: HandOver, endpoint: Endpoint, keys: Keyspace, client: redis.Redis
+) -> None:
+    """It may be that one has verified everything on a replica; nothing here tells."""
+    hand_over.produce(count=10)
+    words = "1 signals not delivered to a server-b yet"
+    nobody = "none has taken part in the group here, and one that follows a replica keeps its verdicts to itself"
+    require_status(read_status(endpoint, keys), UNFINISHED, "verdicts on 0 of 1", f"{words}; {nobody}")
+    client.xgroup_create(keys.signals(), CONSUMER_GROUP, id="0")
+    status = read_status(endpoint, keys)
+    require_status(status, UNFINISHED, "verdicts on 0 of 1", words)
+    assert nobody not in status_text(status)
 
 
 def test_an_entry_that_nobody_acknowledged(

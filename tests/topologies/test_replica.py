@@ -10,7 +10,7 @@ import pytest
 
 from demo.processes import Program
 from tests.faulty_link import FaultyLink
-from tests.programs import StartProgram, run_program
+from tests.programs import Name, StartProgram, run_program
 from tests.servers import NewServer
 from tests.topologies.raw import call, is_in_step
 from tests.topologies.replicas import ReplicatedPair
@@ -58,6 +58,18 @@ def test_a_consumer_follows_with_a_checkpoint_for_each_endpoint_and_namespace(
     assert sorted(checkpoint["reported"] for checkpoint in checkpoints) == [[run_id] for run_id in run_ids]
     assert call(pair.primary, "EXISTS", f"result:{run_ids[0]}", "signals:dead") == 0
     assert call(pair.primary, "XINFO", "GROUPS", "signals") == []
+
+
+@pytest.mark.parametrize(("program", "at_replica"), [("server-a", False), ("server-b", True)])
+def test_status_says_that_a_consumer_that_follows_keeps_its_verdicts_to_itself(
+    pair: ReplicatedPair, state: dict[str, str], program: Name, *, at_replica: bool
+) -> None:
+    require_exact(produce(pair.primary.url, *RUN), consume(pair.replica.url, env=state))
+
+    ended = run_program(program, "status", server=pair.replica if at_replica else pair.primary)
+
+    assert ended.exit_code == 75, ended
+    assert "one that follows a replica keeps its verdicts to itself" in ended.stdout
 
 
 @pytest.mark.parametrize("command", [("run",), ("user", "add", "1", "--first-name", "A", "--last-name", "B")])
