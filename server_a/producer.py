@@ -76,10 +76,6 @@ class Producer:
             ("HSETNX", key, "finished_ms", 0),
             ("PEXPIRE", key, record.retain_ms),
         )
-        newest = run.keys.newest_run()
-        run.wires.repeat_transaction(
-            newest, ("HSET", newest, "run_id", record.run_id), ("PEXPIRE", newest, record.retain_ms)
-        )
 
     def _write_shop(self) -> None:
         run, record = self._run, self._run.record

@@ -23,7 +23,6 @@ _TYPES = {
     "cart": b"hash",
     "state": b"hash",
     "run": b"hash",
-    "newest_run": b"hash",
     "result": b"hash",
     "staging": b"list",
     "signals": b"stream",
@@ -34,7 +33,6 @@ _FIELDS = {
     "user": (b"first_name", b"last_name"),
     "sku": (b"name", b"price"),
     "run": (b"schema_version", b"run_id"),
-    "newest_run": (b"run_id",),
     "canary": (b"sent",),
 }
 

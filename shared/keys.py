@@ -12,7 +12,6 @@ Braces are hash tags: a segment, its state and its staging key share one slot, a
     {biglist}:state                    hash    run_id, attempt, count, digest            A writes, both read
     {biglist}:staging:<attempt>        list    a segment being written                   A alone
     run:<run_id>                       hash    what a run is to write, how far it is     A writes, both read
-    run:newest                         hash    run_id of the run begun last              A writes, both read
     signals                            stream  one entry for each published segment      A writes, B reads
     result:<run_id>                    hash    segment -> verdict as JSON                B writes, both read
     signals:dead                       stream  entries that could not be processed       B alone
@@ -76,12 +75,9 @@ class Keyspace:
         """HASH. What a run is to write and how far it is. A writes, both read. The retention."""
         return f"{self.prefix}run:{run_id}"
 
-    def newest_run(self) -> str:
-        """HASH. run_id of the run begun last, so that one is found before its first signal. A writes, both read.
-
-        The retention. On a cluster it lies elsewhere than the run it names, and may be there without it.
-        """
-        return f"{self.prefix}run:newest"
+    def runs_pattern(self) -> str:
+        """Return a glob pattern that matches every key of `run`, and possibly foreign ones."""
+        return f"{self.prefix}run:*"
 
     def signals(self) -> str:
         """STREAM. One entry for each published segment. A writes, B reads. Trimmed to the retention."""
@@ -126,7 +122,6 @@ _KEY_PATTERNS = {
     "state": rf"\{{<prefix>{_SEGMENT_PATTERN}\}}:state",
     "staging": rf"\{{<prefix>{_SEGMENT_PATTERN}\}}:staging:{TOKEN_PATTERN}",
     "run": rf"<prefix>run:{TOKEN_PATTERN}",
-    "newest_run": r"<prefix>run:newest",
     "result": rf"<prefix>result:{TOKEN_PATTERN}",
     "signals": r"<prefix>signals",
     "dead_letters": r"<prefix>signals:dead",

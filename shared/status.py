@@ -40,13 +40,18 @@ class Status:
         return asdict(self)
 
 
-def read_status(endpoint: Endpoint, keys: Keyspace) -> Status:
+def read_status(endpoint: Endpoint, keys: Keyspace, *, is_scanned: bool = False) -> Status:
     """Look at everything and say what is wrong with it.
+
+    Args:
+        endpoint: Where.
+        keys: The namespace.
+        is_scanned: Whether runs without a signal are looked for among all keys.
 
     Redis:
         What `read_facts` costs.
     """
-    facts = read_facts(endpoint, keys)
+    facts = read_facts(endpoint, keys, is_scanned=is_scanned)
     wrong, unfinished = wrong_things(facts), unfinished_things(facts)
     code = VerificationFailedError.exit_code if wrong else NotFinishedError.exit_code if unfinished else 0
     return Status(

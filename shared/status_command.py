@@ -27,7 +27,7 @@ def status_command(program: str) -> click.Command:
         from shared.status import read_status
 
         with closing(open_endpoint(common.endpoint)) as endpoint:
-            found = read_status(endpoint, common.keys)
+            found = read_status(endpoint, common.keys, is_scanned=program == "server-a")
         print_outcome(json.dumps(found.as_json()) if as_json else status_text(found))
         return found.exit_code
 

@@ -1,8 +1,9 @@
 """Reads what `status` shows: runs, segments, the group, dead letters.
 
-Runs are found in the stream, newest first. One without a signal yet is named by a key of its own and, once it has
-published anything, by the state of its first segment. Scanning for the keys of runs was rejected: it would read every
-key of a large database.
+Runs are found in the stream, newest first. One without a signal yet is named by the state of its first segment, once
+it has published that; before, only a scan for its record finds it. That reads every key, so it is for server-a alone,
+which resumes runs, and it ends after two seconds. A key that names the run begun last was rejected: it would be one
+more among those that people look through by hand.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from shared.endpoint.client import Endpoint
 from shared.endpoint.pipelined import Command, run_pipelined
-from shared.errors import InvalidInputError, WrongKeyError
+from shared.errors import InvalidInputError, NotAllowedError, WrongEndpointError, WrongKeyError
 from shared.keys import Keyspace
 from shared.run_signal import CONSUMER_GROUP, RunRecord, SegmentState, Signal
 from shared.segments import MAX_SEGMENTS
@@ -25,18 +26,26 @@ from shared.verdict import decode_result, is_complete, run_reason, run_verdict
 MAX_RUNS = 10
 MAX_PAGES = 20
 PAGE_ENTRIES = 1_000
+SCAN_S = 2.0
+MAX_UNKNOWN = 2  # named by a first state, with neither record nor signal
 
 
-def read_facts(endpoint: Endpoint, keys: Keyspace) -> Facts:
+def read_facts(endpoint: Endpoint, keys: Keyspace, *, is_scanned: bool) -> Facts:
     """Look at everything, at one moment after the other.
 
+    Args:
+        endpoint: Where.
+        keys: The namespace.
+        is_scanned: Whether runs without a signal are looked for among all keys.
+
     Redis:
-        HMGET of two states; XREVRANGE COUNT 1000, at most 20 times; HGET of the run begun last; HGETALL of at most 13
-        runs and results; HMGET and LLEN for each segment of the newest run; XINFO GROUPS and CONSUMERS; XREVRANGE
-        COUNT 1 if the lag is unknown; XLEN.
+        SCAN for at most 2 seconds a server; HMGET of two states; XREVRANGE COUNT 1000, at most 20 times; HGETALL of at
+        most 12 runs and results; HMGET and LLEN for each segment of the newest run; XINFO GROUPS and CONSUMERS;
+        XREVRANGE COUNT 1 if the lag is unknown; XLEN.
     """
     first_runs = _first_runs(endpoint, keys)  # before the runs: a run's record is there before its first state
-    runs = _newest_runs(endpoint, keys, found=first_runs.values())
+    begun = _begun_runs(endpoint, keys) if is_scanned else []
+    runs = _newest_runs(endpoint, keys, found=[*first_runs.values(), *begun])
     group = _group_status(endpoint, keys)
     with endpoint.wire(keys.dead_letters()) as wire:
         dead_letters = int(wire.call("XLEN", keys.dead_letters()))
@@ -57,14 +66,24 @@ def _first_runs(endpoint: Endpoint, keys: Keyspace) -> dict[str, str]:
     return found
 
 
+def _begun_runs(endpoint: Endpoint, keys: Keyspace) -> list[str]:
+    """Return the runs whose records a scan comes upon, the newest ten."""
+    run_ids = set()
+    with suppress(NotAllowedError, WrongEndpointError):  # without the right to scan the rest is shown all the same
+        for raw in endpoint.scan(keys.runs_pattern(), limit_s=SCAN_S):
+            key = raw.decode("utf-8", "backslashreplace")
+            if keys.kind_of(key) == "run":
+                run_ids.add(key.removeprefix(keys.run("")))
+    return sorted(run_ids, reverse=True)[:MAX_RUNS]
+
+
 def _newest_runs(endpoint: Endpoint, keys: Keyspace, *, found: Iterable[str]) -> list[RunStatus]:
-    """Return the newest runs, the newest first: those that were signalled, the one begun last, and those found."""
+    """Return the newest runs, the newest first: those that were signalled, and those found otherwise."""
     segments = {signal.run_id: signal.segments for signal in _newest_signals(endpoint, keys)}
-    with endpoint.wire(keys.newest_run()) as wire:
-        begun = (wire.call("HGET", keys.newest_run(), "run_id") or b"").decode("ascii", "backslashreplace")
-    for run_id in filter(is_token, [begun, *found]):
+    for run_id in filter(is_token, found):
         segments.setdefault(run_id, 0)
-    runs = [_run_status(endpoint, keys, run_id, segments[run_id]) for run_id in sorted(segments, reverse=True)]
+    newest = sorted(segments, reverse=True)[: MAX_RUNS + MAX_UNKNOWN]
+    runs = [_run_status(endpoint, keys, run_id, segments[run_id]) for run_id in newest]
     return [run for run in runs if run.segments][:MAX_RUNS]  # without any: not signalled, and its record is gone
 
 

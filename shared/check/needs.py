@@ -50,10 +50,7 @@ SERVER_A = (
     Need("remove what an older run left", ("PEXPIRE {state} 1",)),
     Need(
         "record the run",
-        (
-            *("HSET {run} f v", "HSETNX {run} f v", "PEXPIRE {run} 1", "HGETALL {run}", "HMGET {run} f"),
-            *("HSET {newest_run} f v", "PEXPIRE {newest_run} 1"),
-        ),
+        ("HSET {run} f v", "HSETNX {run} f v", "PEXPIRE {run} 1", "HGETALL {run}", "HMGET {run} f"),
     ),
     Need("signal to server-b", ("TYPE {signals}", "XADD {signals} MINID = 0 * f v", "XRANGE {signals} 0 0")),
     Need("run --await-verdict-s", ("HGETALL {result}",), is_needed=False),
@@ -69,7 +66,7 @@ SERVER_A = (
         ),
         is_needed=False,
     ),
-    Need("user list, sku list and purge", ("SCAN 0",), is_needed=False),
+    Need("user list, sku list, status and purge", ("SCAN 0",), is_needed=False),
     Need(
         "status",
         (
@@ -79,7 +76,6 @@ SERVER_A = (
             "XINFO CONSUMERS {signals} g",
             "XLEN {signals}",
             "XLEN {dead_letters}",
-            "HGET {newest_run} f",
         ),
         is_needed=False,
     ),
@@ -87,7 +83,7 @@ SERVER_A = (
     Need(
         "purge",
         (
-            *(f"{name} {{{kind}}}" for kind in ("user", "sku", "cart", "state", "run", "newest_run", "result", "canary")
+            *(f"{name} {{{kind}}}" for kind in ("user", "sku", "cart", "state", "run", "result", "canary")
               for name in ("TYPE", "HGETALL", "UNLINK")),
             *(f"{name} {{{kind}}}" for kind in ("staging", "signals", "dead_letters") for name in ("TYPE", "UNLINK")),
         ),
@@ -115,7 +111,6 @@ _READING = (
             "XINFO CONSUMERS {signals} g",
             "XLEN {signals}",
             "XLEN {dead_letters}",
-            "HGET {newest_run} f",
             "HGETALL {run}",
             "HGETALL {result}",
         ),

@@ -154,7 +154,6 @@ def _names(keys: Keyspace, segments: int) -> dict[str, str]:
         "state": keys.state(segment),
         "staging": keys.staging(segment, _TOKEN),
         "run": keys.run(_TOKEN),
-        "newest_run": keys.newest_run(),
         "result": keys.result(_TOKEN),
         "signals": keys.signals(),
         "dead_letters": keys.dead_letters(),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from redis.cluster import ClusterNode, RedisCluster
 
 from shared.endpoint.arguments import new_connection
-from shared.endpoint.endpoint import SCAN_COUNT, Endpoint
+from shared.endpoint.endpoint import Endpoint, scan_server
 from shared.endpoint.routed import RoutedCluster
 from shared.endpoint.topology import ServerKind
 from shared.endpoint.translation import translated
@@ -104,12 +104,11 @@ class ClusterEndpoint(Endpoint):
             seconds, microseconds = self._node_client(self._node(key)).time()
         return seconds * 1_000_000 + microseconds
 
-    def scan(self, pattern: str) -> Iterator[bytes]:
+    def scan(self, pattern: str, *, limit_s: float | None = None) -> Iterator[bytes]:
         """Yield the keys that match a glob pattern, one primary after the other."""
         for node in self._cluster.get_primaries():
             with self.translated():
-                for key in self._node_client(node).scan_iter(match=pattern, count=SCAN_COUNT):
-                    yield key if isinstance(key, bytes) else key.encode()
+                yield from scan_server(self._node_client(node), pattern, limit_s=limit_s)
 
     def primaries(self) -> list[str]:
         """Return host and port of each primary."""

@@ -6,10 +6,12 @@ settled for both in `arguments.py`: nothing. `Patience` repeats what may be repe
 
 from __future__ import annotations
 
+import math
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from shared.endpoint.topology import ServerKind
 from shared.endpoint.translation import translated
@@ -19,6 +21,15 @@ if TYPE_CHECKING:
     import redis
 
 SCAN_COUNT = 1_000
+
+
+def scan_server(client: redis.Redis, pattern: str, *, limit_s: float | None) -> Iterator[bytes]:
+    """Yield the keys of one server; see `Endpoint.scan`."""
+    give_up_at = math.inf if limit_s is None else time.monotonic() + limit_s
+    cursor: int | None = None
+    while cursor != 0 and (cursor is None or time.monotonic() < give_up_at):
+        cursor, keys = cast("tuple[int, list[bytes]]", client.scan(cursor or 0, match=pattern, count=SCAN_COUNT))
+        yield from keys
 
 
 class Endpoint(ABC):
@@ -55,8 +66,12 @@ class Endpoint(ABC):
         """
 
     @abstractmethod
-    def scan(self, pattern: str) -> Iterator[bytes]:
+    def scan(self, pattern: str, *, limit_s: float | None = None) -> Iterator[bytes]:
         """Yield the keys that match a glob pattern, of every primary; one may come twice.
+
+        Args:
+            pattern: As for SCAN.
+            limit_s: Seconds after which each server's scan ends, however far it is; None to come to its end.
 
         Redis:
             SCAN with COUNT 1000 until the cursor is 0; O(keys in the database).

@@ -9,7 +9,7 @@ import redis
 from redis.sentinel import SentinelConnectionPool
 
 from shared.endpoint.arguments import new_connection
-from shared.endpoint.endpoint import SCAN_COUNT, Endpoint
+from shared.endpoint.endpoint import Endpoint, scan_server
 from shared.endpoint.sentinels import sentinel_pool
 from shared.endpoint.topology import ask_kind
 from shared.endpoint.url import EndpointUrl
@@ -62,11 +62,10 @@ class SingleEndpoint(Endpoint):
             seconds, microseconds = self.client.time()
         return seconds * 1_000_000 + microseconds
 
-    def scan(self, pattern: str) -> Iterator[bytes]:
+    def scan(self, pattern: str, *, limit_s: float | None = None) -> Iterator[bytes]:
         """Yield the keys that match a glob pattern."""
         with self.translated():
-            for key in self.client.scan_iter(match=pattern, count=SCAN_COUNT):
-                yield key if isinstance(key, bytes) else key.encode()
+            yield from scan_server(self.client, pattern, limit_s=limit_s)
 
     def refresh(self) -> None:
         """Forget idle connections, which may lead to a server that is no longer the primary."""

@@ -11,18 +11,23 @@ from shared.endpoint.client import Endpoint
 from shared.errors import VerificationFailedError
 from shared.keys import Keyspace
 from shared.run_signal import CONSUMER_GROUP, Signal
-from shared.status import read_status
+from shared.status import Status, read_status
 from shared.status_command import status_text
 from tests.faulty_link import FaultyLink
-from tests.hand_over import DIGEST, OLDER, RUN, Group, HandOver
+from tests.hand_over import DIGEST, RUN, Group, HandOver
 from tests.status_checks import DONE, UNFINISHED, WRONG, require_status, run_stopped_at
 
 if TYPE_CHECKING:
     import redis
 
 
+def look(endpoint: Endpoint, keys: Keyspace) -> Status:
+    """Return what `server-a status` shows; server-b does not scan for runs that nobody was told of."""
+    return read_status(endpoint, keys, is_scanned=True)
+
+
 def test_nothing_has_been_here(endpoint: Endpoint, keys: Keyspace) -> None:
-    status = read_status(endpoint, keys)
+    status = look(endpoint, keys)
     require_status(status, DONE)
     assert status.runs == []
 
@@ -31,17 +36,18 @@ def test_a_run_stopped_before_its_first_signal_is_shown_with_what_resumes_it(
     hand_over: HandOver, link: FaultyLink, endpoint: Endpoint, keys: Keyspace
 ) -> None:
     run_id = run_stopped_at(b"LPUSHX", hand_over, link)
-    status = read_status(endpoint, keys)
+    status = look(endpoint, keys)
     require_status(status, UNFINISHED, f"server-a run --resume {run_id}", "verdicts on 0 of 3")
     assert [(run.run_id, run.count, run.segments, run.published) for run in status.runs] == [(run_id, 30_000, 3, 0)]
+    assert read_status(endpoint, keys).runs == []  # to server-b, which does not scan
     hand_over.produce(resume=run_id)
     hand_over.consume()
-    require_status(read_status(endpoint, keys), DONE)
+    require_status(look(endpoint, keys), DONE)
 
 
 def test_a_run_stopped_in_the_middle(hand_over: HandOver, link: FaultyLink, endpoint: Endpoint, keys: Keyspace) -> None:
     run_id = run_stopped_at(b"LPUSHX", hand_over, link, nth=12)
-    status = read_status(endpoint, keys)
+    status = look(endpoint, keys)
     require_status(status, UNFINISHED, f"--resume {run_id}", "verdicts on 0 of 3", "1 signals not delivered")
     assert [(run.run_id, run.published, run.is_finished) for run in status.runs] == [(run_id, 1, False)]
 
@@ -51,9 +57,9 @@ def test_a_newer_run_that_was_stopped_early_is_the_one_that_is_judged(
 ) -> None:
     older = hand_over.produce(count=10)
     hand_over.consume()
-    require_status(read_status(endpoint, keys), DONE)
+    require_status(look(endpoint, keys), DONE)
     run_id = run_stopped_at(b"LPUSHX", hand_over, link)
-    status = read_status(endpoint, keys)
+    status = look(endpoint, keys)
     require_status(status, UNFINISHED, f"--resume {run_id}", "verdicts on 0 of 3")
     assert [run.run_id for run in status.runs] == [run_id, older.run_id]
 
@@ -62,23 +68,21 @@ def test_a_run_whose_record_is_gone_is_left_out_unless_it_was_signalled(
     hand_over: HandOver, link: FaultyLink, endpoint: Endpoint, client: redis.Redis, keys: Keyspace
 ) -> None:
     client.delete(keys.run(run_stopped_at(b"LPUSHX", hand_over, link)))
-    assert read_status(endpoint, keys).runs == []
+    assert look(endpoint, keys).runs == []
     summary = hand_over.produce(count=10)
     client.delete(keys.run(summary.run_id))
-    assert [(run.run_id, run.count, run.segments) for run in read_status(endpoint, keys).runs] == [
-        (summary.run_id, 0, 1)
-    ]
+    assert [(run.run_id, run.count, run.segments) for run in look(endpoint, keys).runs] == [(summary.run_id, 0, 1)]
 
 
 def test_a_run_that_waits_for_its_consumer_and_one_that_was_verified(
     hand_over: HandOver, endpoint: Endpoint, keys: Keyspace
 ) -> None:
     summary = hand_over.produce(count=20, segment_values=10)
-    status = read_status(endpoint, keys)
+    status = look(endpoint, keys)
     require_status(status, UNFINISHED, "verdicts on 0 of 2 segments", "2 signals not delivered")
     assert (status.group.is_there, status.group.lag) == (False, 2)
     hand_over.consume()
-    status = read_status(endpoint, keys)
+    status = look(endpoint, keys)
     require_status(status, DONE)
     assert [(run.run_id, run.verdict, run.verdicts) for run in status.runs] == [(summary.run_id, "verified", 2)]
     assert (status.group.lag, status.group.pending) == (0, 0)
@@ -91,9 +95,9 @@ def test_it_is_said_where_no_consumer_has_taken_part(
     hand_over.produce(count=10)
     words = "1 signals not delivered to a server-b yet"
     nobody = "none has taken part in the group here, and one that follows a replica keeps its verdicts to itself"
-    require_status(read_status(endpoint, keys), UNFINISHED, "verdicts on 0 of 1", f"{words}; {nobody}")
+    require_status(look(endpoint, keys), UNFINISHED, "verdicts on 0 of 1", f"{words}; {nobody}")
     client.xgroup_create(keys.signals(), CONSUMER_GROUP, id="0")
-    status = read_status(endpoint, keys)
+    status = look(endpoint, keys)
     require_status(status, UNFINISHED, "verdicts on 0 of 1", words)
     assert nobody not in status_text(status)
 
@@ -103,7 +107,7 @@ def test_an_entry_that_nobody_acknowledged(
 ) -> None:
     hand_over.produce(count=10)
     assert group.member("gone").read_new(block_ms=100) is not None
-    status = read_status(endpoint, keys)
+    status = look(endpoint, keys)
     require_status(status, UNFINISHED, "verdicts on 0 of 1", "1 signals delivered and not acknowledged")
     assert [(consumer["name"], consumer["pending"]) for consumer in status.group.consumers] == [("gone", 1)]
 
@@ -116,12 +120,12 @@ def test_entries_not_delivered_are_found_where_the_server_does_not_know_the_lag(
     hand_over.consume()
     deleted, left = (client.xadd(keys.signals(), {"number": number}) for number in (1, 2))
     client.xdel(keys.signals(), deleted)
-    status = read_status(endpoint, keys)
+    status = look(endpoint, keys)
     assert (status.group.lag, status.group.has_undelivered) == (None, True)
     require_status(status, UNFINISHED, "an unknown number of signals not delivered to a server-b yet")
     assert "Signals: lag unknown, 0 pending" in status_text(status)
     client.xdel(keys.signals(), left)
-    require_status(read_status(endpoint, keys), DONE)
+    require_status(look(endpoint, keys), DONE)
 
 
 def test_a_failed_run_and_its_dead_letter(
@@ -131,9 +135,9 @@ def test_a_failed_run_and_its_dead_letter(
     client.lset(keys.segment(1, 1), 3, "x")
     with pytest.raises(VerificationFailedError):
         hand_over.consume()
-    require_status(read_status(endpoint, keys), WRONG, "failed: segment 1: changed")
+    require_status(look(endpoint, keys), WRONG, "failed: segment 1: changed")
     DeadLetters(endpoint, keys).add(origin="1-1", reason="r", consumer="b", fields={})
-    require_status(read_status(endpoint, keys), WRONG, "failed", "1 dead letters")
+    require_status(look(endpoint, keys), WRONG, "failed", "1 dead letters")
 
 
 def test_a_list_that_was_damaged_after_it_was_verified(
@@ -142,9 +146,13 @@ def test_a_list_that_was_damaged_after_it_was_verified(
     hand_over.produce(count=20, segment_values=10)
     hand_over.consume()
     client.rpop(keys.segment(2, 2))
-    require_status(read_status(endpoint, keys), WRONG, f"{keys.segment(2, 2)} has 9 values where its state says 10")
+    require_status(
+        look(endpoint, keys),
+        WRONG,
+        f"{keys.segment(2, 2)} has 9 values where its state says 10",
+    )
     client.delete(keys.state(keys.segment(1, 2)))
-    require_status(read_status(endpoint, keys), WRONG, f"{keys.segment(1, 2)} is not that of run", "has 9 values")
+    require_status(look(endpoint, keys), WRONG, f"{keys.segment(1, 2)} is not that of run", "has 9 values")
 
 
 def test_only_the_newest_ten_runs_are_shown(endpoint: Endpoint, client: redis.Redis, keys: Keyspace) -> None:
@@ -152,8 +160,4 @@ def test_only_the_newest_ten_runs_are_shown(endpoint: Endpoint, client: redis.Re
     for run_id in run_ids:
         client.xadd(keys.signals(), Signal(run_id, RUN, 1, 1, 10, DIGEST).encode())  # type: ignore[arg-type]
     client.xadd(keys.signals(), {"not": "a signal"})
-    assert [run.run_id for run in read_status(endpoint, keys).runs] == run_ids[:1:-1]
-    client.hset(keys.newest_run(), "run_id", OLDER)
-    assert len(read_status(endpoint, keys).runs) == 10
-    client.hset(keys.newest_run(), "run_id", b"\xff")
-    assert len(read_status(endpoint, keys).runs) == 10
+    assert [run.run_id for run in look(endpoint, keys).runs] == run_ids[:1:-1]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def _expire(client: redis.Redis, keys: Keyspace, run_id: str) -> None:
     """Do what the time to live of a run's record and results does in the end."""
-    client.delete(keys.run(run_id), keys.result(run_id), keys.newest_run())
+    client.delete(keys.run(run_id), keys.result(run_id))
 
 
 def test_a_verified_run_is_all_right_without_record_and_results(
@@ -74,7 +74,7 @@ def test_results_that_are_still_there_count(
     client.lset(keys.segment(1, 2), 0, "x")
     with pytest.raises(VerificationFailedError):
         hand_over.consume()
-    client.delete(keys.run(summary.run_id), keys.newest_run())
+    client.delete(keys.run(summary.run_id))
     require_status(read_status(endpoint, keys), WRONG, "failed: segment 1: changed")
     client.hdel(keys.result(summary.run_id), "1")
     require_status(read_status(endpoint, keys), UNFINISHED, "verdicts on 1 of 2 segments")
@@ -96,7 +96,6 @@ def test_a_run_that_published_without_a_signal_is_found_by_its_state_alone(
     older = hand_over.produce(count=10, segment_values=older_segment_values)
     hand_over.consume()
     run_id = _killed_before_its_signal(hand_over, link, 20)
-    client.delete(keys.newest_run())
     status = read_status(endpoint, keys)
     require_status(status, UNFINISHED, f"server-a run --resume {run_id}", "verdicts on 0 of 1")
     assert [run.run_id for run in status.runs] == [run_id, older.run_id]

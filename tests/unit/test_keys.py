@@ -66,8 +66,8 @@ def test_run() -> None:
     assert SHOP.run(RUN_ID) == "shop1:run:20261122T205801123Z-3f9a1c"
 
 
-def test_newest_run() -> None:
-    assert (PLAIN.newest_run(), SHOP.newest_run()) == ("run:newest", "shop1:run:newest")
+def test_runs_pattern() -> None:
+    assert (PLAIN.runs_pattern(), SHOP.runs_pattern()) == ("run:*", "shop1:run:*")
 
 
 def test_signals() -> None:
@@ -94,7 +94,6 @@ def _all_keys(keys: Keyspace, an_id: str, token: str, segment: tuple[int, int]) 
         "state": keys.state(segment_key),
         "staging": keys.staging(segment_key, token),
         "run": keys.run(token),
-        "newest_run": keys.newest_run(),
         "signals": keys.signals(),
         "result": keys.result(token),
         "dead_letters": keys.dead_letters(),
@@ -164,7 +163,6 @@ FOREIGN_KEYS = [
     f"{{other}}:staging:{RUN_ID}",
     "run:1",
     "run:",
-    "run:newest:x",
     f"run:{RUN_ID}:x",
     f"run:{RUN_ID}\n",
     f"result:{RUN_ID[:-1]}",
