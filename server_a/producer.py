@@ -7,20 +7,27 @@ Everything that may be repeated goes through `PatientWires`; what may not, an at
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 from server_a.audit import PublishedSegment, audit
-from server_a.publisher import read_state, retire
+from server_a.precedence import require_newest, withdraw
+from server_a.publisher import retire
+from server_a.resumption import is_whole, published_before
 from server_a.run_context import RunContext
+from server_a.run_journal import RunJournal
 from server_a.run_record import states_upward
 from server_a.segment_producer import SegmentProducer
 from server_a.settings import RunSummary
 from server_a.shop_writer import write_shop
-from shared.digest import BLOCK_VALUES, SegmentDigest, run_digest
-from shared.errors import InvalidInputError, NotFinishedError, SupersededError
-from shared.run_signal import SOURCE_VALUES, Signal, chunk_field, signal_field
+from shared.digest import BLOCK_VALUES, run_digest
+from shared.errors import HandoverError, NotFinishedError, SupersededError
+from shared.run_signal import Signal, chunk_field, signal_field
 from shared.segments import safe_chunk_values
 
 MAX_AUDITS = 100
+LOOK_EVERY_S = 1.0
+FIRST_PAUSE_S = 0.05
+LONGEST_PAUSE_S = 2.0
 
 
 class Producer:
@@ -36,9 +43,15 @@ class Producer:
         self.has_begun = run.settings.resume is not None
         self._run = run
         self._segments = SegmentProducer(run)
+        self._journal = RunJournal(run)
         self._published: dict[int, PublishedSegment] = {}
         self._lost_acknowledged = 0
         self.signal_s = 0.0
+
+    @property
+    def attempts(self) -> dict[int, str]:
+        """The attempt that was published of each segment."""
+        return {number: segment.state.attempt for number, segment in self._published.items()}
 
     def run(self) -> RunSummary:
         """Write the shop, write and signal every segment, audit what the server still has, and remove old segments.
@@ -49,10 +62,23 @@ class Producer:
             InvalidInputError: The file is not the one the run began with.
             HandoverError: The endpoint is lost for good, or refuses a command.
         """
-        self._write_record()
+        try:
+            return self._carry_out()
+        except SupersededError:
+            with suppress(HandoverError):  # the newer run's own way of removing it comes next time
+                withdraw(self._run, self._published)
+            raise
+
+    def _carry_out(self) -> RunSummary:
+        require_newest(self._run)
+        self._journal.begin()
         self.has_begun = True
         self._write_shop()
+        look_at = time.monotonic() + LOOK_EVERY_S
         for number in range(1, self._run.record.segments + 1):
+            if time.monotonic() >= look_at:
+                require_newest(self._run)
+                look_at = time.monotonic() + LOOK_EVERY_S
             if not (self._run.settings.resume and self._keep(number)):
                 self._write_segment(number)
             if not self._published[number].signal_id:
@@ -61,21 +87,10 @@ class Producer:
         while self._run.wires.patience.outages != outages_seen:  # a failover may lose what an audit has found in place
             outages_seen = self._run.wires.patience.outages
             self._audit()
+            require_newest(self._run)
             self._retire_old_segments()
-            self._finish_record()
+            self._journal.finish(len(self._published))
         return self._summary()
-
-    def _write_record(self) -> None:
-        run, record = self._run, self._run.record
-        fields = [part for pair in record.encode().items() for part in pair]
-        key = run.keys.run(record.run_id)
-        run.wires.repeat_transaction(
-            key,
-            ("HSET", key, *fields),
-            ("HSETNX", key, "published", 0),
-            ("HSETNX", key, "finished_ms", 0),
-            ("PEXPIRE", key, record.retain_ms),
-        )
 
     def _write_shop(self) -> None:
         run, record = self._run, self._run.record
@@ -97,28 +112,16 @@ class Producer:
             InvalidInputError: Its digest is not that of the same lines of the file given now.
         """
         run = self._run
-        key = run.segment_key(number)
-        state = run.wires.patience.keep_trying(lambda: read_state(run.wires.of(key), run.keys, key))
-        if state is not None and state.run_id > run.record.run_id:
-            raise SupersededError(where=key, expected=f"run {run.record.run_id}", got=f"the newer run {state.run_id}")
-        if state is None or state.run_id != run.record.run_id or not state.count:
+        state = published_before(run, number)
+        if state is None:
             return False
-        if run.wires.repeat("LLEN", key) != state.count:
+        self._segments.follow(state.attempt)
+        if not is_whole(run, number, state):
             return False
-        if run.record.source == SOURCE_VALUES and self._digest_of(number) != state.digest:
-            raise InvalidInputError(
-                where="--values", expected="the file this run began with", got=f"other lines in segment {number}"
-            )
+        self._segments.require_replicas(run.segment_key(number), state.attempt)
         self._published[number] = PublishedSegment(state, run.finished_signals.get(number, ""))
         run.progress.add(state.count)
         return True
-
-    def _digest_of(self, number: int) -> str:
-        digest = SegmentDigest()
-        for batch in self._run.source.batches(self._run.segment_range(number)):
-            self._run.check_stop()
-            digest.add(batch.joined, batch.values)
-        return digest.hexdigest()
 
     def _write_segment(self, number: int) -> None:
         """Write and publish a segment, and note how large a chunk of it a consumer may ask for."""
@@ -127,7 +130,7 @@ class Producer:
         run.log.debug("segment published", segment=number, attempt=self._published[number].state.attempt)
         if safe_chunk_values(run.record.max_value_bytes, block_values=BLOCK_VALUES) < BLOCK_VALUES:
             chunk_values = safe_chunk_values(self._segments.longest, block_values=BLOCK_VALUES)
-            run.wires.repeat("HSET", run.keys.run(run.record.run_id), chunk_field(number), chunk_values)
+            self._journal.note({chunk_field(number): chunk_values})
 
     def _signal(self, number: int) -> None:
         """Announce a published segment; when the reply is lost, again: B takes a repeated signal for what it is."""
@@ -142,15 +145,16 @@ class Producer:
         entry_id = run.wires.repeat("XADD", key, "MINID", "=", oldest_ms, "*", *fields).decode()
         self.signal_s += time.monotonic() - started
         self._published[number].signal_id = entry_id
-        run.wires.repeat(
-            "HSET", run.keys.run(record.run_id), "published", len(self._published), signal_field(number), entry_id
-        )
+        self._journal.note({"published": len(self._published), signal_field(number): entry_id})
 
     def _audit(self) -> None:
         """Look for what is gone though it was acknowledged, and write it again, until nothing is missing."""
         run = self._run
         outages_seen = 0
-        for _ in range(MAX_AUDITS):
+        for audits in range(MAX_AUDITS):
+            run.stop.wait(min(LONGEST_PAUSE_S, audits * FIRST_PAUSE_S))
+            run.check_stop()
+            self._look_again()
             if run.wires.patience.outages > outages_seen:
                 outages_seen = run.wires.patience.outages
                 self._write_shop()
@@ -162,7 +166,7 @@ class Producer:
             if not findings.is_clean:
                 run.log.warning("acknowledged writes lost", segments=findings.segments, signals=findings.signals)
             if findings.is_record_lost:
-                self._write_record()
+                self._journal.begin()
             for number in findings.segments:
                 self._lost_acknowledged += self._published[number].state.count
                 run.progress.add(-self._published[number].state.count)
@@ -172,6 +176,12 @@ class Producer:
         raise NotFinishedError(
             where=run.endpoint.name, expected="a server that keeps what it acknowledged", got=f"{MAX_AUDITS} losses"
         )
+
+    def _look_again(self) -> None:
+        """Ask anew which servers hold what: one that has lost its office may still answer on an open connection."""
+        run = self._run
+        run.wires.close()
+        run.wires.patience.keep_trying(run.endpoint.refresh)
 
     def _retire_old_segments(self) -> None:
         """Remove segments that older runs left, from the top down, so that a stop leaves no gap."""
@@ -188,15 +198,6 @@ class Producer:
                 )
             )
             run.log.debug("old segment removed", key=key)
-
-    def _finish_record(self) -> None:
-        run, key = self._run, self._run.keys.run(self._run.record.run_id)
-        finished_ms = run.wires.patience.keep_trying(lambda: run.endpoint.server_ms(key))
-        run.wires.repeat_transaction(
-            key,
-            ("HSET", key, "published", len(self._published), "finished_ms", finished_ms),
-            ("PEXPIRE", key, run.record.retain_ms),
-        )
 
     def _summary(self) -> RunSummary:
         record, segments = self._run.record, self._segments

@@ -61,9 +61,10 @@ def _purge_portion(endpoint: Endpoint, keys: Keyspace, portion: list[str]) -> in
     unlinked = set(right_type) - set(hashes)
     for command, reply in run_pipelined(endpoint, (("HGETALL", key) for key in hashes)):
         key = str(command[1])
-        if _has_our_form(keys.kind_of(key) or "", key, dict(zip(reply[::2], reply[1::2], strict=True))):
+        fields = dict(zip(reply[::2], reply[1::2], strict=True))
+        if _has_our_form(keys.kind_of(key) or "", key, fields):
             unlinked.add(key)
-            if keys.kind_of(key) == "state":
+            if keys.kind_of(key) == "state" and fields[b"count"] != b"0":  # else the list there is somebody else's
                 unlinked.add(keys.segment_of_state(key))
     commands: list[Command] = [("UNLINK", key) for key in sorted(unlinked)]
     return sum(int(reply) for _command, reply in run_pipelined(endpoint, commands))

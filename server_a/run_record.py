@@ -25,29 +25,35 @@ from shared.errors import InvalidInputError, WrongKeyError
 from shared.keys import Keyspace
 from shared.run_signal import SOURCE_NUMBERS, SOURCE_VALUES, RunRecord, SegmentState, signal_field
 from shared.segments import MAX_SEGMENTS, segments_of
+from shared.stopping import StopRequest
 from shared.tokens import is_token, make_token
 
 PROBE_ABSENT = 100
 _CONTRADICTABLE = ("count", "segment_values", "users", "skus", "carts", "seed")
 
 
-def source_of(settings: RunSettings, record: RunRecord | None) -> ValueSource:
+def source_of(settings: RunSettings, record: RunRecord | None, stop: StopRequest) -> ValueSource:
     """Return the values that a new run (without a record) or a resumed one is to write.
 
     Raises:
         InvalidInputError: The file can't be used, or is not the file of the run that is resumed.
+        NotFinishedError: A stop was requested while it was read.
     """
     if record is None:
         if settings.values is not None:
-            return LineSource(settings.values, segment_values=settings.segment_values or DEFAULT_SEGMENT_VALUES)
+            segment_values = settings.segment_values or DEFAULT_SEGMENT_VALUES
+            return LineSource(settings.values, segment_values=segment_values, stop=stop)
         return NumberSource(settings.count or DEFAULT_COUNT)
     if record.source == SOURCE_NUMBERS:
         return NumberSource(record.count)
-    source = LineSource(settings.values or "", segment_values=record.segment_values)
-    if source.count != record.count:
-        got = f"{source.count}"
+    source = LineSource(settings.values or "", segment_values=record.segment_values, stop=stop)
+    if (source.count, source.max_value_bytes) != (record.count, record.max_value_bytes):
         source.close()
-        raise InvalidInputError(where="--values", expected=f"the run's file of {record.count} lines", got=got)
+        raise InvalidInputError(
+            where="--values",
+            expected=f"the run's file of {record.count} lines, the longest of {record.max_value_bytes} bytes",
+            got=f"one of {source.count}, the longest of {source.max_value_bytes}",
+        )
     return source
 
 
@@ -104,7 +110,7 @@ def read_record(endpoint: Endpoint, keys: Keyspace, settings: RunSettings) -> tu
     with endpoint.wire(key) as wire:
         reply = wire.call("HGETALL", key)
     fields = dict(zip(reply[::2], reply[1::2], strict=True))
-    if not fields:
+    if b"schema_version" not in fields:
         raise InvalidInputError(
             where=f"--resume {run_id}", expected="a run of this endpoint and namespace", got="an unknown one",
             advice="see server-a status",
@@ -160,8 +166,7 @@ def _require_stream(endpoint: Endpoint, key: str) -> None:
 
 def _refuse_contradictions(settings: RunSettings, record: RunRecord) -> None:
     pairs = [(name, getattr(settings, name), getattr(record, name)) for name in _CONTRADICTABLE]
-    if settings.retain_days is not None:
-        pairs.append(("retain_days", settings.retain_days * DAY_MS, record.retain_ms))
+    pairs.append(("retain_days", settings.retain_days, record.retain_ms // DAY_MS))
     for name, given, recorded in pairs:
         if given is not None and given != recorded:
             option = "--" + name.replace("_", "-")

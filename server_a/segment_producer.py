@@ -39,6 +39,28 @@ class SegmentProducer:
         self.longest = 0
         self.write_s = 0.0
 
+    def follow(self, attempt: str) -> None:
+        """Have every further attempt sort after one that was published before, whatever the server's clock says now."""
+        self._last_token = max(self._last_token, attempt)
+
+    def require_replicas(self, key: str, attempt: str) -> None:
+        """Wait, where that was asked for, until enough replicas have a segment that was published before.
+
+        Redis:
+            MULTI LPUSH UNLINK EXEC on a staging key, since WAIT waits for what its own wire has written; WAIT.
+        """
+        run = self._run
+        if not run.settings.min_replicas:
+            return
+        staging_key = run.keys.staging(key, attempt)
+
+        def wait() -> None:
+            wire = run.wires.of(key)
+            wire.transaction(("LPUSH", staging_key, ""), ("UNLINK", staging_key))
+            self._wait_for_replicas(wire)
+
+        run.wires.patience.keep_trying(wait)
+
     def write(self, segment: SegmentRange) -> SegmentState:
         """Write a segment under its name and return the state it was published with.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import asdict
@@ -16,6 +17,8 @@ from server_a.verdict_wait import await_verdict
 from shared.command_line import CommonSettings
 from shared.endpoint.client import Endpoint, open_endpoint
 from shared.endpoint.patience import Patience
+from shared.endpoint.settings import DEFAULT_URL
+from shared.endpoint.url import parse_url
 from shared.endpoint.wires import PatientWires
 from shared.errors import EndpointUnreachableError, HandoverError, NotFinishedError, SupersededError, WrongEndpointError
 from shared.progress import Progress
@@ -45,6 +48,7 @@ class ProducerSession:
         self.inserted = ""
         self.list_names = ""
         self.signal_s = 0.0
+        self._attempts: dict[int, str] = {}
 
     def hand_over(self, emit: Callable[[RunSummary], None]) -> str:
         """Write and signal everything, emit the summary, and wait for the verdict where that was asked for.
@@ -62,7 +66,14 @@ class ProducerSession:
             limit_s = self._settings.await_verdict_s
             if not limit_s:
                 return ""
-            return await_verdict(endpoint, self._common.keys, summary.run_id, limit_s=limit_s, stop=self._stop)
+            return await_verdict(
+                endpoint,
+                self._common.keys,
+                summary.run_id,
+                attempts=self._attempts,
+                limit_s=limit_s,
+                stop=self._stop,
+            )
 
     def _produce(self, endpoints: ExitStack) -> tuple[RunSummary, Endpoint]:
         with ExitStack() as stack:
@@ -81,6 +92,7 @@ class ProducerSession:
                     raise
                 raise self._with_resume_advice(error, run.record.run_id) from error
             self.signal_s = producer.signal_s
+            self._attempts = producer.attempts
         return summary, run.endpoint
 
     def _open_primary(self, endpoints: ExitStack) -> Endpoint:
@@ -96,7 +108,7 @@ class ProducerSession:
         finished: dict[int, str] = {}
         if settings.resume is None:
             check_shop_size(**settings.shop_size())
-            source = stack.enter_context(closing(source_of(settings, None)))
+            source = stack.enter_context(closing(source_of(settings, None, self._stop)))
             endpoint = self._open_primary(endpoints)
             patience = self._patience(endpoint)
             record = patience.keep_trying(lambda: new_record(endpoint, keys, settings, source))
@@ -104,7 +116,7 @@ class ProducerSession:
             endpoint = self._open_primary(endpoints)
             patience = self._patience(endpoint)
             record, finished = patience.keep_trying(lambda: read_record(endpoint, keys, settings))
-            source = stack.enter_context(closing(source_of(settings, record)))
+            source = stack.enter_context(closing(source_of(settings, record, self._stop)))
         return RunContext(
             endpoint=endpoint,
             keys=keys,
@@ -127,9 +139,7 @@ class ProducerSession:
         )
 
     def _with_resume_advice(self, error: HandoverError, run_id: str) -> HandoverError:
-        values = f" --values {self._settings.values}" if self._settings.values else ""
-        namespace = f" --namespace {self._common.keys.namespace}" if self._common.keys.namespace else ""
-        advice = f"go on with: server-a run --resume {run_id}{values}{namespace}"
+        advice = f"go on with: {resume_command(self._common, self._settings, run_id)}"
         kind = EndpointUnreachableError if isinstance(error, EndpointUnreachableError) else NotFinishedError
         return kind(
             where=error.where,
@@ -137,3 +147,23 @@ class ProducerSession:
             got=error.got,
             advice=f"{error.advice}; {advice}" if error.advice else advice,
         )
+
+
+def resume_command(common: CommonSettings, settings: RunSettings, run_id: str) -> str:
+    """Return the command that goes on with a run, as one types it into a shell; a password is never in it."""
+    endpoint = common.endpoint
+    options = {
+        "--resume": run_id,
+        "--url": "" if endpoint.url == DEFAULT_URL else parse_url(endpoint.url).without_password(),
+        "--password-file": endpoint.password_file,
+        "--auth": "" if endpoint.auth == "key" else endpoint.auth,
+        "--tls-ca": endpoint.tls_ca,
+        "--tls-cert": endpoint.tls_cert,
+        "--tls-key": endpoint.tls_key,
+        "--namespace": common.keys.namespace,
+        "--values": settings.values,
+        "--min-replicas": str(settings.min_replicas or ""),
+    }
+    flags = {"--tls-insecure": endpoint.tls_insecure, "--overwrite": settings.overwrite}
+    words = [word for name, value in options.items() if value for word in (name, value)]
+    return shlex.join(["server-a", "run", *words, *(name for name, is_given in flags.items() if is_given)])

@@ -7,22 +7,24 @@ could not tell a run's end. What can't be read twice (standard input, a pipe) is
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import sys
 import tempfile
 from array import array
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import accumulate
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO, cast
 
 from server_a.values import Batch, encode_lines
 from shared.digest import BLOCK_VALUES
-from shared.errors import InvalidInputError
+from shared.errors import InvalidInputError, NotFinishedError
 from shared.run_signal import SOURCE_VALUES
-from shared.segments import MAX_CHUNK_BYTES, MAX_VALUE_BYTES, SegmentRange
+from shared.segments import MAX_VALUE_BYTES, SegmentRange
+from shared.stopping import StopRequest
 
+MAX_BATCH_BYTES = 256 * 1024
 _READ_BYTES = 1024 * 1024
 
 
@@ -31,28 +33,31 @@ class LineSource:
 
     source = SOURCE_VALUES
 
-    def __init__(self, path: str, *, segment_values: int) -> None:
+    def __init__(self, path: str, *, segment_values: int, stop: StopRequest) -> None:
         """Open and scan the file.
 
         Args:
             path: The file's name; `-` for standard input.
             segment_values: Lines a segment; the offset of each segment is kept, 8 bytes each.
+            stop: Ends the reading.
 
         Raises:
-            InvalidInputError: The file can't be read, is empty, or has a line over 1 MiB.
+            InvalidInputError: The file can't be read, changes meanwhile, is empty, or has a line over 1 MiB.
+            NotFinishedError: A stop was requested.
         """
         self.path = path
+        self._stop = stop
         self.count = 0
         self.max_value_bytes = 0
         self._segment_values = segment_values
         self._offsets = array("Q")
-        self._file = _open_rereadable(path)
+        self._file = _open_rereadable(path, stop)
+        self._stamp = self._file_stamp()
         try:
             self._scan()
         except BaseException:
             self._file.close()
             raise
-        self._stamp = self._file_stamp()
 
     def describe(self) -> str:
         """Return how many lines of which file there are."""
@@ -60,7 +65,9 @@ class LineSource:
         return f"{self.count:,} {'line' if self.count == 1 else 'lines'} of {name}"
 
     def batches(self, segment: SegmentRange) -> Iterator[Batch]:
-        """Yield the segment's lines in batches of at most 1,000 and 4 MiB.
+        """Yield the segment's lines in batches of at most 1,000 and 256 KiB, or of one longer line.
+
+        Four of them are in flight; much larger ones would keep a slow link busy for longer than a reply is waited for.
 
         Raises:
             InvalidInputError: The file is no longer what was scanned.
@@ -72,7 +79,7 @@ class LineSource:
             for line in lines:
                 if done + len(gathered) == segment.count:
                     break
-                if len(gathered) == room_in_block or (gathered and size + len(line) > MAX_CHUNK_BYTES):
+                if len(gathered) == room_in_block or (gathered and size + len(line) > MAX_BATCH_BYTES):
                     yield encode_lines(gathered)
                     done += len(gathered)
                     room_in_block = BLOCK_VALUES - done % BLOCK_VALUES
@@ -81,10 +88,7 @@ class LineSource:
                 size += len(line)
             if done + len(gathered) == segment.count:
                 break
-        if done + len(gathered) < segment.count or self._file_stamp() != self._stamp:
-            raise InvalidInputError(
-                where=self.path, expected="the file as it was scanned", got="a file that changed since"
-            )
+        self._require_unchanged(is_short=done + len(gathered) < segment.count)
         yield encode_lines(gathered)
 
     def _bytes_of(self, segment: SegmentRange) -> int | None:
@@ -104,8 +108,10 @@ class LineSource:
             self.count += len(lines)
             self.max_value_bytes = max(self.max_value_bytes, len(max(lines, key=len)))
             offset += sum(map(len, lines)) + len(lines)
+            _check_stop(self._stop, self.path)
         if not self.count:
             raise InvalidInputError(where=self.path, expected="at least one line", got="an empty file")
+        self._require_unchanged()
 
     def _note_segments(self, lines: list[bytes], offset: int) -> None:
         """Keep the offsets of the segments that begin in these lines."""
@@ -114,6 +120,12 @@ class LineSource:
             return
         starts = list(accumulate((len(line) + 1 for line in lines), initial=offset))
         self._offsets.extend(starts[first_boundary : len(lines) : self._segment_values])
+
+    def _require_unchanged(self, *, is_short: bool = False) -> None:
+        if is_short or self._file_stamp() != self._stamp:
+            raise InvalidInputError(
+                where=self.path, expected="the file as it was scanned", got="a file that changed since"
+            )
 
     def _file_stamp(self) -> tuple[int, int]:
         status = os.fstat(self._file.fileno())
@@ -129,12 +141,12 @@ def read_lines(file: BinaryIO, name: str, *, limit_bytes: int | None = None) -> 
         limit_bytes: How far to read, up to the end of a line; None for the whole file.
 
     Raises:
-        InvalidInputError: A line is longer than 1 MiB.
+        InvalidInputError: A line is longer than 1 MiB, or the file can't be read on.
     """
     rest = b""
     number = 1
     left = sys.maxsize if limit_bytes is None else limit_bytes
-    while piece := file.read(min(_READ_BYTES, left)):
+    while piece := _read_piece(file, name, min(_READ_BYTES, left)):
         left -= len(piece)
         lines = (rest + piece).split(b"\n")
         rest = lines.pop()
@@ -157,18 +169,47 @@ def _check_lengths(lines: list[bytes], name: str, number: int) -> None:
         )
 
 
-def _open_rereadable(path: str) -> BinaryIO:
+def _read_piece(file: BinaryIO, name: str, size: int) -> bytes:
     try:
-        file: BinaryIO = sys.stdin.buffer if path == "-" else Path(path).open("rb")  # noqa: SIM115 - the source owns it
-        if path != "-" and stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            return file
-        spool = tempfile.TemporaryFile()  # noqa: SIM115 - the source owns it
-        shutil.copyfileobj(file, spool, _READ_BYTES)
-        if path != "-":
-            file.close()
+        return file.read(size)
     except OSError as error:
-        raise InvalidInputError(
-            where="--values", expected="a file that can be read", got=f"{path}: {error.strerror or error}"
-        ) from error
-    spool.seek(0)
-    return spool
+        raise _unreadable(name, error) from error
+
+
+def _open_rereadable(path: str, stop: StopRequest) -> BinaryIO:
+    try:
+        with ExitStack() as opened:
+            file: BinaryIO = sys.stdin.buffer if path == "-" else opened.enter_context(Path(path).open("rb"))
+            if path != "-" and stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                opened.pop_all()  # the source's to close
+                return file
+            with ExitStack() as spooled:
+                spool = spooled.enter_context(tempfile.TemporaryFile())
+                _spool(file, spool, path, stop)
+                spool.seek(0)
+                spooled.pop_all()
+            return cast("BinaryIO", spool)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _spool(file: BinaryIO, spool: IO[bytes], path: str, stop: StopRequest) -> None:
+    """Copy what comes, and wait for it in a way that a stop request ends."""
+    while True:
+        stop.wait_for_input(file)
+        _check_stop(stop, path)
+        piece = os.read(file.fileno(), _READ_BYTES)
+        if not piece:
+            return
+        spool.write(piece)
+
+
+def _check_stop(stop: StopRequest, path: str) -> None:
+    if stop.is_requested:
+        raise NotFinishedError(where=path, expected="to read it to its end", got="a stop request")
+
+
+def _unreadable(path: str, error: OSError) -> InvalidInputError:
+    return InvalidInputError(
+        where="--values", expected="a file that can be read", got=f"{path}: {error.strerror or error}"
+    )

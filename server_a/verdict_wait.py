@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import cast
 
@@ -15,8 +16,24 @@ from shared.verdict import FAILED, VERIFIED, SegmentVerdict, decode_result, is_c
 POLL_S = 0.1
 
 
-def await_verdict(endpoint: Endpoint, keys: Keyspace, run_id: str, *, limit_s: float, stop: StopRequest) -> str:
+def await_verdict(
+    endpoint: Endpoint,
+    keys: Keyspace,
+    run_id: str,
+    *,
+    attempts: Mapping[int, str],
+    limit_s: float,
+    stop: StopRequest,
+) -> str:
     """Return once the run is verified.
+
+    Args:
+        endpoint: Where the run was written.
+        keys: Its namespace.
+        run_id: The run.
+        attempts: The attempt published of each segment; a verdict on an earlier one says nothing of what is there now.
+        limit_s: Seconds to wait.
+        stop: Ends the wait.
 
     Raises:
         VerificationFailedError: The verdict is failed.
@@ -28,7 +45,8 @@ def await_verdict(endpoint: Endpoint, keys: Keyspace, run_id: str, *, limit_s: f
     deadline = time.monotonic() + limit_s
     key = keys.result(run_id)
     while True:
-        verdicts = _verdicts(endpoint, key)
+        found = _verdicts(endpoint, key)
+        verdicts = {n: verdict for n, verdict in found.items() if verdict.attempt >= attempts.get(n, "")}
         if is_complete(verdicts):
             break
         if time.monotonic() >= deadline or stop.wait(POLL_S):

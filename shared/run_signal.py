@@ -190,9 +190,8 @@ def _check_names(fields: Mapping[bytes, bytes]) -> None:
 def _check_version(where: str, raw: bytes) -> None:
     if raw not in [str(version).encode() for version in READABLE_SCHEMA_VERSIONS]:
         versions = " or ".join(str(version) for version in READABLE_SCHEMA_VERSIONS)
-        raise InvalidInputError(
-            where=f"{where} schema_version", expected=versions, got=_shown(raw), advice="upgrade server-b first"
-        )
+        advice = "upgrade server-b first" if where == "signal" else "use the version that wrote it"
+        raise InvalidInputError(where=f"{where} schema_version", expected=versions, got=_shown(raw), advice=advice)
 
 
 def _check_bounds(where: str, name: str, number: int, most: int) -> None:

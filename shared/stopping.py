@@ -12,6 +12,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import IO
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -40,6 +41,10 @@ class StopRequest:
         if not self.is_requested:
             select.select([self._read_fd], [], [], max(0.0, seconds))
         return self.is_requested
+
+    def wait_for_input(self, file: IO[bytes]) -> None:
+        """Wait until a file has something to read, or its end, or there is a stop request."""
+        select.select([self._read_fd, file.fileno()], [], [])
 
     def close(self) -> None:
         """Give the pipe's descriptors back."""

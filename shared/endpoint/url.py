@@ -7,7 +7,7 @@ number, and puts part of a password with a raw `@` into the text of an error (pa
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from shared.errors import InvalidInputError
 
@@ -44,6 +44,11 @@ class EndpointUrl:
     def is_sentinel(self) -> bool:
         """Whether the hosts are Sentinels to be asked for the primary."""
         return self.scheme.endswith("+sentinel")
+
+    def without_password(self) -> str:
+        """Return the URL as one gives it, the user in it and the password not."""
+        scheme, separator, rest = str(self).partition("://")
+        return f"{scheme}{separator}{quote(self.username)}@{rest}" if self.username else str(self)
 
     def __str__(self) -> str:
         """Return the URL without user and password, for people, logs and errors."""

@@ -20,6 +20,8 @@ from shared.errors import ConnectionLostError, HandoverError
 if TYPE_CHECKING:
     from redis.connection import ConnectionInterface
 
+PIECE_BYTES = 64 * 1024
+
 Reply = Any
 """A reply of RESP2: bytes, an int, None, or a list of these; what it is depends on the command alone."""
 
@@ -65,7 +67,7 @@ class Wire:
         """
         self._require_open()
         try:
-            self._connection.send_packed_command([packed], check_health=False)
+            self._connection.send_packed_command(_pieces(packed), check_health=False)
         except RedisError as error:
             self.close()
             raise self._translate(error) from error
@@ -159,3 +161,10 @@ class Wire:
     ) -> None:
         """Close the connection."""
         self.close()
+
+
+def _pieces(packed: bytes) -> list[bytes]:
+    """Return what is sent in pieces that a slow link takes within the socket's timeout, which is for each of them."""
+    if len(packed) <= PIECE_BYTES:
+        return [packed]
+    return [packed[start : start + PIECE_BYTES] for start in range(0, len(packed), PIECE_BYTES)]

@@ -11,6 +11,7 @@ import time
 from shared.endpoint.client import Endpoint
 from shared.endpoint.patience import Patience
 from shared.endpoint.wire import Reply, Wire
+from shared.errors import HandoverError
 
 RENEW_AFTER_S = 600.0
 
@@ -49,7 +50,11 @@ class Wires:
 
     def drop(self, key: str) -> None:
         """Close the wire to the server that holds a key; replies still under way are thrown away with it."""
-        wire = self._by_node.pop(self._endpoint.node_of(key), None)
+        try:
+            wire = self._by_node.pop(self._endpoint.node_of(key), None)
+        except HandoverError:  # nobody knows any more whose slot it is
+            self.close()
+            return
         if wire is not None:
             wire.close()
 

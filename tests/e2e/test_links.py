@@ -64,7 +64,7 @@ def test_a_link_that_stays_down_ends_the_run_with_how_to_go_on(
         link.accept()
     assert a.exit_code == 69, a.stderr
     run_id = next(json.loads(line)["run_id"] for line in a.stderr.splitlines() if "run started" in line)
-    assert f"server-a run --resume {run_id} --namespace {namespace}" in a.stderr
+    assert f"server-a run --resume {run_id} --url {link.url} --namespace {namespace}" in a.stderr
     a = run_program("server-a", "run", "--resume", run_id, "--json", server=server, namespace=namespace)
     assert a.exit_code == 0, a.stderr
     assert a.json()["attempts"] == 4

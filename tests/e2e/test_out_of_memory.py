@@ -22,7 +22,7 @@ def test_a_full_server_is_told_and_the_run_goes_on_later(
     a = run_program("server-a", "run", *arguments, server=server, namespace=namespace)
     assert (a.exit_code, a.stdout) == (75, "")
     assert "memory" in a.stderr
-    found = re.search(r"go on with: server-a run --resume (\S+) --namespace (\S+)", a.stderr)
+    found = re.search(r"go on with: server-a run --resume (\S+) --url \S+ --namespace (\S+)", a.stderr)
     assert found
     assert found[2] == namespace
     with connect(server) as client:

@@ -69,7 +69,7 @@ def test_what_run_can_do_without_is_only_noted(own_server: Server) -> None:
     assert (code, found["troubles"], found["memory"], found["user"]) == (0, [], None, "worker")
     assert found["notes"] == [
         "not allowed: WAIT; only run --min-replicas needs it",
-        "not allowed: SCAN; only user list, sku list and purge needs it",
+        "not allowed: SCAN; only user list, sku list, status and purge needs it",
     ]
 
 
