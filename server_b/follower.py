@@ -114,12 +114,12 @@ class Follower:
             return
         run = self._runs.take_up(signal.run_id, cursor=self._cursor)
         known = run.verdicts.get(signal.segment)
-        if known is not None and known.attempt >= signal.attempt:
-            return
-        verdict = self._examine(signal, entry_id)
-        if verdict is not None:
+        if known is None or known.attempt < signal.attempt:
+            verdict = self._examine(signal, entry_id)
+            if verdict is None:
+                return
             run.verdicts[signal.segment] = verdict
-            self._end_run_if_over(signal.run_id, run)
+        self._end_run_if_over(signal.run_id, run)  # a lost connection may have kept its report from being made
 
     def _is_skipped(self, run_id: str) -> bool:
         if self._settings.run_id:

@@ -12,6 +12,7 @@ from demo.servers import Server
 from tests.faulty_link import FaultyLink
 from tests.servers import binary
 from tests.topologies.clusters import SLOTS, Cluster
+from tests.topologies.following import Following
 from tests.topologies.raw import call
 from tests.topologies.replicas import ReplicatedPair
 from tests.topologies.sentinel_groups import SentinelGroup
@@ -81,6 +82,12 @@ def pair(formed_pair: ReplicatedPair) -> ReplicatedPair:
     """An empty primary and its replica, whose roles the test may change."""
     formed_pair.heal()
     return formed_pair
+
+
+@pytest.fixture
+def following(pair: ReplicatedPair, tmp_path: Path) -> Following:
+    """A producer at the primary and followers at its replica."""
+    return Following(pair, tmp_path)
 
 
 @pytest.fixture(scope="session")

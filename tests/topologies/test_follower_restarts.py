@@ -8,9 +8,9 @@ from pathlib import Path
 
 from demo.processes import Program
 from tests.programs import StartProgram
+from tests.topologies.following import reports_of
 from tests.topologies.raw import call
 from tests.topologies.replicas import ReplicatedPair
-from tests.topologies.test_replica import reports_of
 from tests.waiting import wait_until
 
 COUNT = 200_000

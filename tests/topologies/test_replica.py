@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from demo.processes import Program
 from tests.faulty_link import FaultyLink
 from tests.programs import Name, StartProgram, run_program
 from tests.servers import NewServer
+from tests.topologies.following import reports_of, wait_for_report
 from tests.topologies.raw import call, is_in_step
 from tests.topologies.replicas import ReplicatedPair
 from tests.topologies.runs import consume, json_of, produce, require_exact, require_one_sentence, staging_keys
@@ -25,22 +24,6 @@ ONCE = ("run", "--once", "--json", "--wait-s", "30")
 def state(tmp_path: Path) -> dict[str, str]:
     """The environment for server-b: its checkpoints lie in a directory of the test's own."""
     return {"XDG_STATE_HOME": str(tmp_path)}
-
-
-def reports_of(program: Program) -> list[Any]:
-    """Return what a server-b that serves has reported so far."""
-    return [json.loads(line) for line in program.output().splitlines(keepends=True) if line.endswith("\n")]
-
-
-def wait_for_report(program: Program, summary: Any) -> Any:
-    """Wait until a server-b has reported a run, and return that report."""
-    run_id = summary["run_id"]
-
-    def found() -> list[Any]:
-        return [report for report in reports_of(program) if report["run_id"] == run_id]
-
-    wait_until(found, description=f"run {run_id} is reported", timeout_s=30)
-    return found()[0]
 
 
 def test_a_consumer_follows_with_a_checkpoint_for_each_endpoint_and_namespace(
@@ -149,10 +132,10 @@ def test_a_stream_older_than_the_checkpoint_is_read_from_its_beginning(
     older = [produce(other.url, *RUN) for other in others]
     newest = produce(pair.primary.url, *RUN)
     consumer = start_program("server-b", "run", "--json", server=pair.replica.url, env=state)
-    wait_for_report(consumer, newest)
+    wait_for_report(consumer, newest["run_id"])
 
     call(pair.replica, "REPLICAOF", "127.0.0.1", others[0].port)
-    wait_for_report(consumer, older[0])
+    wait_for_report(consumer, older[0]["run_id"])
     consumer.close()
     call(pair.replica, "REPLICAOF", "127.0.0.1", others[1].port)
     wait_until(lambda: is_in_step(others[1], pair.replica), description="the replica has the other stream")
@@ -165,13 +148,13 @@ def test_a_consumer_follows_a_primary_that_became_a_replica(
 ) -> None:
     old, new = pair.primary, pair.replica
     consumer = start_program("server-b", "run", "--json", server=old.url, env=state)
-    first = wait_for_report(consumer, produce(old.url, *RUN))
+    first = wait_for_report(consumer, produce(old.url, *RUN)["run_id"])
     wait_until(lambda: is_in_step(old, new), description="the replica is in step")
 
     call(new, "REPLICAOF", "NO", "ONE")
     call(old, "REPLICAOF", "127.0.0.1", new.port)
     wait_until(lambda: is_in_step(new, old), description="the old primary follows")
-    second = wait_for_report(consumer, produce(new.url, *RUN))
+    second = wait_for_report(consumer, produce(new.url, *RUN)["run_id"])
 
     assert [report["run_id"] for report in reports_of(consumer)] == [first["run_id"], second["run_id"]]
     assert (first["mode"], second["mode"]) == ("group", "follow")
