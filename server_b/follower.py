@@ -20,7 +20,7 @@ from shared.endpoint.client import Endpoint
 from shared.errors import ConnectionLostError, InvalidInputError, WrongKeyError
 from shared.keys import Keyspace
 from shared.run_signal import Signal
-from shared.verdict import SUPERSEDED, SegmentVerdict, is_complete
+from shared.verdict import SegmentVerdict, is_complete
 
 
 class Follower:
@@ -119,7 +119,7 @@ class Follower:
             if verdict is None:
                 return
             run.verdicts[signal.segment] = verdict
-        self._end_run_if_over(signal.run_id, run)  # a lost connection may have kept its report from being made
+        self._end_run_if_complete(signal.run_id, run)  # a lost connection may have kept its report from being made
 
     def _is_skipped(self, run_id: str) -> bool:
         if self._settings.run_id:
@@ -144,16 +144,14 @@ class Follower:
                 return tools.examiner.given_up(signal, str(error), lag_ms=lag_ms)
         return tools.examiner.given_up(signal, NEVER_ARRIVED, lag_ms=lag_ms)
 
-    def _end_run_if_over(self, run_id: str, run: FollowedRun) -> None:
-        """Report a run that is complete, and forget one that never will be, then move the checkpoint."""
-        has_report = is_complete(run.verdicts)
-        if not has_report and not any(verdict.verdict == SUPERSEDED for verdict in run.verdicts.values()):
+    def _end_run_if_complete(self, run_id: str, run: FollowedRun) -> None:
+        """Report a run that is complete, then move the checkpoint."""
+        if not is_complete(run.verdicts):
             return
         moved = self._runs.checkpoint_without(run_id, cursor=self._cursor)
         prepared = None if self._settings.run_id else self._file.prepare(moved)
         try:
-            if has_report:
-                self._tools.reporting.report(run_id, run.verdicts, mode=MODE_FOLLOW)
+            self._tools.reporting.report(run_id, run.verdicts, mode=MODE_FOLLOW)
             if prepared is not None:
                 self._file.replace(prepared)
         finally:
