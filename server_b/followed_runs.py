@@ -1,6 +1,14 @@
 """What a follower knows of runs: those whose signals have begun to come, and those that were reported.
 
 A group keeps verdicts on the server; a replica takes none, so they are here until the run is complete.
+
+An abandoned run never is, and must not hold the checkpoint for ever. So that waits for no run that was begun before
+a newer one was verified: it is *passed*. With as many segments, the newer run has replaced each of its lists. With
+another number, the newer producer removes its lists at its end, so its own producer ends superseded; and one that is
+resumed signals every segment anew. One case is left: the newer producer dies between its last signal and that removal,
+and the older one still runs. So a passed run is kept, and reported if it gets complete all the same; only a restart of
+the follower in between misses that. Failed and superseded runs pass none: they may have replaced nothing. Reading the
+states of the missing segments instead was rejected: with another number of segments there are none to read.
 """
 
 from __future__ import annotations
@@ -9,7 +17,9 @@ from dataclasses import dataclass, field
 
 from server_b.checkpoint import Checkpoint
 from server_b.signal_stream import order_of
-from shared.verdict import SegmentVerdict
+from shared.verdict import VERIFIED, SegmentVerdict, run_verdict
+
+MAX_PASSED = 100
 
 
 @dataclass
@@ -19,10 +29,12 @@ class FollowedRun:
     Attributes:
         before: Id of the entry before its first signal.
         verdicts: By segment.
+        is_passed: Whether a newer run was verified since, so that no checkpoint waits for this one.
     """
 
     before: str
     verdicts: dict[int, SegmentVerdict] = field(default_factory=dict)
+    is_passed: bool = False
 
 
 class FollowedRuns:
@@ -46,14 +58,27 @@ class FollowedRuns:
         return self._in_hand.setdefault(run_id, FollowedRun(before=cursor))
 
     def checkpoint_without(self, run_id: str, *, cursor: str) -> Checkpoint:
-        """Return the checkpoint that counts once a run is reported."""
-        befores = [run.before for other, run in self._in_hand.items() if other != run_id]
+        """Return the checkpoint that counts once a run in hand is reported."""
+        passed = self._passed_by(run_id)
+        befores = [
+            run.before for other, run in self._in_hand.items() if other not in {run_id, *passed} and not run.is_passed
+        ]
         return Checkpoint(min([*befores, cursor], key=order_of), [*self._checkpoint.reported, run_id])
 
     def let_go(self, run_id: str, checkpoint: Checkpoint) -> None:
         """Note that a run was reported, as the checkpoint that counts from now on has it."""
+        for other in self._passed_by(run_id):
+            self._in_hand[other].is_passed = True
         self._checkpoint = checkpoint
         del self._in_hand[run_id]
+        passed = sorted(other for other, run in self._in_hand.items() if run.is_passed)
+        for other in passed[:-MAX_PASSED]:
+            del self._in_hand[other]
+
+    def _passed_by(self, run_id: str) -> list[str]:
+        if run_verdict(self._in_hand[run_id].verdicts) != VERIFIED:
+            return []
+        return [other for other in self._in_hand if other < run_id]
 
     def forget_those_in_hand(self) -> None:
         """Forget the runs that were begun: the stream is read anew."""

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
+import pytest
+
+from server_b import checkpoint
+from shared.errors import NotFinishedError
+from shared.run_signal import SegmentState, Signal
+from shared.stopping import StopRequest
+from tests.faulty_link import FaultyLink
+from tests.hand_over import DIGEST
 from tests.programs import StartProgram, run_program
+from tests.servers import connect
 from tests.topologies.following import Following, reports_of, wait_for_report
+from tests.topologies.raw import call
 from tests.topologies.replicas import ReplicatedPair
+from tests.waiting import wait_until
 
 SEGMENTS = {"count": 30, "segment_values": 10}
 
@@ -35,3 +48,53 @@ def test_a_follower_that_serves_reports_superseded_runs_too(
 
     found = [(report["run_id"], report["verdict"]) for report in reports_of(follower)]
     assert found == list(zip(run_ids, ("superseded", "verified"), strict=True))
+
+
+def abandon(following: Following, pair: ReplicatedPair) -> str:
+    """Have a producer of two segments end after its first signal, and return its run id."""
+    with FaultyLink(pair.primary.port) as link, closing(StopRequest()) as stop:
+        link.at(b"XADD", stop.request)
+        with pytest.raises(NotFinishedError):
+            following.primary.produce(url=link.url, stop=stop, count=20, segment_values=10)
+    run_id = call(pair.primary, "HGET", "{biglist:1}:state", "run_id").decode()
+    assert call(pair.primary, "XLEN", "signals") == 1
+    return str(run_id)
+
+
+@pytest.mark.parametrize("segment_values", [5, 10, 20])
+def test_an_abandoned_run_does_not_hold_the_checkpoint(
+    following: Following, pair: ReplicatedPair, monkeypatch: pytest.MonkeyPatch, segment_values: int
+) -> None:
+    """Held there, it would have a restart read runs again that the checkpoint has no room for any more."""
+    monkeypatch.setattr(checkpoint, "MAX_REPORTED", 2)
+    abandon(following, pair)
+    run_ids = []
+    for _ in range(4):
+        run_ids.append(following.produce(count=20, segment_values=segment_values))
+        assert following.follow().verdict == "verified"
+    following.replica.logged.entries.clear()
+
+    with pytest.raises(NotFinishedError):
+        following.follow(wait_s=0.0)
+
+    assert [report.run_id for report in following.replica.reports] == run_ids
+    assert "run complete" not in following.replica.events()
+    assert following.checkpoint()["reported"] == run_ids[-2:]
+
+
+def test_an_abandoned_run_that_gets_complete_all_the_same_is_reported(
+    following: Following, pair: ReplicatedPair, start_program: StartProgram
+) -> None:
+    """As by a producer that was held up: its signal comes after a newer run was verified."""
+    abandoned = abandon(following, pair)
+    follower = start_program("server-b", "run", "--json", server=pair.replica, env=following.env)
+    wait_until(lambda: "following a replica" in follower.errors(), description="the follower follows")
+    newest = following.produce(count=20)
+    wait_for_report(follower, newest)
+
+    late = Signal(abandoned, abandoned, segment=2, segments=2, count=10, digest=DIGEST)
+    with connect(pair.primary) as client:
+        client.hset("{biglist:2}:state", mapping=SegmentState(newest, newest, 0, "").encode())
+        client.xadd("signals", late.encode())
+
+    assert wait_for_report(follower, abandoned)["verdict"] == "superseded"
