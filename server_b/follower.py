@@ -7,6 +7,8 @@ costs a second report only between the printing and one rename: the next checkpo
 
 from __future__ import annotations
 
+import time
+
 from server_b.checkpoint import START, CheckpointFile
 from server_b.consumer_tools import ConsumerTools
 from server_b.followed_runs import FollowedRun, FollowedRuns
@@ -21,6 +23,9 @@ from shared.errors import ConnectionLostError, InvalidInputError, WrongKeyError
 from shared.keys import Keyspace
 from shared.run_signal import Signal
 from shared.verdict import SegmentVerdict, is_complete
+
+MAX_FAULTS = 100
+MAX_FAULTS_S = 60.0
 
 
 class Follower:
@@ -54,6 +59,8 @@ class Follower:
         checkpoint = self._file.read()
         self._cursor = START if settings.run_id else checkpoint.after
         self._runs = FollowedRuns(checkpoint)
+        self._faults = 0
+        self._faulty_since = 0.0
 
     def run(self) -> None:
         """Follow until `reporting` has its run, the pulse says to stop, or the wait is over.
@@ -61,7 +68,7 @@ class Follower:
         Raises:
             InvalidInputError: The checkpoint's file can't be read or written.
             NotFinishedError: Nothing came in time, or the endpoint answered but was not ready for too long.
-            EndpointUnreachableError: The endpoint stayed away for as long as patience lasts.
+            EndpointUnreachableError: It stayed away for as long as patience lasts, or cut every reading of an entry.
             HandoverError: It refuses a command.
         """
         tools = self._tools
@@ -76,6 +83,8 @@ class Follower:
                     tools.patience.succeeded()
             except ConnectionLostError as error:
                 tools.wait_out(error)
+                if not tools.is_over:
+                    tools.pulse.check_wait()
 
     def _rewind_after_failover(self) -> None:
         """Read a stream anew whose last id lies before our cursor: it is another one, or has lost entries."""
@@ -101,8 +110,21 @@ class Follower:
         except WaitedTooLong:
             self._tools.pulse.check_wait()
             return
+        except ConnectionLostError as error:
+            if self._has_failed_for_long():
+                raise error.lasting() from error
+            raise
         self._cursor = entry[0]
+        self._faults = 0
         self._tools.pulse.made_progress()
+
+    def _has_failed_for_long(self) -> bool:
+        """Count a fault of the entry in hand, whose chunks renew the patience; the first begins the wait anew."""
+        if not self._faults:
+            self._faulty_since = time.monotonic()
+            self._tools.pulse.made_progress()  # a reading may take longer than the wait, and a second try too
+        self._faults += 1
+        return self._faults >= MAX_FAULTS and time.monotonic() - self._faulty_since >= MAX_FAULTS_S
 
     def _handle(self, entry_id: str, fields: dict[bytes, bytes]) -> None:
         try:
