@@ -21,7 +21,7 @@ MAX_REPORTED = 1_000
 _ENTRY_ID = r"[0-9]{1,20}-[0-9]{1,20}"
 
 
-@dataclass
+@dataclass(frozen=True)
 class Checkpoint:
     """Where to go on after a restart.
 
@@ -32,6 +32,10 @@ class Checkpoint:
 
     after: str = START
     reported: list[str] = field(default_factory=list)
+
+    def after_report(self, run_id: str, *, after: str) -> Checkpoint:
+        """Return the checkpoint that counts once one more run is reported."""
+        return Checkpoint(after, [*self.reported, run_id][-MAX_REPORTED:])
 
 
 class CheckpointFile:
@@ -72,7 +76,7 @@ class CheckpointFile:
         Raises:
             InvalidInputError: It can't be written.
         """
-        text = json.dumps({"after": checkpoint.after, "reported": checkpoint.reported[-MAX_REPORTED:]})
+        text = json.dumps({"after": checkpoint.after, "reported": checkpoint.reported})
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile("w", dir=self.path.parent, delete=False, suffix=".new") as file:

@@ -63,7 +63,7 @@ class FollowedRuns:
         befores = [
             run.before for other, run in self._in_hand.items() if other not in {run_id, *passed} and not run.is_passed
         ]
-        return Checkpoint(min([*befores, cursor], key=order_of), [*self._checkpoint.reported, run_id])
+        return self._checkpoint.after_report(run_id, after=min([*befores, cursor], key=order_of))
 
     def let_go(self, run_id: str, checkpoint: Checkpoint) -> None:
         """Note that a run was reported, as the checkpoint that counts from now on has it."""
