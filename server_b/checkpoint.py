@@ -11,6 +11,7 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,15 +28,17 @@ class Checkpoint:
 
     Attributes:
         after: Id of the entry before the first signal of the oldest run that is not reported yet.
-        reported: Run ids reported since, newest last, at most 1,000.
+        reported: Runs reported since and the newest attempt each had then, in the order of their last reports, at most
+            1,000. An empty attempt is not known, from a file that kept ids alone; no attempt counts as later than it.
     """
 
     after: str = START
-    reported: list[str] = field(default_factory=list)
+    reported: Mapping[str, str] = field(default_factory=dict)
 
-    def after_report(self, run_id: str, *, after: str) -> Checkpoint:
-        """Return the checkpoint that counts once one more run is reported."""
-        return Checkpoint(after, [*self.reported, run_id][-MAX_REPORTED:])
+    def after_report(self, run_id: str, attempt: str, *, after: str) -> Checkpoint:
+        """Return the checkpoint that counts once a run is reported, be it for the first time or again."""
+        others = [(other, newest) for other, newest in self.reported.items() if other != run_id]
+        return Checkpoint(after, dict([*others, (run_id, attempt)][-MAX_REPORTED:]))
 
 
 class CheckpointFile:
@@ -61,7 +64,7 @@ class CheckpointFile:
         """
         try:
             found = json.loads(self.path.read_text("utf-8"))
-            checkpoint = Checkpoint(after=str(found["after"]), reported=[str(run_id) for run_id in found["reported"]])
+            checkpoint = Checkpoint(after=str(found["after"]), reported=_decode_reported(found["reported"]))
         except FileNotFoundError:
             return Checkpoint()
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -76,7 +79,7 @@ class CheckpointFile:
         Raises:
             InvalidInputError: It can't be written.
         """
-        text = json.dumps({"after": checkpoint.after, "reported": checkpoint.reported})
+        text = json.dumps({"after": checkpoint.after, "reported": dict(checkpoint.reported)})
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile("w", dir=self.path.parent, delete=False, suffix=".new") as file:
@@ -101,3 +104,12 @@ class CheckpointFile:
     def _error(self, expected: str, got: str) -> InvalidInputError:
         advice = "remove the file to begin anew, or set XDG_STATE_HOME to a folder that can be written"
         return InvalidInputError(where=str(self.path), expected=expected, got=got, advice=advice)
+
+
+def _decode_reported(found: object) -> dict[str, str]:
+    """Return runs and their newest attempts; an older version kept a list of run ids."""
+    if isinstance(found, list):
+        return {str(run_id): "" for run_id in found}
+    if isinstance(found, dict):
+        return {str(run_id): str(attempt) for run_id, attempt in found.items()}
+    raise TypeError(f"reported is {type(found).__name__}")

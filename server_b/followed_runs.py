@@ -13,10 +13,12 @@ states of the missing segments instead was rejected: with another number of segm
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from server_b.checkpoint import Checkpoint
 from server_b.signal_stream import order_of
+from shared.run_signal import Signal
 from shared.verdict import VERIFIED, SegmentVerdict, run_verdict
 
 MAX_PASSED = 100
@@ -29,11 +31,13 @@ class FollowedRun:
     Attributes:
         before: Id of the entry before its first signal.
         verdicts: By segment.
+        earlier: Signals from before it was taken up once more, whose segments are still to be examined.
         is_passed: Whether a newer run was verified since, so that no checkpoint waits for this one.
     """
 
     before: str
     verdicts: dict[int, SegmentVerdict] = field(default_factory=dict)
+    earlier: list[Signal] = field(default_factory=list)
     is_passed: bool = False
 
 
@@ -49,12 +53,23 @@ class FollowedRuns:
         """Whether a run is in hand."""
         return run_id in self._in_hand
 
-    def is_reported(self, run_id: str) -> bool:
-        """Return whether a run was reported."""
+    def was_reported(self, run_id: str) -> bool:
+        """Return whether a run was reported, under whatever attempts."""
         return run_id in self._checkpoint.reported
 
+    def is_reported(self, signal: Signal) -> bool:
+        """Return whether a signal's run was reported when it had this attempt, or a later one, already."""
+        newest = self._checkpoint.reported.get(signal.run_id)
+        return newest is not None and (not newest or signal.attempt <= newest)
+
+    def note_report(self, run_id: str, verdicts: Mapping[int, SegmentVerdict]) -> None:
+        """Note that a run was reported by somebody else."""
+        self._checkpoint = self._checkpoint.after_report(
+            run_id, _newest_attempt(verdicts), after=self._checkpoint.after
+        )
+
     def take_up(self, run_id: str, *, cursor: str) -> FollowedRun:
-        """Return what is in hand of a run; nothing yet when this is its first signal."""
+        """Return what is in hand of a run; nothing yet when this is its first signal, or the first since a report."""
         return self._in_hand.setdefault(run_id, FollowedRun(before=cursor))
 
     def checkpoint_without(self, run_id: str, *, cursor: str) -> Checkpoint:
@@ -63,7 +78,8 @@ class FollowedRuns:
         befores = [
             run.before for other, run in self._in_hand.items() if other not in {run_id, *passed} and not run.is_passed
         ]
-        return self._checkpoint.after_report(run_id, after=min([*befores, cursor], key=order_of))
+        newest = _newest_attempt(self._in_hand[run_id].verdicts)
+        return self._checkpoint.after_report(run_id, newest, after=min([*befores, cursor], key=order_of))
 
     def let_go(self, run_id: str, checkpoint: Checkpoint) -> None:
         """Note that a run was reported, as the checkpoint that counts from now on has it."""
@@ -83,3 +99,7 @@ class FollowedRuns:
     def forget_those_in_hand(self) -> None:
         """Forget the runs that were begun: the stream is read anew."""
         self._in_hand.clear()
+
+
+def _newest_attempt(verdicts: Mapping[int, SegmentVerdict]) -> str:
+    return max(verdict.attempt for verdict in verdicts.values())

@@ -132,25 +132,40 @@ class Follower:
         except InvalidInputError as error:
             self._tools.log.warning("entry skipped", entry_id=entry_id, reason=str(error))
             return
-        if self._is_skipped(signal.run_id):
+        if self._is_skipped(signal):
             return
-        run = self._runs.take_up(signal.run_id, cursor=self._cursor)
-        known = run.verdicts.get(signal.segment)
-        if known is None or known.attempt < signal.attempt:
-            verdict = self._examine(signal, entry_id)
-            if verdict is None:
-                return
-            run.verdicts[signal.segment] = verdict
+        run = self._take_up(signal)
+        for announced in (*run.earlier, signal):
+            known = run.verdicts.get(announced.segment)
+            if known is None or known.attempt < announced.attempt:
+                verdict = self._examine(announced, entry_id)
+                if verdict is not None:
+                    run.verdicts[announced.segment] = verdict
+        run.earlier.clear()
         self._end_run_if_complete(signal.run_id, run)  # a lost connection may have kept its report from being made
 
-    def _is_skipped(self, run_id: str) -> bool:
+    def _is_skipped(self, signal: Signal) -> bool:
+        run_id = signal.run_id
         if self._settings.run_id:
             return run_id != self._settings.run_id
-        if self._runs.is_reported(run_id):
-            return True
-        if self._results is None or run_id in self._runs:
-            return False
-        return is_complete(self._results.read(run_id))
+        if self._results is not None and run_id not in self._runs and not self._runs.was_reported(run_id):
+            verdicts = self._results.read(run_id)
+            if is_complete(verdicts):
+                self._runs.note_report(run_id, verdicts)
+        return self._runs.is_reported(signal)
+
+    def _take_up(self, signal: Signal) -> FollowedRun:
+        """Return what is in hand of a signal's run.
+
+        Of a run that was reported nothing is: its producer has written a segment again, and the others, whose signals
+        lie behind us, are examined once more. Keeping their verdicts was rejected: a restart would still need this.
+        """
+        run_id = signal.run_id
+        is_reported = run_id not in self._runs and self._runs.was_reported(run_id) and not self._settings.run_id
+        earlier = self._stream.signals_of(run_id, up_to=self._cursor) if is_reported else []
+        run = self._runs.take_up(run_id, cursor=self._cursor)
+        run.earlier += [announced for announced in earlier if announced.segment != signal.segment]
+        return run
 
     def _examine(self, signal: Signal, entry_id: str) -> SegmentVerdict | None:
         """Examine a segment, waiting for a replica that is behind as often as a group would deliver the entry."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from demo.processes import Program
 from shared.keys import Keyspace
+from tests.faulty_link import FaultyLink
 from tests.hand_over import HandOver
-from tests.topologies.raw import is_in_step
+from tests.topologies.raw import call, is_in_step
 from tests.topologies.replicas import ReplicatedPair
 from tests.waiting import wait_until
 
@@ -36,6 +38,28 @@ class Following:
         run_id = self.primary.produce(**options).run_id
         self.wait_until_in_step()
         return run_id
+
+    def produce_with_a_loss(self, *, reported: Callable[[], object], **options: Any) -> str:
+        """Carry out `server-a run`; segment 1 is lost before its signal, and the audit finds that once it was reported.
+
+        Args:
+            reported: Whether the run was reported as it was first signalled.
+            options: Of the run.
+        """
+
+        def lose() -> None:
+            call(self._pair.primary, "DEL", "biglist", "{biglist}:state", "biglist:1", "{biglist:1}:state")
+
+        def wait() -> None:
+            wait_until(reported, description="the run is reported without the lost segment", timeout_s=20)
+
+        with FaultyLink(self._pair.primary.port) as link:
+            link.at(b"XADD", lose)
+            link.at(b"XRANGE", wait)
+            summary = self.primary.produce(url=link.url, patience_s=30.0, **options)
+        assert summary.lost_acknowledged
+        self.wait_until_in_step()
+        return summary.run_id
 
     def wait_until_in_step(self) -> None:
         """Wait until the replica has all that the primary has."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 
 import pytest
@@ -79,7 +80,7 @@ def test_an_abandoned_run_does_not_hold_the_checkpoint(
 
     assert [report.run_id for report in following.replica.reports] == run_ids
     assert "run complete" not in following.replica.events()
-    assert following.checkpoint()["reported"] == run_ids[-2:]
+    assert list(following.checkpoint()["reported"]) == run_ids[-2:]
 
 
 def test_an_abandoned_run_that_gets_complete_all_the_same_is_reported(
@@ -98,3 +99,64 @@ def test_an_abandoned_run_that_gets_complete_all_the_same_is_reported(
         client.xadd("signals", late.encode())
 
     assert wait_for_report(follower, abandoned)["verdict"] == "superseded"
+
+
+IMPATIENT = ("--settle-s", "0", "--max-deliveries", "1")
+
+
+@pytest.mark.parametrize("segments", [1, 3])
+def test_a_segment_that_is_written_again_after_the_report_has_the_run_reported_again(
+    following: Following, pair: ReplicatedPair, start_program: StartProgram, segments: int
+) -> None:
+    """As the audit does after a failover that lost it; the group does the same."""
+    consumers = [
+        start_program("server-b", "run", "--json", *IMPATIENT, server=server, env=following.env)
+        for server in (pair.primary, pair.replica)
+    ]
+    for consumer, event in zip(consumers, ("waiting for signals", "following a replica"), strict=True):
+        wait_until(lambda: event in consumer.errors(), description=f"server-b says {event}")  # noqa: B023 - at once
+
+    run_id = following.produce_with_a_loss(
+        reported=lambda: all(reports_of(consumer) for consumer in consumers), count=30, segment_values=30 // segments
+    )
+
+    for consumer in consumers:
+        second = wait_for_report(consumer, run_id, nth=2)
+        first = wait_for_report(consumer, run_id)
+        assert (first["verdict"], first["reason"]) == ("failed", "segment 1: never arrived")
+        assert (second["verdict"], second["count"], second["segments"]) == ("verified", 30, segments)
+    assert following.checkpoint()["reported"].keys() == {run_id}
+
+
+@pytest.mark.parametrize("segments", [1, 3])
+def test_a_segment_that_is_written_again_is_found_by_a_follower_that_is_started_again(
+    following: Following, pair: ReplicatedPair, start_program: StartProgram, segments: int
+) -> None:
+    first = start_program("server-b", "run", "--once", "--json", *IMPATIENT, server=pair.replica, env=following.env)
+    wait_until(lambda: "following a replica" in first.errors(), description="the follower follows")
+
+    run_id = following.produce_with_a_loss(
+        reported=lambda: not first.is_running, count=30, segment_values=30 // segments
+    )
+
+    assert first.wait(10) == 65
+    report = following.follow()
+    assert (report.run_id, report.verdict, report.segments) == (run_id, "verified", segments)
+    with pytest.raises(NotFinishedError):
+        following.follow(wait_s=0.0)
+    assert len(following.replica.reports) == 1
+
+
+def test_a_checkpoint_of_an_older_version_repeats_no_run(following: Following) -> None:
+    run_ids = [following.produce(**SEGMENTS)]
+    following.follow()
+    (path,) = following.state_directory.iterdir()
+    path.write_text(json.dumps({"after": "0-0", "reported": run_ids}))
+    run_ids.append(following.produce(**SEGMENTS))
+    following.replica.logged.entries.clear()
+
+    following.follow()
+
+    assert [report.run_id for report in following.replica.reports] == run_ids
+    assert following.replica.events().count("run complete") == 1
+    assert list(following.checkpoint()["reported"]) == run_ids

@@ -31,7 +31,7 @@ def test_a_lost_reply_costs_a_second_reading_at_most(
     assert link.cuts == 1
     assert (report.run_id, report.verdict, len(report.carts)) == (run_id, "verified", 1)
     assert len(following.replica.reports) == 1
-    assert following.checkpoint()["reported"] == [run_id]
+    assert following.checkpoint()["reported"].keys() == {run_id}
 
 
 def test_a_link_that_cuts_every_reading_ends_with_the_wait(following: Following, pair: ReplicatedPair) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +25,7 @@ def moments(pair: ReplicatedPair, follower: Program, checkpoints: Path, run: int
     signals_before = run * SEGMENTS
 
     def has_saved() -> bool:
-        return any(path.read_text().count("Z-") > run for path in checkpoints.glob("*.json"))
+        return any(len(json.loads(path.read_text())["reported"]) > run for path in checkpoints.glob("*.json"))
 
     return [
         lambda: call(pair.replica, "XLEN", "signals") > signals_before,

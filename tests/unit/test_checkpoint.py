@@ -8,6 +8,7 @@ import pytest
 
 from server_b import checkpoint
 from server_b.checkpoint import Checkpoint, CheckpointFile
+from shared.errors import InvalidInputError
 
 
 @pytest.fixture
@@ -17,18 +18,36 @@ def file(tmp_path: Path) -> CheckpointFile:
 
 
 def test_what_was_saved_is_read(file: CheckpointFile) -> None:
-    assert file.read() == Checkpoint("0-0", [])
-    saved = Checkpoint().after_report("first", after="5-1").after_report("second", after="6-0")
+    assert file.read() == Checkpoint("0-0", {})
+    saved = Checkpoint().after_report("first", "a", after="5-1").after_report("second", "b", after="6-0")
 
     file.replace(file.prepare(saved))
 
-    assert file.read() == saved == Checkpoint("6-0", ["first", "second"])
+    assert file.read() == saved == Checkpoint("6-0", {"first": "a", "second": "b"})
     assert list(file.path.parent.iterdir()) == [file.path]
 
 
 def test_only_so_many_reports_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checkpoint, "MAX_REPORTED", 2)
     found = Checkpoint()
-    for run_id in ("first", "second", "third"):
-        found = found.after_report(run_id, after="1-0")
-    assert found.reported == ["second", "third"]
+    for number, run_id in enumerate(("first", "second", "first", "third")):
+        found = found.after_report(run_id, f"{number}", after="1-0")
+    assert found.reported == {"first": "2", "third": "3"}
+
+
+def test_a_file_of_an_older_version_is_read(file: CheckpointFile) -> None:
+    file.path.parent.mkdir()
+    file.path.write_text('{"after": "5-1", "reported": ["first", "second"]}')
+    assert file.read() == Checkpoint("5-1", {"first": "", "second": ""})
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"after": "5-1"}', '{"after": "5", "reported": {}}', '{"after": "5-1", "reported": "first"}'],
+)
+def test_a_file_that_is_none_of_ours_is_refused(file: CheckpointFile, text: str) -> None:
+    file.path.parent.mkdir()
+    file.path.write_text(text)
+    with pytest.raises(InvalidInputError) as caught:
+        file.read()
+    assert caught.value.where == str(file.path)

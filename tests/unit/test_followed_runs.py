@@ -7,10 +7,11 @@ import pytest
 from server_b import followed_runs
 from server_b.checkpoint import Checkpoint
 from server_b.followed_runs import FollowedRuns
+from shared.run_signal import Signal
 from shared.verdict import FAILED, SUPERSEDED, VERIFIED, SegmentVerdict
 
 OLD, MIDDLE, NEW = (f"20261122T20580112{number}Z-3f9a1c" for number in range(3))
-ATTEMPT = "20261122T205801124Z-0a1b2c"
+EARLIER, ATTEMPT, LATER = (f"20261122T20580112{number}Z-0a1b2c" for number in (3, 4, 5))
 DIGEST = "97630108292763d6b16b693f7e36d0aa"
 
 
@@ -38,7 +39,7 @@ def test_a_verified_run_passes_older_ones_whatever_their_segments(segments: int)
     assert MIDDLE in runs
 
     take_up(runs, MIDDLE, VERIFIED, VERIFIED, cursor="10-0")
-    assert report(runs, MIDDLE, cursor="11-0") == Checkpoint("11-0", [NEW, MIDDLE])
+    assert report(runs, MIDDLE, cursor="11-0") == Checkpoint("11-0", {NEW: ATTEMPT, MIDDLE: ATTEMPT})
 
 
 @pytest.mark.parametrize(
@@ -83,4 +84,23 @@ def test_nothing_changes_before_the_report_is_made() -> None:
 
     assert runs.checkpoint_without(NEW, cursor="3-0") == runs.checkpoint_without(NEW, cursor="3-0")
     assert NEW in runs
-    assert not runs.is_reported(NEW)
+    assert not runs.was_reported(NEW)
+
+
+@pytest.mark.parametrize(("known", "skipped"), [(ATTEMPT, [EARLIER, ATTEMPT]), ("", [EARLIER, ATTEMPT, LATER])])
+def test_a_later_attempt_of_a_reported_run_counts_if_it_is_known_to_be_later(known: str, skipped: list[str]) -> None:
+    runs = FollowedRuns(Checkpoint("1-0", {OLD: known}))
+    signals = [Signal(OLD, attempt, 1, 1, 10, DIGEST) for attempt in (EARLIER, ATTEMPT, LATER)]
+    assert [signal.attempt for signal in signals if runs.is_reported(signal)] == skipped
+    assert not runs.is_reported(Signal(NEW, ATTEMPT, 1, 1, 10, DIGEST))
+
+
+def test_a_run_is_known_by_the_newest_attempt_of_its_segments() -> None:
+    runs = FollowedRuns(Checkpoint())
+    verdicts = {
+        number: SegmentVerdict(VERIFIED, attempt, number, 2, 10, DIGEST)
+        for number, attempt in enumerate((LATER, EARLIER), start=1)
+    }
+    runs.note_report(OLD, verdicts)
+    runs.take_up(NEW, cursor="1-0").verdicts.update(verdicts)
+    assert report(runs, NEW, cursor="2-0") == Checkpoint("2-0", {OLD: LATER, NEW: LATER})
