@@ -11,13 +11,17 @@ import json
 import os
 import re
 import tempfile
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from shared.errors import InvalidInputError
 
 START = "0-0"
+PREPARED = ".new"
+LEFT_AFTER_S = 60 * 60
 MAX_REPORTED = 1_000
 _ENTRY_ID = r"[0-9]{1,20}-[0-9]{1,20}"
 
@@ -82,7 +86,9 @@ class CheckpointFile:
         text = json.dumps({"after": checkpoint.after, "reported": dict(checkpoint.reported)})
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile("w", dir=self.path.parent, delete=False, suffix=".new") as file:
+            with tempfile.NamedTemporaryFile(
+                "w", dir=self.path.parent, prefix=f"{self.path.name}.", suffix=PREPARED, delete=False
+            ) as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
@@ -100,6 +106,16 @@ class CheckpointFile:
             prepared.replace(self.path)
         except OSError as error:
             raise self._error("a checkpoint that can be written", str(error)) from error
+
+    def remove_leftovers(self) -> None:
+        """Remove what kills between `prepare` and `replace` have left of this checkpoint.
+
+        What is younger than an hour stays: another follower with the same checkpoint may be about to use it.
+        """
+        for path in self.path.parent.glob(f"{self.path.name}.*{PREPARED}"):
+            with suppress(OSError):  # it is gone by now, or not ours to remove; nobody reads it
+                if time.time() - path.stat().st_mtime > LEFT_AFTER_S:
+                    path.unlink()
 
     def _error(self, expected: str, got: str) -> InvalidInputError:
         advice = "remove the file to begin anew, or set XDG_STATE_HOME to a folder that can be written"

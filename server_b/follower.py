@@ -56,6 +56,7 @@ class Follower:
         self._settings = settings
         self._tools = tools
         self._file = CheckpointFile(settings.state_directory, endpoint=endpoint.name, namespace=keys.namespace)
+        self._file.remove_leftovers()
         checkpoint = self._file.read()
         self._cursor = START if settings.run_id else checkpoint.after
         self._runs = FollowedRuns(checkpoint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from contextlib import closing
 
 import pytest
@@ -160,3 +161,15 @@ def test_a_checkpoint_of_an_older_version_repeats_no_run(following: Following) -
     assert [report.run_id for report in following.replica.reports] == run_ids
     assert following.replica.events().count("run complete") == 1
     assert list(following.checkpoint()["reported"]) == run_ids
+
+
+def test_what_a_kill_has_left_beside_the_checkpoint_is_removed_at_the_next_start(following: Following) -> None:
+    run_id = following.produce()
+    following.follow()
+    (path,) = following.state_directory.iterdir()
+    left = path.with_name(f"{path.name}.a1b2c3d4.new")
+    left.touch()
+    os.utime(left, (0, 0))
+    with pytest.raises(NotFinishedError):
+        following.follow(wait_s=0.0)
+    assert following.checkpoint()["reported"].keys() == {run_id}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,23 @@ def test_a_file_that_is_none_of_ours_is_refused(file: CheckpointFile, text: str)
     with pytest.raises(InvalidInputError) as caught:
         file.read()
     assert caught.value.where == str(file.path)
+
+
+def test_only_old_leftovers_of_this_checkpoint_are_removed(file: CheckpointFile) -> None:
+    other = CheckpointFile(str(file.path.parent), endpoint="redis://localhost:6379/0", namespace="shop10")
+    file.replace(file.prepare(Checkpoint("5-1")))
+    left, in_use, others = (each.prepare(Checkpoint()) for each in (file, file, other))
+    foreign = file.path.with_name("foreign.new")
+    foreign.touch()
+    for path in (file.path, left, others, foreign):
+        os.utime(path, (0, 0))
+
+    file.remove_leftovers()
+
+    assert set(file.path.parent.iterdir()) == {file.path, in_use, others, foreign}
+    assert file.read() == Checkpoint("5-1")
+
+
+def test_there_need_be_no_directory_to_remove_leftovers_from(file: CheckpointFile) -> None:
+    file.remove_leftovers()
+    assert not file.path.parent.exists()
