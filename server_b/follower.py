@@ -19,6 +19,7 @@ from server_b.segment_examiner import NEVER_ARRIVED, StillMissingError
 from server_b.settings import ConsumerSettings
 from server_b.signal_stream import SignalStream, order_of
 from shared.endpoint.client import Endpoint
+from shared.endpoint.topology import ask_kind
 from shared.errors import ConnectionLostError, InvalidInputError, WrongKeyError
 from shared.keys import Keyspace
 from shared.run_signal import Signal
@@ -66,6 +67,8 @@ class Follower:
     def run(self) -> None:
         """Follow until `reporting` has its run, the pulse says to stop, or the wait is over.
 
+        One that had served a group before also ends when the endpoint is a primary again.
+
         Raises:
             InvalidInputError: The checkpoint's file can't be read or written.
             NotFinishedError: Nothing came in time, or the endpoint answered but was not ready for too long.
@@ -80,8 +83,10 @@ class Follower:
             try:
                 self._rewind_after_failover()
                 while not tools.is_over:
-                    self._turn()
+                    has_read = self._turn()
                     tools.patience.succeeded()
+                    if not has_read and self._is_primary_again():
+                        return
             except ConnectionLostError as error:
                 tools.wait_out(error)
                 if not tools.is_over:
@@ -95,22 +100,29 @@ class Follower:
             self._cursor = START
             self._runs.forget_those_in_hand()
 
-    def _turn(self) -> None:
-        """Read one entry and bring it to its end, or notice that there is none."""
+    def _is_primary_again(self) -> bool:
+        """Tell whether a group that was left because of a failover can be served again."""
+        if self._results is None:
+            return False
+        with self._endpoint.wire(self._stream.key) as wire:
+            return not ask_kind(wire).is_replica
+
+    def _turn(self) -> bool:
+        """Read one entry and bring it to its end; return whether there was one."""
         self._tools.pulse.beat()
         entry = self._stream.next_entry(after=self._cursor)
         if entry is None:
             self._rewind_after_failover()  # a replica may have been given another stream without cutting us off
             self._tools.pulse.check_wait()
-            return
+            return False
         self._tools.pulse.found_something()
         try:
             self._handle(*entry)
         except GivenBack:
-            return  # asked to stop: the checkpoint still lies before this entry
+            return True  # asked to stop: the checkpoint still lies before this entry
         except WaitedTooLong:
             self._tools.pulse.check_wait()
-            return
+            return True
         except ConnectionLostError as error:
             if self._has_failed_for_long():
                 raise error.lasting() from error
@@ -118,6 +130,7 @@ class Follower:
         self._cursor = entry[0]
         self._faults = 0
         self._tools.pulse.made_progress()
+        return True
 
     def _has_failed_for_long(self) -> bool:
         """Count a fault of the entry in hand, whose chunks renew the patience; the first begins the wait anew."""

@@ -158,3 +158,18 @@ def test_a_consumer_follows_a_primary_that_became_a_replica(
 
     assert [report["run_id"] for report in reports_of(consumer)] == [first["run_id"], second["run_id"]]
     assert (first["mode"], second["mode"]) == ("group", "follow")
+
+
+def test_a_consumer_whose_primary_was_a_replica_for_a_while_comes_back_to_its_group(
+    pair: ReplicatedPair, start_program: StartProgram, state: dict[str, str]
+) -> None:
+    consumer = start_program("server-b", "run", "--json", server=pair.primary.url, env=state)
+    wait_until(lambda: "waiting for signals" in consumer.errors(), description="the consumer serves")
+    call(pair.primary, "REPLICAOF", "127.0.0.1", 1)
+    wait_until(lambda: "following it" in consumer.errors(), description="the consumer follows")
+    call(pair.primary, "REPLICAOF", "NO", "ONE")
+    wait_until(lambda: consumer.errors().count("waiting for signals") == 2, description="the consumer serves again")
+
+    summary = produce(pair.primary.url, *RUN, "--await-verdict-s", "30")
+
+    assert wait_for_report(consumer, summary["run_id"])["mode"] == "group"
