@@ -86,6 +86,19 @@ def test_a_failover_to_a_replica_that_is_behind_is_noticed_after_the_audit_too(p
     require_exact(summary, consume(pair.replica.url))
 
 
+def test_an_audit_looks_where_new_connections_lead_though_the_open_ones_still_answer(pair: ReplicatedPair) -> None:
+    """The old primary has lost its office, and nobody has told it."""
+    pair.detach()
+    call(pair.replica, "REPLICAOF", "NO", "ONE")
+    with FaultyLink(pair.primary.port) as link:
+        link.at(b"XADD", lambda: link.lead_to(pair.replica.port), nth=3)
+
+        summary = produce(link.url, *RUN)
+
+    assert (summary["lost_acknowledged"], summary["attempts"], link.cuts) == (30_000, 6, 0)
+    require_exact(summary, consume(pair.replica.url))
+
+
 @pytest.mark.parametrize("serves_stale_data", ["yes", "no"])
 def test_a_consumer_waits_for_a_replica_that_is_behind(
     pair: ReplicatedPair, start_program: StartProgram, state: dict[str, str], serves_stale_data: str
