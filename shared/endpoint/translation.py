@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 from redis import exceptions as redis_errors
 
+from shared.endpoint.replies import reason_of, reply_text
 from shared.errors import (
     ConnectionLostError,
     HandoverError,
@@ -23,7 +24,10 @@ from shared.errors import (
     WrongKeyError,
 )
 
-_WAITING_PREFIXES = ("MISCONF", "NOREPLICAS", "UNBLOCKED", "NOTREADY", "BUSY ")  # not BUSYGROUP, nor BUSYKEY
+_WAITING_PREFIXES = ("MISCONF", "NOREPLICAS", "UNBLOCKED", "NOTREADY", "BUSY ", "UNKILLABLE")  # not BUSYGROUP
+_PROXY_PREFIXES = ("no upstream host", "upstream failure", "Connection refused", "Connection timed out", "Host is down")
+_SCRIPT_RIGHTS_PREFIXES = ("The user executing the script can't", "ACL failure in script")
+_PASSWORD_PREFIXES = ("WRONGPASS", "NOAUTH", "invalid username-password pair", "operation not permitted")
 _LOGIN_ADVICE = "check user and password (--password-file, the password variable, or the URL)"
 
 
@@ -48,7 +52,8 @@ def translate(error: Exception, where: str, *, is_cluster: bool = False, key: st
     Source:
         redis/exceptions.py and redis/_parsers/base.py of redis-py 8.1.
     """
-    text = str(error)
+    error = reason_of(error)
+    text = reply_text(error)
     return (
         _about_rights(error, text, where)
         or _about_readiness(error, text, where)
@@ -56,15 +61,23 @@ def translate(error: Exception, where: str, *, is_cluster: bool = False, key: st
         or _about_kind(error, text, where)
         or _about_key(text, f"{key} at {where}" if key else where)
         or _about_protocol(error, text, where)
-        or _about_connection(error, where)
+        or _about_connection(error, text, where)
         or WrongEndpointError(where=where, expected="a server that takes this command", got=text)
     )
 
 
 def _about_rights(error: Exception, text: str, where: str) -> HandoverError | None:
-    if isinstance(error, redis_errors.NoPermissionError):
+    if isinstance(error, redis_errors.NoPermissionError) or text.startswith(_SCRIPT_RIGHTS_PREFIXES):
         expected, advice = "the right to run this command on this key", "grant it with ACL SETUSER"
         return NotAllowedError(where=where, expected=expected, got=text, advice=advice)
+    if text.startswith("DENIED"):  # a page of text, of which this is the gist
+        expected, got = "a server that takes connections from this host", "one in protected mode"
+        advice = "set a password there, or bind it to an address that only trusted hosts reach (protected-mode no)"
+        return NotAllowedError(where=where, expected=expected, got=got, advice=advice)
+    if _is_unknown(text, "AUTH"):
+        expected, got = "a server that takes a password", "one that does not know AUTH"
+        advice = "leave user and password away, or ask who runs it how to log in"
+        return NotAllowedError(where=where, expected=expected, got=got, advice=advice)
     if _is_about_password(error, text):
         return NotAllowedError(where=where, expected="a user and password it accepts", got=text, advice=_LOGIN_ADVICE)
     return None
@@ -80,6 +93,20 @@ def _about_readiness(error: Exception, text: str, where: str) -> HandoverError |
         return ConnectionLostError(where=where, expected="the consumer group", got=text, answered=True)
     if isinstance(error, (redis_errors.ClusterDownError, redis_errors.TryAgainError, redis_errors.BusyLoadingError)):
         return ConnectionLostError(where=where, expected="a server that is ready", got=text, answered=True)
+    if isinstance(error, redis_errors.ExecAbortError):  # without its reason, which an earlier reply has told
+        return NotFinishedError(where=where, expected="a transaction that is carried out", got=text)
+    return _about_room(error, text, where)
+
+
+def _about_room(error: Exception, text: str, where: str) -> HandoverError | None:
+    """Return what a server or proxy means that answers, but has no place for us or nobody behind it."""
+    if text.startswith("max number of clients"):
+        advice = "close other connections, or raise maxclients"
+        return ConnectionLostError(where=where, expected="room for a client", got=text, advice=advice, answered=True)
+    if isinstance(error, redis_errors.ExternalAuthProviderError):
+        return ConnectionLostError(where=where, expected="a login that is decided on", got=text, answered=True)
+    if type(error) is redis_errors.ResponseError and text.startswith(_PROXY_PREFIXES):
+        return ConnectionLostError(where=where, expected="a server behind the proxy", got=text, answered=True)
     return None
 
 
@@ -102,7 +129,7 @@ def _about_kind(error: Exception, text: str, where: str) -> HandoverError | None
     if isinstance(error, (redis_errors.AskError, redis_errors.ClusterCrossSlotError)):
         advice = "the server is part of a cluster that it does not admit to; give the URL of a node"
         return WrongEndpointError(where=where, expected="the keys on this node", got=text, advice=advice)
-    if "DB index is out of range" in text or "SELECT is not allowed" in text:
+    if "DB index" in text or "SELECT is not allowed" in text:
         advice = "leave it off the URL; a cluster and many managed services have database 0 alone"
         return WrongEndpointError(where=where, expected="a database it has", got="another", advice=advice)
     return None
@@ -119,10 +146,14 @@ def _about_protocol(error: Exception, text: str, where: str) -> HandoverError | 
     if isinstance(error, redis_errors.InvalidResponse):
         advice = "check host and port"
         return WrongEndpointError(where=where, expected="a Redis server", got="a server of another kind", advice=advice)
-    if text.startswith("unknown command 'SENTINEL'"):
+    if _is_unknown(text, "SENTINEL"):
         expected, advice = "Sentinels", "write redis:// or rediss:// for a server that holds data"
         return WrongEndpointError(where=where, expected=expected, got="another kind of server", advice=advice)
     return None
+
+
+def _is_unknown(text: str, command: str) -> bool:
+    return re.match(f"(unknown|unsupported) command ['`]?{command}\\b", text, re.IGNORECASE) is not None
 
 
 def _is_about_password(error: Exception, text: str) -> bool:
@@ -131,10 +162,10 @@ def _is_about_password(error: Exception, text: str) -> bool:
         redis_errors.AuthorizationError,
         redis_errors.AuthenticationWrongNumberOfArgsError,
     )
-    return isinstance(error, kinds) or text.startswith(("WRONGPASS", "NOAUTH"))
+    return isinstance(error, kinds) or text.startswith(_PASSWORD_PREFIXES)
 
 
-def _about_connection(error: Exception, where: str) -> HandoverError | None:
+def _about_connection(error: Exception, text: str, where: str) -> HandoverError | None:
     """Return what a failed connection means; a certificate that does not verify is no transient fault."""
     kinds = (redis_errors.ConnectionError, redis_errors.TimeoutError, redis_errors.RedisClusterException)
     if not isinstance(error, kinds):
@@ -149,7 +180,7 @@ def _about_connection(error: Exception, where: str) -> HandoverError | None:
     return ConnectionLostError(
         where=where,
         expected="an answer",
-        got=str(error).rstrip(".") or type(error).__name__,
+        got=text.rstrip(".") or type(error).__name__,
         advice="check that the server runs there and the URL is right",
     )
 

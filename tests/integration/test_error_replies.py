@@ -1,0 +1,83 @@
+"""Refusals that real servers make only in some situation: what they end with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from demo.servers import Server
+from shared.endpoint.client import open_endpoint
+from shared.endpoint.settings import EndpointSettings
+from shared.errors import (
+    ConnectionLostError,
+    HandoverError,
+    NotAllowedError,
+    NotFinishedError,
+    ReadOnlyEndpointError,
+)
+from tests.check_runs import user_url
+from tests.endpoints.sentences import SECRET, require_no_secret, require_sentence
+from tests.programs import Name, run_program
+from tests.servers import Kind, NewServer, connect
+
+if TYPE_CHECKING:
+    import redis
+
+both_programs = pytest.mark.parametrize("program", ["server-a", "server-b"])
+
+
+@pytest.mark.parametrize(
+    ("turn", "kind"),
+    [
+        (lambda client: client.config_set("maxmemory", 1), NotFinishedError),
+        (lambda client: client.config_set("min-replicas-to-write", 1), ConnectionLostError),
+        (lambda client: client.replicaof("127.0.0.1", 1), ReadOnlyEndpointError),
+    ],
+    ids=["memory", "replicas", "role"],
+)
+def test_a_server_that_turns_between_queue_and_exec(
+    own_server: Server, turn: Callable[[redis.Redis], object], kind: type[HandoverError]
+) -> None:
+    with closing(open_endpoint(EndpointSettings(own_server.url))) as endpoint, endpoint.wire("k") as wire:
+        assert wire.call("MULTI") == b"OK"
+        assert wire.call("SET", "k", "v") == b"QUEUED"
+        with connect(own_server) as client:
+            turn(client)
+        with pytest.raises(HandoverError) as caught:
+            wire.call("EXEC")
+    assert type(caught.value) is kind
+
+
+@pytest.mark.parametrize("rules", [("-xclaim",), ("resetkeys", "~other")])
+def test_a_right_that_lacks_inside_a_script(own_server: Server, rules: tuple[str, ...]) -> None:
+    script = "return redis.call('XCLAIM', 'signals', 'g', 'c', 1, '1-1')"
+    url = user_url(own_server, *rules)
+    with (
+        closing(open_endpoint(EndpointSettings(url))) as endpoint,
+        endpoint.wire("") as wire,
+        pytest.raises(NotAllowedError),
+    ):
+        wire.call("EVAL", script, 0)
+
+
+@both_programs
+def test_a_server_that_does_not_know_auth(new_server: NewServer, server_kind: Kind, program: Name) -> None:
+    server = new_server(server_kind, "--rename-command", "AUTH", "LOGIN")
+    for login in (f"bob:{SECRET}", f":{SECRET}"):
+        url = f"redis://{login}@127.0.0.1:{server.port}/0"
+        ended = run_program(program, "status", "--log-level", "debug", server=url)
+        require_sentence(ended, 77, "does not know AUTH")
+        require_no_secret(ended)
+        assert "bob" not in ended.stderr
+
+
+@both_programs
+def test_a_server_that_takes_no_more_clients(new_server: NewServer, server_kind: Kind, program: Name) -> None:
+    server = new_server(server_kind, "--maxclients", "1")
+    with connect(server) as client:
+        client.ping()
+        ended = run_program(program, "status", server=server)
+    require_sentence(ended, 75, "max number of clients", "maxclients")
