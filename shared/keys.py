@@ -25,7 +25,7 @@ from dataclasses import dataclass
 
 ID_PATTERN = r"[A-Za-z0-9_-]{1,64}"
 TOKEN_PATTERN = r"[0-9]{8}T[0-9]{9}Z-[0-9a-f]{6}"  # noqa: S105 - run ids and attempts, no secret
-RESERVED_NAMESPACES = ("user", "sku", "cart", "run", "result", "biglist", "signals")
+RESERVED_NAMESPACES = ("user", "sku", "cart", "run", "result", "biglist", "signals", "canary")
 _SEGMENT_PATTERN = r"biglist(?::[1-9][0-9]*)?"
 
 

@@ -29,8 +29,11 @@ def make_token(server_ms: int, *, after: str = "") -> str:
 
 
 def is_token(text: str) -> bool:
-    """Tell whether a text has the form of a run id or an attempt token and names a real moment."""
-    if not re.fullmatch(TOKEN_PATTERN, text):
+    """Tell whether a text has the form of a run id or an attempt token and names a real moment.
+
+    The last year that there is, 9999, is refused, since a token could not be followed there.
+    """
+    if not re.fullmatch(TOKEN_PATTERN, text) or text.startswith("9999"):
         return False
     try:
         token_ms(text)

@@ -64,6 +64,7 @@ def test_0_done(valkey9: Server, namespace: str) -> None:
         ("run", "--url", "redis://localhost?nope=1"),
         ("run", "--url", ""),
         ("run", "--namespace", "a:b"),
+        ("run", "--namespace", "canary"),
         ("run", "--log-level", "loud"),
         ("run", "--password-file", "no/such/file"),
         ("run", "--auth", "magic"),
@@ -301,9 +302,11 @@ def test_78_names_the_key_of_another_type(
     assert "--namespace" in ended.stderr
 
 
-def test_78_a_state_of_somebody_elses(valkey9: Server, namespace: str) -> None:
+@pytest.mark.parametrize("run_id", ["theirs", "99991231T235959999Z-ffffff"])
+def test_78_a_state_of_somebody_elses(valkey9: Server, namespace: str, run_id: str) -> None:
+    state = {"run_id": run_id, "attempt": run_id, "count": "1", "digest": "0" * 32}
     with connect(valkey9) as client:
-        client.hset(f"{{{namespace}:biglist}}:state", "run_id", "theirs")
+        client.hset(f"{{{namespace}:biglist}}:state", mapping=state)
     ended = run_program("server-a", "run", server=valkey9, namespace=namespace)
     assert (ended.exit_code, ended.stdout) == (78, "")
     assert_is_one_sentence(ended, "server-a")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.crc import key_slot
 
-from shared.keys import Keyspace
+from shared.keys import RESERVED_NAMESPACES, Keyspace
 
 PLAIN = Keyspace()
 SHOP = Keyspace("shop1")
@@ -97,7 +97,13 @@ def _all_keys(keys: Keyspace, an_id: str, token: str, segment: tuple[int, int]) 
         "signals": keys.signals(),
         "result": keys.result(token),
         "dead_letters": keys.dead_letters(),
+        "canary": keys.canary(token),
     }
+
+
+def test_what_begins_a_key_of_ours_is_no_namespace() -> None:
+    begin = {key.strip("{").partition(":")[0].strip("}") for key in _all_keys(PLAIN, "1", RUN_ID, (1, 2)).values()}
+    assert begin == set(RESERVED_NAMESPACES)
 
 
 @given(namespaces, ids, tokens, segment_names)

@@ -51,7 +51,7 @@ def test_tokens_of_one_moment_differ() -> None:
     assert len({make_token(1_000) for _ in range(50)}) > 40
 
 
-@pytest.mark.parametrize("after", ["", "nonsense", "99999999T999999999Z-ffffff"])
+@pytest.mark.parametrize("after", ["", "nonsense", "99999999T999999999Z-ffffff", "99991231T235959999Z-ffffff"])
 def test_what_is_no_token_is_followed_by_nothing_in_particular(after: str) -> None:
     assert token_ms(make_token(5_000, after=after)) == 5_000
 
@@ -79,6 +79,8 @@ def test_what_is_no_token_is_followed_by_nothing_in_particular(after: str) -> No
         "20261122T205860123Z-3f9a1c",
         "20261122T205861123Z-3f9a1c",
         "00000101T000000000Z-3f9a1c",
+        "99991231T235959999Z-ffffff",
+        "99990101T000000000Z-000000",
         "\u0662\u0660\u0662\u06661122T205801123Z-3f9a1c",
     ],
 )
