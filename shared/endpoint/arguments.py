@@ -15,7 +15,7 @@ from redis.retry import Retry
 
 from shared.endpoint.settings import CONNECT_TIMEOUT_S, SOCKET_TIMEOUT_S, EndpointSettings
 from shared.endpoint.tls import tls_arguments
-from shared.endpoint.url import EndpointUrl
+from shared.endpoint.url import EndpointUrl, is_utf8
 from shared.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -61,9 +61,11 @@ def password_of(url: EndpointUrl, settings: EndpointSettings) -> str | None:
     """Return the password: of the file, else of the variable, else of the URL.
 
     Raises:
-        InvalidInputError: The password file can't be read or is empty.
+        InvalidInputError: The password file can't be read or is empty, or the variable holds no text.
     """
     if settings.password_file is None:
+        if not is_utf8(settings.password or ""):
+            raise InvalidInputError(where="the password variable", expected="text of UTF-8", got="bytes that are none")
         return settings.password or url.password
     where = "--password-file"
     try:

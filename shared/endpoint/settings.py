@@ -24,7 +24,7 @@ class EndpointSettings:
         tls_ca: Certificate authorities to trust, PEM; the system's when None.
         tls_cert: Our own certificate, PEM, with `tls_key`.
         tls_insecure: Verify neither certificates nor host names.
-        program: `server-a` or `server-b`, the client name the server shows.
+        program: `server-a` or `server-b`, as warnings and the log name it.
     """
 
     url: str = field(default=DEFAULT_URL, repr=False)

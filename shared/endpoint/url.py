@@ -65,6 +65,8 @@ def parse_url(text: str) -> EndpointUrl:
     Raises:
         InvalidInputError: The URL is not one we can use; the message never quotes what may be part of a password.
     """
+    if not is_utf8(text):
+        raise _bad("text of UTF-8", "bytes that are none")
     scheme, separator, rest = text.strip().partition("://")
     if not separator or scheme not in SCHEMES:
         is_word = separator and scheme.isascii() and scheme.replace("+", "").isalpha() and len(scheme) < 20
@@ -85,12 +87,23 @@ def parse_url(text: str) -> EndpointUrl:
     return EndpointUrl(scheme, hosts, service, "", database or 0, username, password)
 
 
+def is_utf8(text: str) -> bool:
+    """Tell whether a text from the environment or the command line was UTF-8; other bytes are surrogates in it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _bad(expected: str, got: str, advice: str = "") -> InvalidInputError:
     return InvalidInputError(where="URL", expected=expected, got=got, advice=advice)
 
 
 def _unix_url(authority: str, path: str, database: int | None) -> EndpointUrl:
     username, password, host = _credentials(authority, "")
+    if "\0" in unquote(path):
+        raise _bad("a path without zero bytes", "one with")
     if host or not path.strip("/"):
         raise _bad("a path like unix:///run/redis/redis.sock", "none" if not host else "a host before the path")
     return EndpointUrl("unix", (), "", unquote(path), database or 0, username, password)
@@ -138,9 +151,20 @@ def _host(text: str, default_port: int) -> tuple[str, int]:
         raise _bad("a host", "none", "for this machine write localhost")
     if not all(character.isalnum() or character in "-._:%" for character in host):
         raise _bad("a host name or address", "other characters", _QUOTING)
+    if not _is_resolvable(host):
+        raise _bad("a host name whose parts have 1 to 63 characters each", "another", _QUOTING)
     if port == 0:
         raise _bad("a port from 1 to 65535", "0")
     return host, port or default_port
+
+
+def _is_resolvable(host: str) -> bool:
+    """Tell whether Python can hand a name to the resolver at all, which it does in this encoding."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True
 
 
 _QUOTING = "in a password write %40 for @, %2F for /, %3A for :, %23 for # and %3F for ?"

@@ -48,6 +48,10 @@ USAGE = [
     Bad("redis://u:s3cr7t9@localhost:{port}/abc", 2, "expected a database number"),
     Bad("redis://u:s3cr7t9@localhost:99999", 2, "a port from 1 to 65535"),
     Bad("redis://u:s3cr7t9@local host", 2, "expected a host name or address"),
+    Bad("redis://u:s3cr7t9@a..b:{port}", 2, "parts have 1 to 63 characters"),
+    Bad(f"redis://u:s3cr7t9@{'a' * 64}:{{port}}", 2, "parts have 1 to 63 characters"),
+    Bad("redis://u:s3cr7t9\udcff@localhost:{port}", 2, "expected text of UTF-8"),
+    Bad("unix:///run/%00.sock", 2, "a path without zero bytes"),
     Bad("unix://:s3cr7t9@", 2, "a path like unix:///run/redis/redis.sock"),
     Bad("redis+sentinel://u:s3cr7t9@localhost:{port}", 2, "the name of the group"),
 ]

@@ -95,6 +95,20 @@ def test_password_files_that_hold_none(guarded: Server, program: Name, tmp_path:
 
 
 @both_programs
+def test_a_password_variable_that_is_no_text(guarded: Server, program: Name) -> None:
+    ended = run_program(program, "status", server=guarded, env={password_variable(program): f"{SECRET}\udcff"})
+    require_sentence(ended, 2, "the password variable: expected text of UTF-8")
+    require_no_secret(ended)
+
+
+def test_the_peers_password_variable_that_is_no_text(guarded: Server) -> None:
+    env = {"SERVER_A_PASSWORD": PASSWORD, "SERVER_B_PASSWORD": f"{SECRET}\udcff"}
+    ended = run_program("server-a", "check", "--peer-url", guarded.url, server=guarded, env=env)
+    require_sentence(ended, 2, "the password variable: expected text of UTF-8")
+    require_no_secret(ended)
+
+
+@both_programs
 def test_a_password_with_every_odd_character(new_server: NewServer, program: Name) -> None:
     odd = "a@b/c:d#e?f%g h&i=j+k"
     server = new_server("redis7", "--requirepass", odd)

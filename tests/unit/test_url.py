@@ -27,6 +27,10 @@ def _url(scheme: str, *hosts: tuple[str, int], **parts: object) -> EndpointUrl:
         ("redis://localhost", _url("redis", ("localhost", 6379))),
         ("redis://localhost/", _url("redis", ("localhost", 6379))),
         (" redis://localhost\n", _url("redis", ("localhost", 6379))),
+        ("redis://h.example./0", _url("redis", ("h.example.", 6379))),
+        ("redis://" + "a" * 63, _url("redis", ("a" * 63, 6379))),
+        ("redis://b\u00fccher.example", _url("redis", ("b\u00fccher.example", 6379))),
+        ("redis://[fe80::1%25eth0]", _url("redis", ("fe80::1%25eth0", 6379))),
         ("redis://h:1/5", _url("redis", ("h", 1), database=5)),
         ("redis://h:65535?db=5", _url("redis", ("h", 65_535), database=5)),
         ("redis://h?protocol=3", _url("redis", ("h", 6379))),
@@ -153,6 +157,16 @@ BAD_URLS = [
     "redis+sentinel://u:s3cr7t9@/name",
     "redis+sentinel://u:s3cr7t9@h1/name/x",
     "redis+sentinel://u:s3/cr7t9@h1/name",
+    "redis://u:s3cr7t9@a..b",
+    "redis://u:s3cr7t9@.local",
+    "redis://u:s3cr7t9@" + "a" * 64,
+    "redis://u:s3cr7t9@" + "\u00e9" * 60,
+    "rediss://u:s3cr7t9@h..:6379/0",
+    "redis+sentinel://u:s3cr7t9@h1,a..b/name",
+    "redis://u:s3cr7t9\udcff@localhost",
+    "redis://\udcff:s3cr7t9@localhost",
+    "redis+sentinel://u:s3cr7t9@h1/\udcff",
+    "unix://u:s3cr7t9@/run/%00.sock",
 ]
 
 
