@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +18,9 @@ import click
 from shared.errors import ConnectionLostError, HandoverError, NotFinishedError
 
 _INTERRUPTED = 130
+# click quotes as it pleases: all up to the last @ goes, and where there is none, as in a quotation cut short, the rest
+_LOGIN_OF_CLICK = r"://(?:.*(?=@)|[^\s'\")]*)"
+_LOGIN_OF_OURS = r"://[^\s'\"]*(?=@|['\"]…)"
 
 
 def run_program(group: click.Group, program: str) -> None:
@@ -30,13 +34,13 @@ def run_program(group: click.Group, program: str) -> None:
         sys.stdout.flush()
     except HandoverError as error:
         final = error.lasting() if isinstance(error, ConnectionLostError) else error  # nobody is left to try again
-        _complain(f"{program}: {final}")
+        _complain(f"{program}: {_without_login(str(final), _LOGIN_OF_OURS)}")
         code = final.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         _complain(error.format_message())
         code = error.exit_code
     except click.ClickException as error:
-        _complain(f"{program}: {error.format_message()}{_usage_advice(error)}")
+        _complain(f"{program}: {_without_login(error.format_message(), _LOGIN_OF_CLICK)}{_usage_advice(error)}")
         code = error.exit_code
     except click.Abort:
         _complain(f"{program}: interrupted")
@@ -79,6 +83,11 @@ def _silence_stdout() -> None:
 def _complain(text: str) -> None:
     with suppress(OSError):
         click.echo(text, err=True)
+
+
+def _without_login(text: str, login: str) -> str:
+    """Return a text that quotes what was typed without user and password, where a URL was typed in a wrong place."""
+    return re.sub(login, "://...", text, flags=re.DOTALL)
 
 
 def _usage_advice(error: click.ClickException) -> str:

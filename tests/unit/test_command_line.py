@@ -18,6 +18,7 @@ from shared.command_line import (
 from shared.errors import HandoverError, InvalidInputError, NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace
 from shared.program import run_program
+from shared.record_checks import quoted_text
 
 NO_NUMBERS = [
     "",
@@ -217,6 +218,42 @@ def test_a_wrong_option_is_one_sentence_with_where_to_look(capsys: pytest.Captur
 def test_what_is_not_known_ends_with_2(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
     code, out, err = _ended(capsys, None, *arguments)
     assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+FORGOTTEN_URL = "redis://u:s3cr7t9@h:6379"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("go", FORGOTTEN_URL),
+        ("go", "x", FORGOTTEN_URL, "y@z"),
+        ("go", "redis://u:s3/cr7 @t9@h"),
+        ("go", "redis://:s3cr7t9"),
+        (FORGOTTEN_URL, "go"),
+        ("go", "--number", FORGOTTEN_URL),
+        ("go", "--number", f"redis://u:{'s3cr7t9' * 20}@h"),
+        ("go", f"--number={FORGOTTEN_URL}"),
+        ("go", f"--url={FORGOTTEN_URL}"),
+    ],
+)
+def test_a_url_without_its_option_is_named_without_the_password(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    code, out, err = _ended(capsys, None, *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert not [part for part in ("s3", "cr7", "t9") if part in err], err
+
+
+@pytest.mark.parametrize("got", [FORGOTTEN_URL, f"redis://u:{'s3cr7t9' * 20}@h"])
+def test_a_url_in_the_place_of_an_id_is_named_without_the_password(
+    capsys: pytest.CaptureFixture[str], got: str
+) -> None:
+    error = InvalidInputError(where="user ID", expected="an id", got=quoted_text(got), advice="write u@h")
+    _code, _out, err = _ended(capsys, error, "go")
+    assert err.startswith("server-a: user ID: expected an id, got 'redis://...")
+    assert err.endswith("; write u@h\n")
+    assert not [part for part in ("s3", "cr7", "t9") if part in err], err
 
 
 def test_no_command_shows_the_help_and_ends_with_2(capsys: pytest.CaptureFixture[str]) -> None:
