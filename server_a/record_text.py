@@ -28,17 +28,18 @@ def price_text(sku: Sku) -> str:
 
 
 def user_text(user: User) -> str:
-    """Return a user with every field that holds something, one a line."""
-    return _fields_text(f"User {user.user_id}:", [*user.encode().items(), *user.other_fields])
+    """Return a user with every field, one a line; ours are left out where they hold nothing."""
+    return _fields_text(f"User {user.user_id}:", user.encode().items(), user.other_fields)
 
 
 def sku_text(sku: Sku) -> str:
     """Return a SKU as `user_text` does a user; a price that can't be read is shown as it is stored."""
-    price = [] if sku.price is None else [("price", money_text(sku.price))]
-    return _fields_text(f"SKU {sku.sku_id}:", [("name", sku.name), *price, *sku.other_fields])
+    price = "" if sku.price is None else money_text(sku.price)
+    return _fields_text(f"SKU {sku.sku_id}:", [("name", sku.name), ("price", price)], sku.other_fields)
 
 
-def _fields_text(title: str, fields: Iterable[tuple[str, str]]) -> str:
-    shown = [(shown_text(name), shown_text(value)) for name, value in fields if value]
+def _fields_text(title: str, ours: Iterable[tuple[str, str]], others: Iterable[tuple[str, str]]) -> str:
+    fields = [*((name, value) for name, value in ours if value), *others]
+    shown = [(shown_text(name), shown_text(value) or "(empty)") for name, value in fields]
     width = max((len(name) for name, _ in shown), default=0)
     return "\n".join([title, *(f"  {name:<{width}}  {value}" for name, value in shown)])

@@ -10,6 +10,7 @@ import click
 
 from shared.command_line import CommonSettings, endpoint_options, option
 from shared.program import print_outcome
+from shared.record_checks import shown_text
 
 if TYPE_CHECKING:
     from shared.status import Status
@@ -45,7 +46,7 @@ Example: {program} status --json
 
 
 def status_text(status: Status) -> str:
-    """Return the lines that people read."""
+    """Return the lines that people read; what others stored, such as a consumer's name, forges none of them."""
     lines = [f"{status.endpoint}" + (f", namespace {status.namespace}" if status.namespace else "")]
     if not status.runs:
         lines.append("No run is known here.")
@@ -56,7 +57,7 @@ def status_text(status: Status) -> str:
         idle_s = consumer["idle_ms"] / 1_000
         lines.append(f"Consumer {consumer['name']}: {consumer['pending']} pending, idle for {idle_s:.1f} s")
     lines += [f"Wrong: {trouble}" for trouble in status.troubles] or ["Nothing is wrong."]
-    return "\n".join(lines)
+    return "\n".join(shown_text(line) for line in lines)
 
 
 def _run_line(run: RunStatus) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from shared.endpoint.client import Endpoint
 from shared.keys import Keyspace
 from shared.status import read_status
+from shared.status_command import status_text
 from tests.hand_over import HandOver
 from tests.status_checks import DONE, UNFINISHED, require_status
 
@@ -71,3 +73,18 @@ def test_states_of_somebody_elses_under_names_that_the_run_does_not_use(
     client.delete(state)
     client.set(state, "theirs")
     require_status(read_status(endpoint, keys), DONE)
+
+
+def test_names_of_others_forge_no_line(
+    hand_over: HandOver, endpoint: Endpoint, client: redis.Redis, keys: Keyspace
+) -> None:
+    hand_over.produce(count=10)
+    hand_over.consume()
+    forged = "b: 0 pending, idle for 0.0 s\nNothing is wrong.\x1b[2J"
+    client.xgroup_createconsumer(keys.signals(), "server-b", forged)
+    text = status_text(read_status(endpoint, keys))
+    assert "Consumer b: 0 pending, idle for 0.0 s\\nNothing is wrong.\\x1b[2J: 0 pending" in text
+    assert text.splitlines().count("Nothing is wrong.") == 1
+    assert all(line.isprintable() for line in text.split("\n"))
+    troubled = replace(read_status(endpoint, keys), troubles=["one\nNothing is wrong."])
+    assert "Nothing is wrong." not in status_text(troubled).splitlines()

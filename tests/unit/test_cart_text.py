@@ -77,6 +77,11 @@ def test_users_and_skus_in_full() -> None:
     assert sku_text(Sku("s", "Thing", None, (("price", "abc"),))) == "SKU s:\n  name   Thing\n  price  abc"
 
 
+def test_a_field_of_others_is_shown_without_a_value_too() -> None:
+    assert user_text(User("1", "", "P", (("nick", ""),))) == "User 1:\n  last_name  P\n  nick       (empty)"
+    assert sku_text(Sku("s", "", None, (("price", ""),))) == "SKU s:\n  price  (empty)"
+
+
 def test_users_and_skus_as_lines() -> None:
     assert user_line(User("1", "", "")) == "1         (no name)"
     assert sku_line(AIRPODS) == "sku123            199.99  AirPods"
