@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 
 from shared.endpoint.url import EndpointUrl
-from shared.errors import WrongEndpointError
+from shared.errors import NotAllowedError, WrongEndpointError
 
 _LOGIN = ("username", "password", "credential_provider", "db")
+_REFUSALS = (AuthenticationError, ResponseError)
 
 
 class Sentinels(Sentinel):
@@ -37,7 +38,8 @@ class Sentinels(Sentinel):
 
         Raises:
             WrongEndpointError: All of them answered, and none knows the group.
-            redis.ConnectionError: The primary is down, or too few answered to tell; ask again.
+            NotAllowedError: Some ask for a login of their own, and no other knows the group.
+            redis.RedisError: The primary is down, or too few answered to tell; ask again. Or one refused to answer.
 
         Redis:
             SENTINEL MASTERS; O(groups).
@@ -47,8 +49,8 @@ class Sentinels(Sentinel):
         for number, sentinel in enumerate(self.sentinels):
             try:
                 groups = cast("dict[str, dict[str, Any]]", sentinel.sentinel_masters())
-            except (RedisConnectionError, RedisTimeoutError) as error:
-                failure = error
+            except RedisError as error:
+                failure = failure if isinstance(failure, _REFUSALS) else error
                 continue
             known.update(groups)
             group = groups.get(service_name)
@@ -57,6 +59,16 @@ class Sentinels(Sentinel):
                 return group["ip"], group["port"]
         if service_name in known:
             raise MasterNotFoundError(f"Sentinels that see no primary of '{service_name}' up")
+        if isinstance(failure, AuthenticationError):
+            advice = "the login of the URL is the primary's and is not sent to them; let them be asked without one"
+            raise NotAllowedError(
+                where=self._name,
+                expected="Sentinels that ask for no login",
+                got=str(failure).rstrip("."),
+                advice=advice,
+            ) from failure
+        if isinstance(failure, ResponseError):
+            raise failure
         if failure is not None:
             raise RedisConnectionError(f"Sentinels that do not answer: {failure}") from failure
         raise WrongEndpointError(

@@ -75,6 +75,15 @@ def test_a_server_that_does_not_know_auth(new_server: NewServer, server_kind: Ki
 
 
 @both_programs
+def test_sentinels_that_ask_for_a_login(new_server: NewServer, server_kind: Kind, program: Name) -> None:
+    sentinel = new_server(server_kind, "--sentinel", "--requirepass", SECRET)
+    hosts = f"127.0.0.1:1,127.0.0.1:{sentinel.port}"
+    ended = run_program(program, "status", server=f"redis+sentinel://:{SECRET}@{hosts}/shop")
+    require_sentence(ended, 77, "expected Sentinels that ask for no login, got Authentication required")
+    require_no_secret(ended)
+
+
+@both_programs
 def test_a_server_that_takes_no_more_clients(new_server: NewServer, server_kind: Kind, program: Name) -> None:
     server = new_server(server_kind, "--maxclients", "1")
     with connect(server) as client:
