@@ -8,7 +8,6 @@ front of shards have called themselves standalone (dragonfly #2400), so CLUSTER 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from shared.endpoint.wire import Wire
 from shared.errors import NotAllowedError, WrongEndpointError
@@ -47,7 +46,7 @@ def ask_kind(wire: Wire) -> ServerKind:
         HELLO, O(1), and CLUSTER SLOTS, O(nodes), unless a mode other than standalone was named; either may be refused.
     """
     try:
-        fields = _pairs(wire.call("HELLO"))
+        fields = hello_fields(wire.call("HELLO"))
     except WrongEndpointError:  # a proxy that does not know it
         fields = {}
     mode = fields.get("mode", "standalone")
@@ -63,6 +62,9 @@ def _has_slots(wire: Wire) -> bool:
         return False
 
 
-def _pairs(reply: list[Any]) -> dict[str, str]:
-    texts = [part.decode() if isinstance(part, bytes) else str(part) for part in reply]
-    return dict(zip(texts[::2], texts[1::2], strict=True))
+def hello_fields(reply: object) -> dict[str, str]:
+    """Return the fields of HELLO's reply as text; none where a proxy answers with something of its own."""
+    if not isinstance(reply, list):
+        return {}
+    texts = [part.decode("utf-8", "backslashreplace") if isinstance(part, bytes) else str(part) for part in reply]
+    return dict(zip(texts[::2], texts[1::2], strict=False))

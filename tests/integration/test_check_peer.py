@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import signal
+import time
+from contextlib import closing
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from demo.servers import Server
+from server_a.peer import PeerCheck
+from shared.endpoint.client import open_endpoint
+from shared.endpoint.settings import EndpointSettings
+from shared.keys import Keyspace
+from shared.stopping import StopRequest
 from tests.check_runs import check, replica, user_url
 from tests.programs import StartProgram, run_program
-from tests.servers import connect
+from tests.servers import Kind, NewServer, connect
 from tests.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -96,3 +104,35 @@ def test_a_peer_where_canaries_may_not_be_read(own_server: Server) -> None:
     assert (code, found["peer"]) == (77, None)
     with connect(own_server) as client:
         assert not list(client.scan_iter())
+
+
+def test_the_time_for_canaries_begins_when_they_do(
+    server: Server, namespace: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over a slow link it takes longer than they have to tell whether the two are one server."""
+    now_s = 0.0
+
+    def ask_slowly() -> bool:
+        nonlocal now_s
+        now_s += 60.0
+        return True
+
+    clock = SimpleNamespace(monotonic=lambda: now_s, perf_counter=time.perf_counter)
+    with (
+        closing(open_endpoint(EndpointSettings(server.url))) as endpoint,
+        closing(open_endpoint(EndpointSettings(server.url))) as peer,
+        closing(StopRequest()) as stop,
+    ):
+        peer_check = PeerCheck(endpoint, peer, Keyspace(namespace), stop)
+        monkeypatch.setattr(peer_check, "_is_same_server", ask_slowly)
+        monkeypatch.setattr("server_a.peer.time", clock)
+        found = peer_check.run()
+    assert (found.relation, found.canaries, found.seen) == ("same", 20, 20)
+
+
+@pytest.mark.parametrize("command", ["HELLO", "CLUSTER"])
+def test_endpoints_that_do_not_know_what_they_are_asked(new_server: NewServer, server_kind: Kind, command: str) -> None:
+    server = new_server(server_kind, "--rename-command", command, "RENAMED")
+    code, found = check("server-a", server, "--peer-url", server.url)
+    relation = "connected" if command == "HELLO" else "same"
+    assert (code, found["peer"]["relation"], found["peer"]["seen"]) == (0, relation, 20)

@@ -181,6 +181,16 @@ def test_a_canary_that_did_not_come_is_a_trouble(seen: int, part: str, *, is_sam
     assert part in trouble.text
 
 
+def test_a_peer_that_was_never_tried_is_a_trouble() -> None:
+    (trouble,) = peer_troubles(replace(PEER, canaries=0, seen=0), is_same_server=False)
+    assert trouble.exit_code == 75
+
+
+def test_encryption_that_could_not_be_looked_at_is_not_told_as_none() -> None:
+    lines = findings_text(replace(FINDINGS, endpoint="rediss://a:1/0")).splitlines()
+    assert lines[2] == "TLS: in use, but not looked at"
+
+
 def test_a_peer_without_any_canary_is_not_connected() -> None:
     peer = PeerFindings("redis://b:1/0", "none", 1, 0, None, None)
     assert "Peer: redis://b:1/0, not connected to this one" in findings_text(replace(FINDINGS, peer=peer)).splitlines()
