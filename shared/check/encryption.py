@@ -20,14 +20,24 @@ _DAY_S = 24 * 60 * 60
 
 
 def read_tls(url: EndpointUrl, settings: EndpointSettings) -> TlsFindings | None:
-    """Return what the server of a URL shows, or None for a URL without TLS.
+    """Return what the server of a URL shows, or the first of its Sentinels that answers; None for a URL without TLS.
 
     Raises:
-        ConnectionLostError: It can't be reached, or its certificate does not verify, though it did a moment ago.
+        ConnectionLostError: None can be reached, or no certificate verifies, though one did a moment ago.
     """
     if not url.is_tls:
         return None
-    host, port = url.hosts[0]
+    failure: ConnectionLostError | None = None
+    for host, port in url.hosts:
+        try:
+            return _read_of(host, port, settings)
+        except ConnectionLostError as error:
+            failure = failure or error
+    assert failure is not None, "a URL with TLS has a host"
+    raise failure
+
+
+def _read_of(host: str, port: int, settings: EndpointSettings) -> TlsFindings:
     address = f"{host}:{port}"
     try:
         with (

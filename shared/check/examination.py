@@ -21,7 +21,7 @@ from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.endpoint.topology import ServerKind
 from shared.endpoint.url import EndpointUrl, parse_url
-from shared.errors import HandoverError, NotAllowedError, WrongEndpointError
+from shared.errors import ConnectionLostError, HandoverError, NotAllowedError, WrongEndpointError
 from shared.keys import Keyspace
 
 ROUND_TRIPS = 21
@@ -119,7 +119,10 @@ def _memory(endpoint: Endpoint, job: Job) -> tuple[MemoryFindings | None, list[s
 
 
 def _tls(url: EndpointUrl, settings: EndpointSettings) -> tuple[TlsFindings | None, list[str]]:
-    tls = read_tls(url, settings)
+    try:
+        tls = read_tls(url, settings)
+    except ConnectionLostError as error:  # the endpoint itself has been reached, so that is no obstacle
+        return None, [f"nothing is known of the encryption: {error}"]
     return tls, tls_notes(tls)
 
 

@@ -43,7 +43,7 @@ class TlsFindings:
     """The encryption of a connection.
 
     Attributes:
-        address: Whose certificate it is, `host:port`; behind Sentinels the first of these.
+        address: Whose certificate it is, `host:port`; behind Sentinels the first of these that answers.
         version: Such as `TLSv1.3`.
         certificate_ends: Moment in UTC; None when the certificate was not verified, and so not read.
         days_left: Whole days until then.
@@ -103,6 +103,7 @@ class Findings:
     Attributes:
         mode: `standalone`, `cluster` or `sentinel` (a primary that Sentinels name).
         role: `primary` or `replica`.
+        tls: None also for a URL without it.
         user: Our name there; None when the server doesn't tell.
         round_trip_ms: Median of 21.
         notes: Worth knowing, and no obstacle.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shared.check.findings import Findings, MemoryFindings, PeerFindings, RightFindings, TlsFindings
+from shared.check.findings import Findings, MemoryFindings, PeerFindings, RightFindings
 from shared.check.memory import shown_bytes
 
 _RELATIONS = {"same": "the same database", "none": "not connected to this one"}
@@ -16,7 +16,7 @@ def findings_text(findings: Findings) -> str:
     lines = [
         name,
         f"Server: {findings.server} {findings.version}, {mode}",
-        f"TLS: {_tls_text(findings.tls)}",
+        f"TLS: {_tls_text(findings)}",
         f"{user}, {_rights_text(findings.rights)}",
         f"Memory: {_memory_text(findings.memory)}",
         f"Round trip: {findings.round_trip_ms:.3f} ms",
@@ -30,9 +30,10 @@ def findings_text(findings: Findings) -> str:
     return "\n".join(lines)
 
 
-def _tls_text(tls: TlsFindings | None) -> str:
+def _tls_text(findings: Findings) -> str:
+    tls = findings.tls
     if tls is None:
-        return "no TLS"
+        return "in use, but not looked at" if findings.endpoint.startswith("rediss") else "no TLS"
     if tls.certificate_ends is None:
         return f"{tls.version}, certificate not verified"
     return f"{tls.version}, certificate ends {tls.certificate_ends} ({tls.days_left} days left)"
