@@ -20,7 +20,7 @@ from shared.errors import ConnectionLostError, HandoverError, NotFinishedError
 _INTERRUPTED = 130
 # click quotes as it pleases: all up to the last @ goes, and where there is none, as in a quotation cut short, the rest
 _LOGIN_OF_CLICK = r"://(?:.*(?=@)|[^\s'\")]*)"
-_LOGIN_OF_OURS = r"://[^\s'\"]*(?=@|['\"]…)"
+_LOGIN_OF_OURS = r"://[^\s'\"]*:[^\s'\"]*(?=@|['\"]…)"  # not a user alone, as in the command that resumes a run
 
 
 def run_program(group: click.Group, program: str) -> None:

@@ -19,6 +19,7 @@ from shared.stopping import StopRequest
 from tests.faulty_link import FaultyLink
 from tests.hand_over import HandOver
 from tests.programs import run_program
+from tests.servers import NewServer, connect
 
 if TYPE_CHECKING:
     import redis
@@ -115,6 +116,17 @@ def test_the_command_that_is_advised_goes_on(server: Server, namespace: str, lin
     assert run_program("server-a", *command[1:]).exit_code == 0
     ended = run_program("server-b", "run", "--once", server=server, namespace=namespace)
     assert "verified: 3,000 values" in ended.stdout
+
+
+def test_the_user_of_a_url_is_advised_and_the_password_is_not(new_server: NewServer) -> None:
+    own_server = new_server("redis7", "--maxmemory", "3mb", "--maxmemory-policy", "noeviction")
+    with connect(own_server) as client:
+        client.acl_setuser("app", enabled=True, passwords=["+s3cr7t9"], categories=["+@all"], keys=["*"])
+    url = own_server.url.replace("//", "//app:s3cr7t9@")
+    ended = run_program("server-a", "run", "--count", "2000000", "--url", url)
+    assert ended.exit_code == 75
+    assert f"--url {own_server.url.replace('//', '//app@')}" in ended.stderr
+    assert "s3cr7t9" not in ended.stderr
 
 
 def test_purge_leaves_a_list_that_somebody_put_where_ours_was(
