@@ -2,6 +2,9 @@
 
 Faults are tied to what is under way (a request's text, a number of bytes) and never to time, so a test means the same
 moment on every machine. A request's text is looked for in what clients send, so values should not contain it.
+
+A fault that never came, or a request held back that nobody let go, fails the test at the link's end: such a test would
+pass without having tested anything.
 """
 
 from __future__ import annotations
@@ -9,9 +12,12 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Literal
 
 from tests.relay import Direction, Pair, Relay, finish
+
+_Effect = Literal["act", "kill", "lose", "hold"]
 
 
 @dataclass(eq=False)
@@ -20,17 +26,17 @@ class _AtRequest:
 
     text: bytes
     nth: int
-    effect: Literal["act", "kill", "lose", "hold"]
+    effect: _Effect
     act: Callable[[], object] | None = None
 
 
 @dataclass(eq=False)
 class _AtBytes:
-    """Which connections to cut: those that have carried so many bytes in a direction, so many times."""
+    """Which connections to cut: those that have carried so many bytes in a direction, so many times or, None, all."""
 
     direction: Direction
     after: int
-    times: int
+    times: int | None
 
 
 class FaultyLink(Relay):
@@ -80,8 +86,14 @@ class FaultyLink(Relay):
         self.order(deliver)
         return b"".join(replies)
 
-    def cut_after(self, direction: Direction, byte_count: int, *, times: int = 1) -> None:
-        """Cut each connection once it has carried exactly so many bytes in a direction, so many times in all."""
+    def cut_after(self, direction: Direction, byte_count: int, *, times: int | None = 1) -> None:
+        """Cut each connection once it has carried exactly so many bytes in a direction.
+
+        Args:
+            direction: Which bytes count.
+            byte_count: How many of them go on.
+            times: How many connections; None for every one, for ever, of which none need come.
+        """
         self.order(lambda: self._at_bytes.append(_AtBytes(direction, byte_count, times)))
 
     def cut(self) -> None:
@@ -94,10 +106,22 @@ class FaultyLink(Relay):
         self.order(cut_all)
 
     def close(self) -> None:
-        """Close the link; what is still held is thrown away."""
-        for server, _ in self._held:
-            server.close()
-        super().close()
+        """Close the link; may be called twice.
+
+        Raises:
+            AssertionError: A fault never came, or what was held is still held.
+        """
+        unused = self._end()
+        assert not unused, "the test left these unused: " + ", ".join(unused)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close it; of a test that has failed already nothing more is asked."""
+        if error is None:
+            self.close()
+        else:
+            self._end()
 
     def take(self, pair: Pair, data: bytes, direction: Direction) -> None:
         """Forward bytes, unless a fault is due."""
@@ -105,15 +129,15 @@ class FaultyLink(Relay):
             return
         for rule in self._at_bytes:
             carried = pair.carried[direction]
-            if rule.direction == direction and rule.times and carried + len(data) >= rule.after:
-                rule.times -= 1
+            if rule.direction == direction and rule.times != 0 and carried + len(data) >= rule.after:
+                rule.times = rule.times and rule.times - 1
                 self.forward(pair, data[: max(0, rule.after - carried)], direction)
                 self._cut(pair)
                 return
         self.forward(pair, data, direction)
 
     def _pass_requests(self, pair: Pair, data: bytes) -> bool:
-        """Carry out what is due at requests; return whether the bytes are still to go on."""
+        """Carry out what is due at requests, acts before faults; return whether the bytes are still to go on."""
         due = []
         for rule in list(self._at_requests):
             rule.nth -= (pair.recent[-len(rule.text) + 1 :] + data).count(rule.text)
@@ -124,17 +148,36 @@ class FaultyLink(Relay):
         for rule in due:
             if rule.act is not None:
                 rule.act()
-            if rule.effect == "act":
-                continue
-            if rule.effect == "lose":
-                pair.server.sendall(data)
-            if rule.effect == "hold":
-                self._held.append((pair.server, data))
-            self._cut(pair, keep_server=rule.effect != "kill")
-            if rule.effect == "lose":
-                finish(pair.server)
-            return False
-        return True
+        faults = [rule for rule in due if rule.effect != "act"]
+        for later in faults[1:]:  # the connection is gone by then: at the next such request instead
+            later.nth = 1
+            self._at_requests.append(later)
+        for rule in faults[:1]:
+            self._fail(pair, data, rule.effect)
+        return not faults
+
+    def _fail(self, pair: Pair, data: bytes, effect: _Effect) -> None:
+        """Cut a connection whose client has just sent these bytes, which the server may get or not."""
+        if effect == "lose":
+            pair.server.sendall(data)
+        if effect == "hold":
+            self._held.append((pair.server, data))
+        self._cut(pair, keep_server=effect != "kill")
+        if effect == "lose":
+            finish(pair.server)
+
+    def _end(self) -> list[str]:
+        """Close everything; return what was never used, once."""
+        unused = [f"{rule.effect} at {rule.text!r}" for rule in self._at_requests]
+        unused += [
+            f"{rule.times} cuts {rule.direction} after {rule.after} bytes" for rule in self._at_bytes if rule.times
+        ]
+        unused += [f"held {data[:64]!r}" for _, data in self._held]
+        for server, _ in self._held:
+            server.close()
+        self._at_requests, self._at_bytes, self._held = [], [], []
+        super().close()
+        return unused
 
     def _cut(self, pair: Pair, *, keep_server: bool = False) -> None:
         self.cuts += 1

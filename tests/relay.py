@@ -60,7 +60,7 @@ class Relay:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._selector.register(self._listener, selectors.EVENT_READ)
-        self._thread = threading.Thread(target=self._serve, name="relay")
+        self._thread = threading.Thread(target=self._serve, name="relay", daemon=True)
         self._thread.start()
 
     @property

@@ -87,7 +87,7 @@ def test_an_entry_that_never_comes_through_ends_the_program_and_is_not_given_up(
     monkeypatch.setattr(entry_source, "MAX_FAULTS", 5)
     monkeypatch.setattr(entry_source, "MAX_FAULTS_S", 0.0)
     hand_over.produce(count=10)
-    for nth in range(1, 20):
+    for nth in range(1, 6):
         link.at(b"LRANGE", lambda: None, nth=nth, is_forwarded=False)
     with pytest.raises(EndpointUnreachableError):
         hand_over.consume(url=link.url, max_deliveries=3)

@@ -59,7 +59,7 @@ def test_patience_that_is_at_its_end_is_not_renewed_by_connecting(
     hand_over: HandOver, link: FaultyLink, clock: Clock
 ) -> None:
     def fail_for_ever() -> None:
-        link.cut_after("to_server", 1, times=1_000)
+        link.cut_after("to_server", 1, times=None)
         link.at(b"\r\n", clock.go_forward)  # the first that comes over the next connection
 
     link.at(b"LPUSHX", fail_for_ever, nth=5)
