@@ -7,9 +7,12 @@ needs the plain names (`biglist`), a setting, a restart or a crash takes a serve
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
+import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Literal, NoReturn, Protocol
 
@@ -19,7 +22,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from demo.binaries import valkey_binary
-from demo.servers import Server
+from demo.servers import Server, ServerStartError
 
 Kind = Literal["valkey9", "redis7"]
 _KINDS: tuple[Kind, ...] = ("valkey9", "redis7")
@@ -54,11 +57,36 @@ class SharedServers:
 
 
 def binary(kind: Kind) -> Path:
-    """Return the server program of a kind; without a redis-server skip the test on a laptop, fail it on CI."""
-    if kind == "valkey9":
-        return valkey_binary()
-    found = shutil.which("redis-server")
-    return Path(found) if found else _missing("no redis-server in PATH")
+    """Return the server program of a kind; without one that will do skip the test on a laptop, fail it on CI."""
+    try:
+        return valkey_binary() if kind == "valkey9" else _redis_7(shutil.which("redis-server"))
+    except ServerStartError as error:
+        _missing(str(error))
+
+
+@cache
+def _redis_7(found: str | None) -> Path:
+    """Return the redis-server found, once it has shown that it is Redis 7 and built with TLS.
+
+    Raises:
+        ServerStartError: It is not, or there is none.
+    """
+    if found is None:
+        raise ServerStartError("no redis-server in PATH")
+    version = _said_by(found, "--version")
+    if not re.search(r"\bv=7\.", version):
+        raise ServerStartError(f"{found} is not Redis 7, it says: {version.strip()}")
+    # It reads a configuration up to the first directive that it does not know, and names that one.
+    if "nonsense" not in _said_by(found, "-", stdin="tls-port 0\nnonsense 1\n"):
+        raise ServerStartError(f"{found} is built without TLS")
+    return Path(found)
+
+
+def _said_by(program: str, argument: str, *, stdin: str = "") -> str:
+    ended = subprocess.run(
+        [program, argument], input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    return ended.stdout
 
 
 def _missing(reason: str) -> NoReturn:

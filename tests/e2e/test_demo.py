@@ -15,7 +15,7 @@ import pytest
 
 from demo.processes import program_environment
 from tests.leftovers import processes_of
-from tests.servers import connect_url
+from tests.servers import binary, connect_url
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what is left running is found through /proc")
@@ -81,6 +81,7 @@ class Stage:
 @pytest.fixture
 def stage(session_directory: Path) -> Iterator[Stage]:
     """A demo that is not started yet; killed at the end, with all it started."""
+    binary("valkey9")  # which skips the test if there is none
     started = Stage(Path(tempfile.mkdtemp(dir=session_directory)))
     yield started
     for pid in processes_of(started.directory):

@@ -13,10 +13,9 @@ import pytest
 import redis
 
 import demo.servers
-from demo.binaries import valkey_binary
 from demo.servers import Server, ServerStartError
 from tests.leftovers import is_alive
-from tests.servers import Kind, NewServer, connect
+from tests.servers import Kind, NewServer, binary, connect
 from tests.waiting import wait_until
 
 # Starts a server, tells its process id and port, and holds it until its input ends.
@@ -33,6 +32,7 @@ with demo.servers.Server(valkey_binary()) as server:
 
 
 def _hold_a_server(ports: range) -> subprocess.Popen[str]:
+    binary("valkey9")  # which skips the test if there is none
     return subprocess.Popen(
         [sys.executable, "-c", _HOLD_A_SERVER, str(ports.start), str(ports.stop)],
         stdin=subprocess.PIPE,
@@ -80,7 +80,7 @@ def test_a_port_that_somebody_takes_in_the_last_moment_is_left_to_them(monkeypat
         taken = other.getsockname()[1]
         ports = iter([taken, taken, demo.servers._free_port()])
         monkeypatch.setattr(demo.servers, "_free_port", lambda: next(ports))
-        with Server(valkey_binary()) as server:
+        with Server(binary("valkey9")) as server:
             assert server.port != taken
             assert _pid_at(server.port) == server.pid
 
@@ -91,7 +91,7 @@ def test_a_server_answers_with_our_process_id(own_server: Server) -> None:
 
 
 def test_the_directory_goes_with_the_server() -> None:
-    server = Server(valkey_binary())
+    server = Server(binary("valkey9"))
     with server:
         assert server.socket_path.exists()
         assert (server.socket_path.stat().st_mode & 0o777) == 0o700
@@ -143,5 +143,5 @@ def test_a_deep_temporary_directory_does_not_make_the_socket_path_too_long(
     deep = tmp_path / ("d" * 100)
     deep.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(deep))
-    with Server(valkey_binary()) as server:
+    with Server(binary("valkey9")) as server:
         assert len(os.fsencode(server.socket_path)) < 104
