@@ -99,6 +99,7 @@ def test_every_checked_type_is_used() -> None:
 
 def test_modules_get_exactly_their_parameters() -> None:
     main = parsed(AZURE / "infra" / "main.bicep")
+    assert main["modules"]
     for module in main["modules"].values():
         given = set(module["config"]["params"])
         assert given == set(parsed(AZURE / "infra" / module["detail"]["path"])["parameters"])
@@ -106,7 +107,9 @@ def test_modules_get_exactly_their_parameters() -> None:
 
 def test_outputs_that_are_used_exist() -> None:
     text = (AZURE / "infra" / "main.bicep").read_text("utf-8")
-    for module, output in set(re.findall(r"\b(\w+)\.outputs\.(\w+)", text)):
+    used = set(re.findall(r"\b(\w+)\.outputs\.(\w+)", text))
+    assert used
+    for module, output in used:
         assert output in parsed(AZURE / "infra" / f"{module}.bicep")["outputs"]
 
 
@@ -132,6 +135,7 @@ def test_names_of_limited_length() -> None:
 def test_azd_builds_images_that_exist() -> None:
     text = (AZURE / "azure.yaml").read_text("utf-8")
     project = re.findall(r"project: (\S+)", text)
+    assert len(project) == 2
     for folder, dockerfile in zip(project, re.findall(r"path: (\S+/Dockerfile)", text), strict=True):
         assert (AZURE / folder / dockerfile).resolve() == ROOT / dockerfile
     services = set(re.findall(r"^  (server-[ab]):$", text, re.MULTILINE))
