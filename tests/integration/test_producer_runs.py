@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -95,6 +95,24 @@ def test_old_segments_are_removed_from_the_top_down(hand_over: HandOver, keys: K
     assert removed == [keys.segment(number, 2) for number in (2, 1)]
 
 
+@pytest.mark.parametrize(
+    ("absent", "left"),
+    [([*range(3, 102)], 0), ([*range(3, 63), *range(70, 130)], 0), ([*range(3, 103)], 150 - 102)],
+    ids=["99", "60 and 60", "100"],
+)
+def test_old_segments_are_looked_for_until_a_hundred_in_a_row_are_absent(
+    absent: list[int], left: int, hand_over: HandOver, keys: Keyspace, client: redis.Redis
+) -> None:
+    hand_over.produce(count=150, segment_values=1)
+    for number in absent:
+        key = keys.segment(number, 150)
+        client.unlink(key, keys.state(key))
+    hand_over.produce(count=2, segment_values=1)
+    own = {keys.segment(number, 2) for number in (1, 2)}
+    assert own <= list_keys(client, keys)
+    assert len(list_keys(client, keys) - own) == left
+
+
 def test_a_run_id_is_greater_than_any_that_is_found(hand_over: HandOver, keys: Keyspace, client: redis.Redis) -> None:
     future = "29990101T000000000Z-ffffff"
     old = hand_over.produce(count=30, segment_values=10)
@@ -177,3 +195,13 @@ def test_signals_older_than_the_retention_are_gone_to_the_last_one(
         client.xadd(keys.signals(), {"old": "entry"}, id=f"{number}-1")
     hand_over.produce(count=10)
     assert len(entries_of(client, keys.signals())) == 1
+
+
+def test_signals_younger_than_the_retention_stay(hand_over: HandOver, keys: Keyspace, client: redis.Redis) -> None:
+    seconds, microseconds = cast("tuple[int, int]", client.time())
+    begins_ms = seconds * 1_000 + microseconds // 1_000 - DAY_MS
+    ids = [f"{begins_ms + minutes * 60_000}-0" for minutes in (-60, -1, 10, 60)]  # the server's clock goes on
+    for entry_id in ids:
+        client.xadd(keys.signals(), {"old": "entry"}, id=entry_id)
+    hand_over.produce(count=10, retain_days=1)
+    assert [entry_id for entry_id, _ in entries_of(client, keys.signals())][:-1] == ids[2:]

@@ -12,6 +12,7 @@ from server_a.segment_writer import STAGING_TTL_S, SegmentWriter
 from server_a.values import NumberSource
 from shared.endpoint.client import Endpoint, open_endpoint
 from shared.endpoint.settings import EndpointSettings
+from shared.endpoint.wire import Wire
 from shared.errors import ConnectionLostError, NotFinishedError
 from shared.keys import Keyspace
 from shared.segments import SegmentRange
@@ -70,6 +71,29 @@ def test_the_newest_value_is_at_the_head_and_the_key_expires(
     assert Attempt(endpoint, staging).write(count) == (count, _digest(numbers(count)))
     assert client.lrange(staging, 0, -1) == numbers(count)[::-1]
     assert 0 < client.ttl(staging) <= STAGING_TTL_S
+
+
+def test_four_batches_are_in_flight_and_no_more(
+    endpoint: Endpoint, staging: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_flight = [0]
+    attempt = Attempt(endpoint, staging, after_batch=1, then=lambda: in_flight.append(0))  # the key is made
+    wire = attempt.wire
+
+    def send(packed: bytes) -> None:
+        in_flight.append(in_flight[-1] + (b"LPUSHX" in packed))
+        Wire.send(wire, packed)
+
+    def read() -> object:
+        in_flight.append(in_flight[-1] - 1)
+        return Wire.read(wire)
+
+    monkeypatch.setattr(wire, "send", send)
+    monkeypatch.setattr(wire, "read", read)
+    assert attempt.write(20_000)[0] == 20_000
+    begun = in_flight[in_flight.index(1) - 1 :]
+    assert (max(begun), min(begun), begun[-1]) == (4, 0, 0)
+    assert begun.count(4) == 20 - 1 - 3  # whenever there is more to send
 
 
 def test_the_time_to_live_is_renewed_while_it_is_written(
