@@ -20,7 +20,15 @@ if TYPE_CHECKING:
     import redis
 
 COUNT, SEGMENT = 5_500, 1_000
-SHAPE = {"count": COUNT, "segment_values": SEGMENT, "users": 3, "skus": 4, "carts": 2, "seed": 5, "retain_days": 3}
+SHAPE: dict[str, Any] = {
+    "count": COUNT,
+    "segment_values": SEGMENT,
+    "users": 3,
+    "skus": 4,
+    "carts": 2,
+    "seed": 5,
+    "retain_days": 3,
+}
 
 
 @pytest.mark.parametrize("option", SHAPE)
@@ -42,8 +50,9 @@ def test_an_option_that_contradicts_the_run_is_refused_and_the_same_is_not(
 def test_zero_contradicts_too(hand_over: HandOver) -> None:
     summary = hand_over.produce(count=10)
     for option in ("users", "skus", "carts", "seed"):
+        zero: dict[str, Any] = {option: 0}
         with pytest.raises(InvalidInputError, match=f"--{option}: expected"):
-            hand_over.produce(resume=summary.run_id, **{option: 0})
+            hand_over.produce(resume=summary.run_id, **zero)
 
 
 def test_a_file_for_a_run_of_numbers_and_none_for_a_run_of_lines_are_refused(
