@@ -150,13 +150,18 @@ def _append(lines: list[bytes]) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("edit", "where"),
-    [(_change, "other lines in segment 2"), (_swap, "other lines in segment 1"), (_drop, "2999"), (_append, "3001")],
+    ("edit", "got"),
+    [
+        (_change, "other lines in segment 2"),
+        (_swap, "other lines in segment 1"),
+        (_drop, "one of 2999"),
+        (_append, "one of 3001"),
+    ],
 )
 def test_a_run_of_lines_does_not_go_on_with_others(
     *,
     edit: Callable[[list[bytes]], Any],
-    where: str,
+    got: str,
     stopped: tuple[str, Path],
     hand_over: HandOver,
     keys: Keyspace,
@@ -169,5 +174,6 @@ def test_a_run_of_lines_does_not_go_on_with_others(
     before = stored_values(client, keys, 3)
     with pytest.raises(InvalidInputError) as caught:
         hand_over.produce(resume=run_id, values=str(file))
-    assert (caught.value.exit_code, caught.value.where, caught.value.got) == (2, "--values", where)
+    assert (caught.value.exit_code, caught.value.where) == (2, "--values")
+    assert got in caught.value.got
     assert stored_values(client, keys, 3) == before
