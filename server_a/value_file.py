@@ -201,7 +201,15 @@ def _spool(file: BinaryIO, spool: IO[bytes], path: str, stop: StopRequest) -> No
         piece = os.read(file.fileno(), _READ_BYTES)
         if not piece:
             return
-        spool.write(piece)
+        try:
+            spool.write(piece)
+        except OSError as error:
+            raise InvalidInputError(
+                where="--values",
+                expected="room for a copy of what can be read but once",
+                got=f"{tempfile.gettempdir()}: {error.strerror or error}",
+                advice="name a larger folder with TMPDIR, or give a file",
+            ) from error
 
 
 def _check_stop(stop: StopRequest, path: str) -> None:

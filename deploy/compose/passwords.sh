@@ -16,6 +16,9 @@ rules() {
 }
 
 program_rules() {
+  case ${2:-} in
+    *[!A-Za-z0-9_-]*) echo "the namespace of $1 may hold A-Z a-z 0-9 _ - alone" >&2; exit 2 ;;
+  esac
   sed -E "s/(%RW?~\{?)/\1${2:+$2:}/g; s/\$/ ${ADD_RIGHTS:-}/" "/rules/acl/$1.acl"
 }
 
@@ -33,7 +36,8 @@ for pair; do
   chmod 0400 "$file"
   chown "$owner" "$file"
   hash=$(sha256sum "$file" | cut -c 1-64)
-  rules "$user" | sed "s/>CHANGE-ME/#$hash/" >>$acl.new
+  text=$(rules "$user")
+  echo "$text" | sed "s/>CHANGE-ME/#$hash/" >>$acl.new
   case $user in
     insight) # the connection that Redis Insight is to show
       printf '[{"id": "handover", "name": "Handover", "host": "redis", "port": 6379, "username": "insight", "password": "%s"}]\n' \

@@ -72,7 +72,8 @@ def password_of(url: EndpointUrl, settings: EndpointSettings) -> str | None:
         lines = Path(settings.password_file).read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         expected = "a text file that can be read"
-        raise InvalidInputError(where=where, expected=expected, got=settings.password_file) from error
+        why = error.strerror if isinstance(error, OSError) else "not UTF-8"
+        raise InvalidInputError(where=where, expected=expected, got=f"{settings.password_file}: {why}") from error
     if not lines or not lines[0]:
         raise InvalidInputError(where=where, expected="the password in its first line", got="an empty line")
     return lines[0]
