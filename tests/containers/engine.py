@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
+import signal
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,80 +32,43 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def docker(
-    *arguments: str, env: Mapping[str, str] | None = None, timeout_s: float = 60.0, ok: bool = True
+    *arguments: str,
+    env: Mapping[str, str] | None = None,
+    directory: Path = ROOT,
+    timeout_s: float = 60.0,
+    ok: bool = True,
 ) -> subprocess.CompletedProcess[str]:
-    """Run docker to its end.
+    """Run docker to its end; it and its plugins are killed when something else ends the wait.
 
     Args:
         arguments: What stands after `docker`.
         env: More variables.
+        directory: Where to run it.
         timeout_s: When to give up.
         ok: Whether it must end with 0.
     """
-    ended = subprocess.run(
+    with subprocess.Popen(
         ["docker", *arguments],
-        cwd=ROOT,
+        cwd=directory,
         env=environment(env),
         stdin=subprocess.DEVNULL,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         errors="backslashreplace",
-        timeout=timeout_s,
-        check=False,
-    )
-    assert ended.returncode == 0 or not ok, f"{arguments}: {ended.returncode}\n{ended.stdout}\n{ended.stderr}"
-    return ended
+        process_group=0,  # Ctrl-C is ours to answer, and `docker compose` is a process of its own
+    ) as process:
+        try:
+            stdout, stderr = process.communicate(timeout=timeout_s)
+        finally:
+            if process.poll() is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 0 or not ok, f"{arguments}: {process.returncode}\n{stdout}\n{stderr}"
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
 def inspect(*names: str) -> list[dict[str, Any]]:
     """Return what the engine knows of containers, images or networks."""
     found: list[dict[str, Any]] = json.loads(docker("inspect", *names).stdout)
     return found
-
-
-class Project:
-    """A compose project with a name of its own, of compose.yaml and at most one overlay."""
-
-    def __init__(self, images: Mapping[str, str], *, overlay: str = "", env: Mapping[str, str] | None = None) -> None:
-        """Name it; nothing is started yet.
-
-        Args:
-            images: The image of each program.
-            overlay: A file of deploy/compose without its ending; empty for none.
-            env: Variables as of the shell.
-        """
-        self.name = f"handover-test-{secrets.token_hex(4)}"
-        files = ["compose.yaml", *([f"deploy/compose/{overlay}.yaml"] if overlay else [])]
-        self._files = [word for file in files for word in ("-f", file)]
-        self._env = {"IMAGE_A": images["server-a"], "IMAGE_B": images["server-b"], **(env or {})}
-
-    def compose(self, *arguments: str, timeout_s: float = 180.0, ok: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run `docker compose` on it."""
-        prefix = ("compose", "--env-file", os.devnull, "-p", self.name, *self._files)
-        return docker(*prefix, *arguments, env=self._env, timeout_s=timeout_s, ok=ok)
-
-    def up_to_exit_of(self, service: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Bring it up until a service ends, with that service's exit code."""
-        return self.compose("up", "--no-build", "--exit-code-from", service, *arguments, ok=False)
-
-    def container(self, service: str) -> str:
-        """Return the id of a service's container, running or not."""
-        return self.compose("ps", "--all", "--quiet", service).stdout.strip()
-
-    def state(self, service: str) -> dict[str, Any]:
-        """Return the state of a service's container."""
-        state: dict[str, Any] = inspect(self.container(service))[0]["State"]
-        return state
-
-    def python(self, service: str, code: str, *, ok: bool = True) -> str:
-        """Run Python in a container of a program, a new one unless it runs; return what it prints."""
-        running = self.compose("ps", "--quiet", "--status", "running", service).stdout.strip()
-        how = ["exec", "-T", service, "python"] if running else ["run", "--rm", "--no-deps", "-T", *_PYTHON, service]
-        return self.compose(*how, "-c", code, ok=ok).stdout.strip()
-
-    def down(self) -> None:
-        """Remove all of it, volumes too."""
-        self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "5", ok=False)
-
-
-_PYTHON = ("--entrypoint", "python")

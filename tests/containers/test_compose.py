@@ -8,7 +8,8 @@ import time
 import pytest
 
 from tests.containers.conftest import NewProject
-from tests.containers.engine import USERS, Project, docker, inspect
+from tests.containers.engine import USERS, docker, inspect
+from tests.containers.project import Project
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(900)
@@ -18,9 +19,9 @@ CLIENT = "import redis; r = redis.Redis('redis', username='{user}', password=ope
 
 
 @pytest.fixture(scope="module")
-def up(new_project: NewProject) -> Project:
+def up(new_module_project: NewProject) -> Project:
     """The project of compose.yaml, up, after A has ended."""
-    project = new_project()
+    project = new_module_project()
     project.compose("up", "--no-build", "--detach")
     wait_until(lambda: project.state("server-a")["Status"] == "exited", description="A has ended", timeout_s=60)
     wait_until(lambda: _health(project) == "healthy", description="B is healthy", timeout_s=60)
@@ -47,7 +48,6 @@ def test_no_verdict_in_time_is_75(new_project: NewProject) -> None:
     project = new_project(env={"SERVER_A_AWAIT_VERDICT_S": "1"})
     ended = project.up_to_exit_of("server-a", "server-a")
     assert ended.returncode == 75, ended
-    project.down()
 
 
 def test_the_verdict_stands_in_the_log(up: Project) -> None:
@@ -163,7 +163,6 @@ def test_sigterm_ends_each_program_within_its_grace(up: Project, new_project: Ne
         project.compose("stop", service)
         assert time.monotonic() - started < 12
         assert project.state(service)["ExitCode"] == code
-    waiting.down()
 
 
 def test_b_alone_at_an_endpoint_of_its_own_uses_no_generated_password(new_project: NewProject) -> None:
@@ -173,7 +172,6 @@ def test_b_alone_at_an_endpoint_of_its_own_uses_no_generated_password(new_projec
     )
     assert ended.returncode == 69, ended
     assert project.compose("ps", "--all", "--services").stdout.split() == ["server-b"]
-    project.down()
 
 
 def test_the_loop_hands_over_again_and_again(new_project: NewProject) -> None:
@@ -186,4 +184,3 @@ def test_the_loop_hands_over_again_and_again(new_project: NewProject) -> None:
     )
     project.compose("--profile", "loop", "stop", "loop")
     assert project.state("loop")["ExitCode"] == 0
-    project.down()

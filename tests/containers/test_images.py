@@ -6,18 +6,19 @@ import pytest
 
 from shared import __version__
 from tests.containers.engine import PROGRAMS, USERS, docker, inspect
+from tests.containers.owned import run_image
 
 pytestmark = pytest.mark.timeout(900)
 
 BASE = "python:3.13-slim"
 MOST_ON_TOP_BYTES = 60_000_000
-CONFINED = ("run", "--rm", "--network=none", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
+CONFINED = ("--network=none", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges")
 EACH = pytest.mark.parametrize("program", PROGRAMS)
 EACH_IMAGE = pytest.mark.parametrize("name", [*PROGRAMS, *(f"{program}:azure" for program in PROGRAMS)])
 
 
 def _shell(image: str, script: str) -> str:
-    return docker(*CONFINED, "--entrypoint", "sh", image, "-c", script).stdout
+    return run_image(image, "-c", script, options=(*CONFINED, "--entrypoint=sh")).stdout
 
 
 @EACH_IMAGE
@@ -48,7 +49,7 @@ def test_labels_and_entry_point(images: dict[str, str], program: str) -> None:
 def test_nothing_of_the_other_program_is_in_it(images: dict[str, str], name: str) -> None:
     package = name.partition(":")[0].replace("-", "_")
     other = {"server_a": "server_b", "server_b": "server_a"}[package]
-    found = docker("run", "--rm", "--user=0", "--entrypoint=find", images[name], "/", "-xdev", "-name", f"{other}*")
+    found = run_image(images[name], "/", "-xdev", "-name", f"{other}*", options=("--user=0", "--entrypoint=find"))
     assert found.stdout == ""
     assert _shell(images[name], f"python -c 'import shared, {package}; print({package}.__file__)'").strip()
 
@@ -74,9 +75,9 @@ def test_the_code_is_compiled(images: dict[str, str], program: str) -> None:
 @EACH_IMAGE
 def test_help_and_version(images: dict[str, str], name: str) -> None:
     program = name.partition(":")[0]
-    assert "Usage: " in docker(*CONFINED, images[name], "--help").stdout
-    assert "--url" in docker(*CONFINED, images[name], "run", "--help").stdout
-    assert docker(*CONFINED, images[name], "--version").stdout == f"{program} {__version__}\n"
+    assert "Usage: " in run_image(images[name], "--help", options=CONFINED).stdout
+    assert "--url" in run_image(images[name], "run", "--help", options=CONFINED).stdout
+    assert run_image(images[name], "--version", options=CONFINED).stdout == f"{program} {__version__}\n"
 
 
 @EACH
@@ -88,7 +89,7 @@ def test_only_the_azure_image_can_do_entra(images: dict[str, str], program: str)
 
 @EACH
 def test_an_endpoint_that_is_not_there_is_69(images: dict[str, str], program: str) -> None:
-    tmp, variable = "--tmpfs=/tmp", f"{program.replace('-', '_').upper()}_REDIS_URL"
-    ended = docker(*CONFINED, tmp, "--env", f"{variable}=redis://127.0.0.1:1/0", images[program], ok=False)
+    url = f"{program.replace('-', '_').upper()}_REDIS_URL=redis://127.0.0.1:1/0"
+    ended = run_image(images[program], options=(*CONFINED, "--tmpfs=/tmp", f"--env={url}"), ok=False)
     assert ended.returncode == 69, ended
     assert "Traceback" not in ended.stderr
