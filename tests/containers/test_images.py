@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from shared import __version__
-from tests.containers.engine import PROGRAMS, USERS, docker, inspect
-from tests.containers.owned import run_image
+from tests.containers.conftest import build
+from tests.containers.engine import PROGRAMS, ROOT, USERS, docker, inspect
+from tests.containers.owned import new_name, run_image
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -26,6 +30,27 @@ def test_it_adds_less_than_60_mb_to_the_base(images: dict[str, str], name: str) 
     if docker("image", "inspect", BASE, ok=False).returncode:
         docker("pull", "-q", BASE, timeout_s=300)
     assert inspect(images[name])[0]["Size"] - inspect(BASE)[0]["Size"] < MOST_ON_TOP_BYTES
+
+
+@EACH
+def test_a_changed_source_file_leaves_the_layers_of_the_dependencies(
+    images: dict[str, str], program: str, tmp_path: Path
+) -> None:
+    for name in ("requirements", "shared", "server_a", "server_b"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("LICENSE", ".dockerignore"):
+        shutil.copy(ROOT / name, tmp_path)
+    with (tmp_path / "shared" / "__init__.py").open("a") as file:
+        file.write("# changed\n")
+    changed = f"{new_name()}:{program}"
+    try:
+        build(changed, program, context=str(tmp_path))
+        before, after = (inspect(image)[0]["RootFS"]["Layers"] for image in (images[program], changed))
+    finally:
+        docker("image", "rm", changed, ok=False)
+    assert after[:-1] == before[:-1]
+    assert after[-1] != before[-1]
+    assert len(after) > len(inspect(BASE)[0]["RootFS"]["Layers"]) + 1
 
 
 @EACH_IMAGE
