@@ -29,7 +29,7 @@ _LISTS = {
     "volume": ("volume", "ls", "--format", "{{.Name}}"),
     "image": ("image", "ls", "--format", "{{.Repository}}:{{.Tag}}"),
 }
-# Said of a network whose containers have gone, once in some hundred, until the engine is started anew: moby issue 42119.
+# Said of a network whose containers have gone, once in some hundred, until the engine starts anew: moby issue 42119.
 STUCK = "has active endpoints"
 _REMOVALS = {
     "container": ("container", "rm", "--force", "--volumes"),
