@@ -95,16 +95,27 @@ def test_a_consumer_that_no_signal_reaches_says_so(
     *,
     is_quiet: bool,
     hand_over: HandOver,
+    link: FaultyLink,
     client: redis.Redis,
     keys: Keyspace,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pulse, "QUIET_AFTER_S", 0.3)
-    monkeypatch.setattr(pulse, "BEAT_EVERY_S", 0.01)
-    if not is_quiet:
+    """The ten seconds are over at once, or as soon as something that is no signal has come."""
+
+    def end_the_ten_seconds() -> None:
+        monkeypatch.setattr(pulse, "QUIET_AFTER_S", 0.0)
+
+    monkeypatch.setattr(pulse, "QUIET_AFTER_S", 3_600.0)
+    monkeypatch.setattr(pulse, "BEAT_EVERY_S", 0.0)
+    if is_quiet:
+        end_the_ten_seconds()
+    else:
         client.xadd(keys.signals(), {"hello": "world"})
-    with pytest.raises(NotFinishedError):
-        hand_over.consume(wait_s=1.5)
+        link.at(b"XACK", end_the_ten_seconds)
+    with closing(StopRequest()) as stop:
+        link.at(b"XREADGROUP", stop.request, nth=6)
+        with pytest.raises(NotFinishedError):
+            hand_over.consume(url=link.url, stop=stop)
     assert hand_over.events().count(HINT) == (1 if is_quiet else 0)
 
 
