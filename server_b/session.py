@@ -56,7 +56,12 @@ def consume(
         endpoint = stack.enter_context(closing(open_endpoint(common.endpoint)))
         progress = stack.enter_context(closing(RunProgress()))
         pulse = Pulse(settings, stop, log, endpoint=endpoint.name)
-        reporting = Reporting(endpoint, common.keys, settings, emit=emit, log=log)
+
+        def emit_below_bar(report: RunReport) -> None:
+            progress.close()
+            emit(report)
+
+        reporting = Reporting(endpoint, common.keys, settings, emit=emit_below_bar, log=log)
 
         def refresh() -> None:
             pulse.beat()  # waiting for a server is not being stuck

@@ -38,18 +38,23 @@ class Progress:
             return
         self._updated = now
         if self._bar is None:
-            self._bar = self._stack.enter_context(self._new_bar())
-        self._bar.update(self._done - self._drawn, int(self._done / (now - self._started)))
+            self._bar = self._stack.enter_context(self._new_bar(elapsed_s=now - self._started))
+        self._draw(self._bar, now)
+
+    def _draw(self, bar: click._termui_impl.ProgressBar[int], now: float) -> None:
+        bar.update(self._done - self._drawn, int(self._done / (now - self._started)))
         self._drawn = self._done
 
-    def _new_bar(self) -> click._termui_impl.ProgressBar[int]:
-        return click.progressbar(
+    def _new_bar(self, *, elapsed_s: float) -> click._termui_impl.ProgressBar[int]:
+        bar: click._termui_impl.ProgressBar[int] = click.progressbar(
             length=self._total,
             label=self._label,
             file=sys.stderr,
             show_pos=True,
             item_show_func=lambda rate: f"{rate:,} values/s" if rate is not None else None,
         )
+        bar.start = bar.last_eta = time.time() - elapsed_s  # else the time left is reckoned from the bar's appearance
+        return bar
 
     def __enter__(self) -> Self:
         """Return the progress itself."""
@@ -58,5 +63,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the bar's line."""
+        """Draw how far it came, and end the bar's line."""
+        if self._bar is not None and self._drawn != self._done:
+            self._draw(self._bar, time.monotonic())
         self._stack.close()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -12,9 +14,17 @@ from shared.progress import Progress
 from tests.integration.test_write_time import Clock
 
 
+class ClockOnTheWall(Clock):
+    """A clock that tests move, beside one that goes by itself and that click looks at too."""
+
+    def time(self) -> float:
+        """Return the time of day, in seconds since 1970."""
+        return time.time()
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
+    clock = ClockOnTheWall()
     monkeypatch.setattr(progress, "time", clock)
     return clock
 
@@ -50,7 +60,7 @@ def test_a_bar_comes_after_a_second_and_ten_times_a_second_at_most(clock: Clock,
         assert terminal.drawn() == ""
         clock.move(0.6)
         bar.add(100)
-        assert "  300/1000  200 values/s" in terminal.drawn()
+        assert re.search(r"  300/1000  00:00:0\d  200 values/s", terminal.drawn())
         clock.move(0.05)
         bar.add(100)
         assert terminal.drawn() == ""
@@ -74,3 +84,14 @@ def test_nothing_is_drawn_where_stderr_is_no_terminal(clock: Clock, capfd: pytes
             clock.move(1)
             bar.add(100)
     assert capfd.readouterr() == ("", "")
+
+
+def test_the_bar_ends_with_how_far_it_came_on_a_line_of_its_own(clock: Clock, terminal: Terminal) -> None:
+    with Progress("Reading", 1_000) as bar:
+        clock.move(2)
+        bar.add(900)
+        assert re.search(r"  900/1000  00:00:0\d  450 values/s", terminal.drawn())
+        clock.move(0.01)
+        bar.add(100)
+        assert terminal.drawn() == ""
+    assert re.search(r"  1000/1000 .*\n", terminal.drawn())
