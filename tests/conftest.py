@@ -22,17 +22,22 @@ from tests.waiting import wait_until
 pytest_plugins = ["tests.servers", "tests.programs", "tests.hand_over"]
 
 # Each stays in one of the processes that share the tests, since what it makes for a session is dear: images, clusters.
-_KEPT_TOGETHER = ("containers", "topologies")
+_KEPT_TOGETHER = (
+    "tests/containers/",
+    "tests/topologies/",
+    "tests/e2e/test_make.py",
+    "tests/endpoints/test_tls_sentinel.py",
+)
 
 
 class _KeepingTogether(LoadScopeScheduling):  # type: ignore[misc]
-    """Hands out tests one by one, and those of a directory that is kept together to one process.
+    """Hands out tests one by one, and those that are kept together to one process.
 
     The marker `xdist_group` was rejected: pytest 9.2 leaves it without effect (pytest-xdist issue 1386).
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((name for name in _KEPT_TOGETHER if nodeid.startswith(f"tests/{name}/")), nodeid)
+        return next((path for path in _KEPT_TOGETHER if nodeid.startswith(path)), nodeid)
 
 
 @pytest.hookimpl(optionalhook=True)

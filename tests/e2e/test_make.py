@@ -19,10 +19,7 @@ from demo.processes import program_environment
 from shared.cart_text import TIMES
 from tests.servers import _missing, binary
 
-pytestmark = [
-    pytest.mark.skipif(sys.platform != "linux", reason="make ends the demo with it on Linux alone"),
-    pytest.mark.xdist_group("make"),
-]
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="make ends the demo with it on Linux alone")
 
 ROOT = Path(__file__).parents[2]
 _RUN_ID = r"\d{8}T\d{9}Z-[0-9a-f]{6}"

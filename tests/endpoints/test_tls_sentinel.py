@@ -18,8 +18,6 @@ from tests.waiting import wait_until
 
 USER = "keeper"
 
-pytestmark = pytest.mark.xdist_group("tls_sentinel")  # one process makes the group, for all
-
 both_programs = pytest.mark.parametrize("program", ["server-a", "server-b"])
 
 
