@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from redis.credentials import CredentialProvider
 
 
+_MOST_PASSWORD_BYTES = 64 * 1024
+
+
 def connection_arguments(
     url: EndpointUrl, settings: EndpointSettings, provider: CredentialProvider | None
 ) -> dict[str, Any]:
@@ -69,7 +72,8 @@ def password_of(url: EndpointUrl, settings: EndpointSettings) -> str | None:
         return settings.password or url.password
     where = "--password-file"
     try:
-        lines = Path(settings.password_file).read_text("utf-8").splitlines()
+        with Path(settings.password_file).open("rb") as file:
+            lines = file.readline(_MOST_PASSWORD_BYTES).decode("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         expected = "a text file that can be read"
         why = error.strerror if isinstance(error, OSError) else "not UTF-8"
