@@ -30,7 +30,7 @@ def segment_keys(count: int) -> dict[str, tuple[int, int]]:
     """Return the list of each segment of the numbers 1 to count, with its first number and the one after its last."""
     segments = segments_of(count, DEFAULT_SEGMENT_VALUES)
     ranges = [segment_range(n, count=count, segment_values=DEFAULT_SEGMENT_VALUES) for n in range(1, segments + 1)]
-    return {KEYS.segment(r.number, segments): (r.first + 1, r.first + r.count + 1) for r in ranges}
+    return {KEYS.segment(r.number): (r.first + 1, r.first + r.count + 1) for r in ranges}
 
 
 def _ignore(*_numbers: int) -> None:
@@ -57,7 +57,7 @@ class Product:
             started = time.perf_counter()
             for number in range(1, segments + 1):
                 segment = segment_range(number, count=count, segment_values=DEFAULT_SEGMENT_VALUES)
-                key = KEYS.segment(number, segments)
+                key = KEYS.segment(number)
                 attempt = make_token(self._endpoint.server_ms(key), after=attempt)
                 staging_key = KEYS.staging(key, attempt)
                 writer = SegmentWriter(wire, staging_key, on_batch=_ignore)

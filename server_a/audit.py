@@ -51,7 +51,7 @@ def audit(
     Redis:
         HMGET, LLEN and XRANGE for each segment and one HMGET of the record, pipelined.
     """
-    numbers = {keys.segment(number, record.segments): number for number in published}
+    numbers = {keys.segment(number): number for number in published}
     state_keys = {keys.state(key): number for key, number in numbers.items()}
     signals_of = {segment.signal_id: number for number, segment in published.items()}
     run_key, signals_key = keys.run(record.run_id), keys.signals()
@@ -59,7 +59,7 @@ def audit(
     commands: list[Command] = [("HMGET", run_key, "schema_version")]
     for state_key, number in state_keys.items():
         commands.append(("HMGET", state_key, *SegmentState.FIELDS))
-        commands.append(("LLEN", keys.segment(number, record.segments)))
+        commands.append(("LLEN", keys.segment(number)))
         commands.append(("XRANGE", signals_key, published[number].signal_id, published[number].signal_id))
     lost: set[int] = set()
     lost_signals: list[int] = []

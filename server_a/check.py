@@ -57,7 +57,7 @@ def _job(endpoint: Endpoint, keys: Keyspace, count: int) -> Job:
     return Job(
         program="server-a",
         needs=SERVER_A,
-        values_of={keys.segment(part.number, segments): part.count for part in ranges},
+        values_of={keys.segment(part.number): part.count for part in ranges},
         count=count,
         refusal=_REFUSAL,
         # looks at every list and the stream that a run would replace or add to

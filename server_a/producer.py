@@ -66,7 +66,7 @@ class Producer:
             return self._carry_out()
         except SupersededError:
             with suppress(HandoverError):  # the newer run's own way of removing it comes next time
-                withdraw(self._run, self._published)
+                withdraw(self._run)
             raise
 
     def _carry_out(self) -> RunSummary:
@@ -186,10 +186,10 @@ class Producer:
     def _retire_old_segments(self) -> None:
         """Remove segments that older runs left, from the top down, so that a stop leaves no gap."""
         run, record = self._run, self._run.record
-        own = {run.segment_key(number) for number in range(1, record.segments + 1)}
-        after = 0 if record.segments == 1 else record.segments
-        states = run.wires.patience.keep_trying(lambda: list(states_upward(run.endpoint, run.keys, after=after)))
-        left = [key for key, state in states if state is not None and state.count and key not in own]
+        states = run.wires.patience.keep_trying(
+            lambda: list(states_upward(run.endpoint, run.keys, after=record.segments))
+        )
+        left = [key for key, state in states if state is not None and state.count]
         attempt = max(segment.state.attempt for segment in self._published.values())
         for key in reversed(left):
             run.wires.patience.keep_trying(

@@ -43,7 +43,7 @@ class RunContext:
 
     def segment_key(self, number: int) -> str:
         """Return the key a segment is published under."""
-        return self.keys.segment(number, self.record.segments)
+        return self.keys.segment(number)
 
     def segment_range(self, number: int) -> SegmentRange:
         """Return which values a segment holds."""

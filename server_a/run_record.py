@@ -77,7 +77,7 @@ def new_record(endpoint: Endpoint, keys: Keyspace, settings: RunSettings, source
             advice="take larger segments",
         )
     _require_stream(endpoint, keys.signals())
-    own = [keys.segment(number, segments) for number in range(1, segments + 1)]
+    own = [keys.segment(number) for number in range(1, segments + 1)]
     states = {**dict(_states(endpoint, keys, own)), **dict(states_upward(endpoint, keys, after=0))}
     if not settings.overwrite:
         _require_ours(endpoint, own, states)
@@ -124,12 +124,11 @@ def read_record(endpoint: Endpoint, keys: Keyspace, settings: RunSettings) -> tu
 
 
 def states_upward(endpoint: Endpoint, keys: Keyspace, *, after: int) -> Iterator[tuple[str, SegmentState | None]]:
-    """Yield segment keys and states: `biglist`, then `biglist:<after + 1>` upward until 100 in a row have no state."""
-    yield from _states(endpoint, keys, [keys.segment(1, 1)])
+    """Yield segment keys and states from segment `after + 1` upward until 100 in a row have no state."""
     absent = 0
     number = after + 1
     while absent < PROBE_ABSENT:
-        probed = [keys.segment(n, MAX_SEGMENTS) for n in range(number, number + PROBE_ABSENT)]
+        probed = [keys.segment(n) for n in range(number, number + PROBE_ABSENT)]
         found = dict(_states(endpoint, keys, probed))
         for key in probed:
             yield key, found[key]

@@ -32,7 +32,7 @@ def _job(endpoint: Endpoint, keys: Keyspace) -> Job:
     return Job(
         program="server-b",
         needs=SERVER_B_FOLLOW if endpoint.kind.is_replica else SERVER_B_GROUP,
-        values_of={keys.signals(): 0, keys.segment(1, 1): 0},
+        values_of={keys.signals(): 0, keys.segment(1): 0},
         count=None,
         refusal="",
         try_reading=lambda: _read_newest_signal(endpoint, keys.signals()),

@@ -72,7 +72,7 @@ class SegmentExaminer:
             StillMissingError: The list did not come within `settle_s` seconds.
             ConnectionLostError: The connection is lost; examine it again.
         """
-        key = self._keys.segment(signal.segment, signal.segments)
+        key = self._keys.segment(signal.segment)
         for _ in range(MAX_READINGS):
             settlement = self._settle(signal, key, settle_s)
             if settlement.superseded_by is not None:

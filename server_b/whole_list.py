@@ -36,14 +36,14 @@ def current_segments(endpoint: Endpoint, keys: Keyspace) -> list[CurrentSegment]
     """
     signal = _newest_signal(endpoint, keys)
     segments, run_id = (signal.segments, signal.run_id) if signal is not None else (1, "")
-    found = [_segment(endpoint, keys, keys.segment(n, segments), n) for n in range(segments, 0, -1)]
+    found = [_segment(endpoint, keys, keys.segment(n), n) for n in range(segments, 0, -1)]
     published = [segment for segment in found if segment.state is not None and segment.state.count]
     if segments == 1 and not published and _exists(endpoint, found[0].key):
         return found  # somebody else's list, under the name of the original exercise
     run_ids = {segment.state.run_id for segment in published if segment.state is not None}
     if len(published) < segments or len(run_ids) > 1:
         raise NotFinishedError(
-            where=keys.segment(1, segments),
+            where=keys.segment(1),
             expected="a published list" if not run_id else f"all {segments} segments of run {run_id}",
             got=f"{len(published)} segments of {len(run_ids)} runs",
             advice="run it again when server-a has finished",

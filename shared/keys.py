@@ -3,18 +3,19 @@
 No other file spells a key. The functions are methods of `Keyspace`, which holds the namespace, rather than functions
 that each take it: a forgotten argument would write outside the namespace, a forgotten object is a type error.
 
-Braces are hash tags: a segment, its state and its staging key share one slot, and segments spread over a cluster.
+Braces are hash tags, which put what must change together into one slot: a segment with its state and staging keys, the
+stream with its results and dead letters. Segments spread over a cluster.
 
     user:<id>                          hash    first_name, last_name                     A writes, both read
     sku:<id>                           hash    name, price                               A writes, both read
     cart:<user id>                     hash    SKU id -> quantity                        A writes, both read
-    biglist | biglist:<n>              list    values, newest at the head                A writes, B reads
+    biglist, biglist:2, biglist:3 …    list    values of segment 1, 2, 3 …, newest first  A writes, B reads
     {biglist}:state                    hash    run_id, attempt, count, digest            A writes, both read
     {biglist}:staging:<attempt>        list    a segment being written                   A alone
     run:<run_id>                       hash    what a run is to write, how far it is     A writes, both read
     signals                            stream  one entry for each published segment      A writes, B reads
-    result:<run_id>                    hash    segment -> verdict as JSON                B writes, both read
-    signals:dead                       stream  entries that could not be processed       B alone
+    {signals}:result:<run_id>          hash    segment -> verdict as JSON                B writes, both read
+    {signals}:dead                     stream  entries that could not be processed       B alone
     canary:<token>                     hash    sent, of one `server-a check --peer-url`  A alone
 """
 
@@ -25,8 +26,8 @@ from dataclasses import dataclass
 
 ID_PATTERN = r"[A-Za-z0-9_-]{1,64}"
 TOKEN_PATTERN = r"[0-9]{8}T[0-9]{9}Z-[0-9a-f]{6}"  # noqa: S105 - run ids and attempts, no secret
-RESERVED_NAMESPACES = ("user", "sku", "cart", "run", "result", "biglist", "signals", "canary")
-_SEGMENT_PATTERN = r"biglist(?::[1-9][0-9]*)?"
+RESERVED_NAMESPACES = ("user", "sku", "cart", "run", "biglist", "signals", "canary")
+_SEGMENT_PATTERN = r"biglist(?::(?:[2-9]|[1-9][0-9]+))?"
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,12 @@ class Keyspace:
         """HASH. SKU id to quantity, of one user. A writes, both read. Until its last line is removed."""
         return f"{self.prefix}cart:{user_id}"
 
-    def segment(self, number: int, segments: int) -> str:
+    def segment(self, number: int) -> str:
         """LIST. The values of a published segment, newest at the head. A writes, B reads. Until replaced.
 
-        A run of one segment uses the exercise's own name, `biglist`; a larger one numbers its segments from 1.
+        Segment 1 of every run has the exercise's own name, `biglist`, so one state tells which run published last.
         """
-        return f"{self.prefix}biglist" if segments == 1 else f"{self.prefix}biglist:{number}"
+        return f"{self.prefix}biglist" if number == 1 else f"{self.prefix}biglist:{number}"
 
     def state(self, segment_key: str) -> str:
         """HASH. run_id, attempt, count and digest of the segment now published. A writes, both read. Until replaced."""
@@ -85,11 +86,11 @@ class Keyspace:
 
     def result(self, run_id: str) -> str:
         """HASH. Segment number to verdict as JSON. B writes, both read. The retention."""
-        return f"{self.prefix}result:{run_id}"
+        return f"{{{self.signals()}}}:result:{run_id}"
 
     def dead_letters(self) -> str:
         """STREAM. Entries that could not be processed, with the reason. B alone. About 10,000 entries."""
-        return f"{self.prefix}signals:dead"
+        return f"{{{self.signals()}}}:dead"
 
     def canary(self, token: str) -> str:
         """HASH. Field `sent`, of one `server-a check --peer-url`. A alone, also at the peer. At most a minute."""
@@ -122,8 +123,8 @@ _KEY_PATTERNS = {
     "state": rf"\{{<prefix>{_SEGMENT_PATTERN}\}}:state",
     "staging": rf"\{{<prefix>{_SEGMENT_PATTERN}\}}:staging:{TOKEN_PATTERN}",
     "run": rf"<prefix>run:{TOKEN_PATTERN}",
-    "result": rf"<prefix>result:{TOKEN_PATTERN}",
+    "result": rf"\{{<prefix>signals\}}:result:{TOKEN_PATTERN}",
     "signals": r"<prefix>signals",
-    "dead_letters": r"<prefix>signals:dead",
+    "dead_letters": r"\{<prefix>signals\}:dead",
     "canary": rf"<prefix>canary:{TOKEN_PATTERN}",
 }

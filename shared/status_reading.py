@@ -18,7 +18,6 @@ from shared.endpoint.pipelined import Command, run_pipelined
 from shared.errors import InvalidInputError, NotAllowedError, WrongEndpointError, WrongKeyError
 from shared.keys import Keyspace
 from shared.run_signal import CONSUMER_GROUP, RunRecord, SegmentState, Signal
-from shared.segments import MAX_SEGMENTS
 from shared.status_facts import PENDING, UNKNOWN, Facts, GroupStatus, RunStatus, SegmentSight
 from shared.tokens import is_token
 from shared.verdict import decode_result, is_complete, run_reason, run_verdict
@@ -56,7 +55,7 @@ def read_facts(endpoint: Endpoint, keys: Keyspace, *, is_scanned: bool) -> Facts
 
 def _first_runs(endpoint: Endpoint, keys: Keyspace) -> dict[str, str]:
     """Return which runs the segments are of that a run publishes first, without states that are not ours."""
-    names = [keys.segment(1, 1), keys.segment(1, MAX_SEGMENTS)]
+    names = [keys.segment(1)]
     found = {}
     for name, reply in _raw_states(endpoint, keys, names, skip_wrong_type=True):
         with suppress(WrongKeyError):
@@ -176,7 +175,7 @@ def _group_status(endpoint: Endpoint, keys: Keyspace) -> GroupStatus:
 
 def _segments(endpoint: Endpoint, keys: Keyspace, run: RunStatus) -> list[SegmentSight]:
     """Return each segment of a run as it is now."""
-    names = [keys.segment(number, run.segments) for number in range(1, run.segments + 1)]
+    names = [keys.segment(number) for number in range(1, run.segments + 1)]
     states = {name: SegmentState.decode(keys.state(name), reply) for name, reply in _raw_states(endpoint, keys, names)}
     lengths = {str(command[1]): reply for command, reply in run_pipelined(endpoint, (("LLEN", name) for name in names))}
     return [SegmentSight(name, states[name], lengths[name]) for name in names]

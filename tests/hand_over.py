@@ -118,7 +118,7 @@ def stored_values(client: redis.Redis, keys: Keyspace, segments: int = 1) -> lis
     """Return all values of a run in the order of their insertion, read by plain LRANGE."""
     values: list[bytes] = []
     for number in range(1, segments + 1):
-        values += reversed(list_values(client, keys.segment(number, segments)))
+        values += reversed(list_values(client, keys.segment(number)))
     return values
 
 

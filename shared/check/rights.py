@@ -71,7 +71,7 @@ class Answer:
 def rights_of(needs: Iterable[Need], keys: Keyspace) -> list[Right]:
     """Return the rights under a namespace, each once, with the first purpose that is named for it.
 
-    Segments count twice: as the only one of a run (`biglist`) and as one of several (`biglist:1`).
+    Segments count twice: as `biglist` and as one of those behind it, whose names have a number.
     """
     found: dict[tuple[str, ...], Right] = {}
     for need in needs:
@@ -137,15 +137,15 @@ def _error_of(receive: Callable[[], Reply]) -> HandoverError | None:
 def _commands(form: str, keys: Keyspace) -> Iterator[tuple[tuple[str, ...], str]]:
     """Yield a form with its keys filled in, and the first of them."""
     parts = form.split(" ")
-    for segments in (1, 2):
-        filled = [part.format_map(_names(keys, segments)) for part in parts]
+    for number in (1, 2):
+        filled = [part.format_map(_names(keys, number)) for part in parts]
         key = next((name for name, part in zip(filled, parts, strict=True) if part.startswith("{")), "")
         yield tuple(filled), key
 
 
-def _names(keys: Keyspace, segments: int) -> dict[str, str]:
-    """Return a key of each kind, in a run of so many segments."""
-    segment = keys.segment(1, segments)
+def _names(keys: Keyspace, number: int) -> dict[str, str]:
+    """Return a key of each kind, of segments that with a number."""
+    segment = keys.segment(number)
     return {
         "user": keys.user("1"),
         "sku": keys.sku("sku123"),

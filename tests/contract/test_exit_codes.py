@@ -282,26 +282,27 @@ def test_78_a_key_of_another_type(valkey9: Server, namespace: str, program: Name
 @pytest.mark.parametrize(
     ("program", "command", "key"),
     [
-        ("server-a", ("run", "--count", "10"), "user:1"),
-        ("server-a", ("user", "show", "1"), "user:1"),
-        ("server-a", ("sku", "remove", "sku123"), "sku:sku123"),
-        ("server-a", ("cart", "show", "1"), "cart:1"),
-        ("server-a", ("cart", "remove", "1", "sku123"), "cart:1"),
-        ("server-a", ("status",), "signals:dead"),
-        ("server-b", ("dead", "list"), "signals:dead"),
-        ("server-b", ("read",), "biglist"),
+        ("server-a", ("run", "--count", "10"), "<prefix>user:1"),
+        ("server-a", ("user", "show", "1"), "<prefix>user:1"),
+        ("server-a", ("sku", "remove", "sku123"), "<prefix>sku:sku123"),
+        ("server-a", ("cart", "show", "1"), "<prefix>cart:1"),
+        ("server-a", ("cart", "remove", "1", "sku123"), "<prefix>cart:1"),
+        ("server-a", ("status",), "{<prefix>signals}:dead"),
+        ("server-b", ("dead", "list"), "{<prefix>signals}:dead"),
+        ("server-b", ("read",), "<prefix>biglist"),
     ],
 )
 def test_78_names_the_key_of_another_type(
     valkey9: Server, namespace: str, program: Name, command: tuple[str, ...], key: str
 ) -> None:
+    key = key.replace("<prefix>", f"{namespace}:")
     with connect(valkey9) as client:
-        client.set(f"{namespace}:{key}", "x")
+        client.set(key, "x")
         ended = run_program(program, *command, server=valkey9, namespace=namespace)
-        assert client.get(f"{namespace}:{key}") == b"x"
+        assert client.get(key) == b"x"
     assert (ended.exit_code, ended.stdout) == (78, ""), ended
     assert_is_one_sentence(ended, program)
-    assert f"{namespace}:{key} at " in ended.stderr
+    assert f"{key} at " in ended.stderr
     assert "--namespace" in ended.stderr
 
 

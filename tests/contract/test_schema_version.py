@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from demo.servers import Server
+from shared.keys import Keyspace
 from tests.programs import run_program
 from tests.servers import connect
 
@@ -35,8 +36,8 @@ def test_an_unknown_schema_version_is_dead_lettered(server: Server, client: redi
 
     pending: Any = client.xpending(f"{namespace}:signals", "server-b")
     assert pending["pending"] == 0
-    assert not client.exists(f"{namespace}:result:{RUN_ID}")
-    letters: Any = client.xrange(f"{namespace}:signals:dead")
+    assert not client.exists(Keyspace(namespace).result(RUN_ID))
+    letters: Any = client.xrange(Keyspace(namespace).dead_letters())
     assert len(letters) == 1
 
     (letter,) = [run_program("server-b", "dead", "list", "--json", server=server, namespace=namespace).json()]

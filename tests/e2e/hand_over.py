@@ -48,11 +48,11 @@ def assert_exact(
     segments = summary["segments"]
     expected = count
     for number in range(segments, 0, -1):
-        for value in list_values(client, keys.segment(number, segments)):
+        for value in list_values(client, keys.segment(number)):
             assert value == b"%d" % expected
             expected -= 1
     assert expected == 0
-    own = {keys.segment(number, segments) for number in range(1, segments + 1)}
+    own = {keys.segment(number) for number in range(1, segments + 1)}
     assert all(client.ttl(key) > 0 for key in list_keys(client, keys) - own), "only staging keys that expire are left"
 
 

@@ -147,7 +147,7 @@ def test_a_failed_verdict_is_told_to_both(
 ) -> None:
     a = start_program("server-a", "run", "--await-verdict-s", "20", server=server, namespace=namespace)
     wait_until(lambda: "Signalled" in a.output(), description="it has signalled")
-    client.lset(keys.segment(1, 1), 5_000, "x")
+    client.lset(keys.segment(1), 5_000, "x")
     b = run_program("server-b", "run", "--once", "--json", server=server, namespace=namespace)
     assert (b.exit_code, b.json()["verdict"]) == (65, "failed")
     assert b.json()["reason"].startswith("segment 1: changed")

@@ -37,7 +37,7 @@ def _in_shell(
 def damaged(server: Server, namespace: str, client: redis.Redis, keys: Keyspace) -> None:
     """A run whose list was changed before anybody read it."""
     assert run_program("server-a", "run", "--count", "10", server=server, namespace=namespace).exit_code == 0
-    client.lset(keys.segment(1, 1), 3, "x")
+    client.lset(keys.segment(1), 3, "x")
 
 
 # what is written into a pipe nobody reads; bash makes one whose reader has ended by the time of the report

@@ -13,6 +13,7 @@ import pytest
 
 from shared.endpoint.client import open_endpoint
 from shared.endpoint.settings import EndpointSettings
+from shared.keys import Keyspace
 from tests.endpoints.certificates import Authority
 from tests.endpoints.sentences import require_sentence
 from tests.endpoints.tls_clusters import TlsCluster
@@ -60,7 +61,7 @@ def test_the_oss_policy(redis7: Path, authority: Authority, trust: tuple[str, st
         url = cluster.url("localhost")
         settings = EndpointSettings(url=url, tls_ca=str(authority.file))
         with closing(open_endpoint(settings)) as endpoint:
-            nodes = {endpoint.node_of(f"biglist:{number}").lower() for number in range(1, 50)}
+            nodes = {endpoint.node_of(Keyspace().segment(number)).lower() for number in range(1, 50)}
         assert sorted(nodes) == cluster.addresses("localhost")
         ended = run_program("server-a", "run", "--count", "9", "--segment-values", "1", *trust, server=url)
         assert ended.exit_code == 0, ended.stderr
@@ -82,7 +83,7 @@ def test_nodes_that_the_certificate_names_keep_their_addresses(
     with TlsCluster(redis7, authority, "localhost", "127.0.0.1") as cluster:
         settings = EndpointSettings(url=cluster.url("localhost"), tls_ca=str(authority.file))
         with closing(open_endpoint(settings)) as endpoint:
-            nodes = {endpoint.node_of(f"biglist:{number}") for number in range(1, 50)}
+            nodes = {endpoint.node_of(Keyspace().segment(number)) for number in range(1, 50)}
         assert sorted(nodes) == cluster.addresses("127.0.0.1")
         cluster.limit(*LIMITS)
         hand_over(cluster.url("localhost"), trust)

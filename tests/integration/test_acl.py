@@ -186,7 +186,7 @@ def test_everything_else_is_refused(guarded: Guarded, program: Name) -> None:
 def test_a_script_of_server_b_can_write_nothing_else(guarded: Guarded) -> None:
     keys = Keyspace(guarded.namespace)
     with guarded.client("server-b") as client:
-        for key in (keys.user("1"), keys.segment(1, 1), "foreign"):
+        for key in (keys.user("1"), keys.segment(1), "foreign"):
             with pytest.raises(ResponseError, match=r"(?i)acl|permission|can't access"):
                 client.eval("return redis.call('HSET', ARGV[1], 'f', 'v')", 1, keys.signals(), key)
 

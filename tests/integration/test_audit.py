@@ -24,7 +24,7 @@ AUDIT = b"XRANGE"
 def _lose_segments(*numbers: int, state: bool = True) -> Damage:
     def lose(client: redis.Redis, keys: Keyspace) -> None:
         for number in numbers:
-            key = keys.segment(number, 6)
+            key = keys.segment(number)
             client.delete(key)
             if state:
                 client.delete(keys.state(key))
@@ -33,7 +33,7 @@ def _lose_segments(*numbers: int, state: bool = True) -> Damage:
 
 
 def _lose_a_value(client: redis.Redis, keys: Keyspace) -> None:
-    client.rpop(keys.segment(4, 6))
+    client.rpop(keys.segment(4))
 
 
 def _lose_signals(*numbers: int) -> Damage:
@@ -97,7 +97,7 @@ def test_a_list_that_lost_its_state_is_nobodys_and_stays(
     hand_over: HandOver, link: FaultyLink, keys: Keyspace, client: redis.Redis
 ) -> None:
     """No failover does this, since both are written in one transaction; whoever did it may have made the list too."""
-    link.at(AUDIT, lambda: client.delete(keys.state(keys.segment(5, 6))))
+    link.at(AUDIT, lambda: client.delete(keys.state(keys.segment(5))))
     with pytest.raises(WrongKeyError):
         hand_over.produce(url=link.url, count=COUNT, segment_values=SEGMENT)
     assert stored_values(client, keys, 6) == numbers(COUNT)

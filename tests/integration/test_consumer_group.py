@@ -134,7 +134,7 @@ def test_a_run_that_a_newer_one_replaced_is_superseded_and_passed_over(
 def test_a_signal_of_an_earlier_attempt_gets_no_verdict(
     hand_over: HandOver, link: FaultyLink, client: redis.Redis, endpoint: Endpoint, keys: Keyspace
 ) -> None:
-    link.at(b"XRANGE", lambda: client.delete(keys.segment(1, 1), keys.state(keys.segment(1, 1))))
+    link.at(b"XRANGE", lambda: client.delete(keys.segment(1), keys.state(keys.segment(1))))
     summary = hand_over.produce(url=link.url, count=10)
     attempts = [Signal.decode(fields).attempt for _, fields in entries_of(client, keys.signals())]
     assert hand_over.consume().run_id == summary.run_id

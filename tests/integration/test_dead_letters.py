@@ -85,7 +85,7 @@ def test_a_list_of_another_type_fails_the_run_and_is_put_aside(
     hand_over: HandOver, letters: DeadLetters, client: redis.Redis, keys: Keyspace
 ) -> None:
     summary = hand_over.produce(count=10)
-    client.set(keys.segment(1, 1), "x")
+    client.set(keys.segment(1), "x")
     with pytest.raises(VerificationFailedError):
         hand_over.consume()
     assert hand_over.reports[-1].run_id == summary.run_id
@@ -130,11 +130,11 @@ def test_a_retried_letter_is_taken_anew(
     hand_over: HandOver, letters: DeadLetters, endpoint: Endpoint, client: redis.Redis, keys: Keyspace
 ) -> None:
     summary = hand_over.produce(count=10)
-    values = client.dump(keys.segment(1, 1))
-    client.set(keys.segment(1, 1), "x")
+    values = client.dump(keys.segment(1))
+    client.set(keys.segment(1), "x")
     with pytest.raises(VerificationFailedError):
         hand_over.consume()
-    client.restore(keys.segment(1, 1), 0, values, replace=True)  # type: ignore[arg-type]
+    client.restore(keys.segment(1), 0, values, replace=True)  # type: ignore[arg-type]
     letters.retry(letters.list_letters()[0], Results(endpoint, keys))
     assert letters.count() == 0
     report = hand_over.consume()

@@ -161,11 +161,11 @@ def test_a_retried_letter_is_reported_by_a_consumer_that_serves(
     start_program: StartProgram,
 ) -> None:
     hand_over.produce(count=10)
-    values = client.dump(keys.segment(1, 1))
-    client.set(keys.segment(1, 1), "x")
+    values = client.dump(keys.segment(1))
+    client.set(keys.segment(1), "x")
     serving = start_program("server-b", "run", "--json", server=server, namespace=namespace)
     wait_until(lambda: len(lines_of(serving)) == 1, description="the failed run is reported")
-    client.restore(keys.segment(1, 1), 0, values, replace=True)  # type: ignore[arg-type]
+    client.restore(keys.segment(1), 0, values, replace=True)  # type: ignore[arg-type]
     assert run_program("server-b", "dead", "retry", server=server, namespace=namespace).exit_code == 0
     wait_until(lambda: len(lines_of(serving)) == 2, description="the run is reported again")
     assert [line["verdict"] for line in lines_of(serving)] == ["failed", "verified"]

@@ -37,7 +37,7 @@ def _exact(summary: RunSummary, hand_over: HandOver, client: redis.Redis, keys: 
     assert stored_values(client, keys, summary.segments) == numbers(COUNT)
     report = hand_over.consume()
     assert (report.verdict, report.digest, report.run_id) == ("verified", summary.digest, summary.run_id)
-    own = {keys.segment(number, summary.segments) for number in range(1, summary.segments + 1)}
+    own = {keys.segment(number) for number in range(1, summary.segments + 1)}
     assert all(client.ttl(key) > 0 for key in list_keys(client, keys) - own)
 
 
@@ -54,9 +54,9 @@ def test_a_request_that_arrives_after_the_run_changes_nothing(
     link.hold(request_text, nth=nth)
     summary = hand_over.produce(url=link.url, count=COUNT)
     assert (summary.attempts, link.cuts) == (2, 1)
-    before = client.dump(keys.segment(1, 1)), client.hgetall(keys.state(keys.segment(1, 1)))
+    before = client.dump(keys.segment(1)), client.hgetall(keys.state(keys.segment(1)))
     assert link.deliver_held()
-    assert (client.dump(keys.segment(1, 1)), client.hgetall(keys.state(keys.segment(1, 1)))) == before
+    assert (client.dump(keys.segment(1)), client.hgetall(keys.state(keys.segment(1)))) == before
     _exact(summary, hand_over, client, keys)
 
 
@@ -93,7 +93,7 @@ def test_a_lost_reply_doubles_nothing(
     assert summary.lost_acknowledged == 0
     assert summary.outage_s > 0
     _exact(summary, hand_over, client, keys)
-    assert list_keys(client, keys) == {keys.segment(1, 1)}
+    assert list_keys(client, keys) == {keys.segment(1)}
 
 
 def test_a_signal_whose_reply_is_lost_is_sent_again_and_taken_for_what_it_is(

@@ -42,12 +42,12 @@ def test_each_segment_has_its_list_its_state_and_its_signal(
     summary = hand_over.produce(count=count, segment_values=segment_values)
     assert (summary.count, summary.segments, summary.attempts) == (count, segments, segments)
     assert stored_values(client, keys, segments) == numbers(count)
-    assert list_keys(client, keys) == {keys.segment(number, segments) for number in range(1, segments + 1)}
+    assert list_keys(client, keys) == {keys.segment(number) for number in range(1, segments + 1)}
     signals = _signals(client, keys)
     assert [signal.segment for signal in signals] == list(range(1, segments + 1))
     assert summary.digest == run_digest(signal.digest for signal in signals)
     for signal in signals:
-        key = keys.segment(signal.segment, segments)
+        key = keys.segment(signal.segment)
         assert _state(client, keys, key) == SegmentState(summary.run_id, signal.attempt, signal.count, signal.digest)
         assert client.ttl(key) == client.ttl(keys.state(key)) == -1
     assert sum(signal.count for signal in signals) == count
@@ -70,10 +70,10 @@ def test_a_run_removes_what_older_runs_left(
     hand_over.produce(count=before * 10, segment_values=10)
     newer = hand_over.produce(count=after * 10, segment_values=10)
     assert stored_values(client, keys, after) == numbers(after * 10)
-    own = {keys.segment(number, after) for number in range(1, after + 1)}
+    own = {keys.segment(number) for number in range(1, after + 1)}
     assert list_keys(client, keys) == own
     for number in range(1, before + 1):
-        key = keys.segment(number, before)
+        key = keys.segment(number)
         state = _state(client, keys, key)
         assert state is not None
         assert state.run_id == newer.run_id
@@ -88,11 +88,11 @@ def test_old_segments_are_removed_from_the_top_down(hand_over: HandOver, keys: K
     hand_over.logged.entries.clear()
     hand_over.produce(count=20, segment_values=10)
     removed = [entry["key"] for entry in hand_over.logged.entries if entry["event"] == "old segment removed"]
-    assert removed == [keys.segment(number, 5) for number in (5, 4, 3)]
+    assert removed == [keys.segment(number) for number in (5, 4, 3)]
     hand_over.logged.entries.clear()
     hand_over.produce(count=7)
     removed = [entry["key"] for entry in hand_over.logged.entries if entry["event"] == "old segment removed"]
-    assert removed == [keys.segment(number, 2) for number in (2, 1)]
+    assert removed == [keys.segment(2)]
 
 
 @pytest.mark.parametrize(
@@ -105,10 +105,10 @@ def test_old_segments_are_looked_for_until_a_hundred_in_a_row_are_absent(
 ) -> None:
     hand_over.produce(count=150, segment_values=1)
     for number in absent:
-        key = keys.segment(number, 150)
+        key = keys.segment(number)
         client.unlink(key, keys.state(key))
     hand_over.produce(count=2, segment_values=1)
-    own = {keys.segment(number, 2) for number in (1, 2)}
+    own = {keys.segment(number) for number in (1, 2)}
     assert own <= list_keys(client, keys)
     assert len(list_keys(client, keys) - own) == left
 
@@ -116,7 +116,7 @@ def test_old_segments_are_looked_for_until_a_hundred_in_a_row_are_absent(
 def test_a_run_id_is_greater_than_any_that_is_found(hand_over: HandOver, keys: Keyspace, client: redis.Redis) -> None:
     future = "29990101T000000000Z-ffffff"
     old = hand_over.produce(count=30, segment_values=10)
-    client.hset(keys.state(keys.segment(3, 3)), mapping={"run_id": future, "attempt": future})
+    client.hset(keys.state(keys.segment(3)), mapping={"run_id": future, "attempt": future})
     newer = hand_over.produce(count=5)
     assert is_token(newer.run_id)
     assert old.run_id < future < newer.run_id

@@ -31,7 +31,7 @@ class Segment:
     def __init__(self, client: redis.Redis, keys: Keyspace) -> None:
         """Name them."""
         self._client = client
-        self.key = keys.segment(1, 1)
+        self.key = keys.segment(1)
         self.state_key = keys.state(self.key)
         self.staging = keys.staging(self.key, ATTEMPT)
         self.publication = Publication(self.key, self.staging, SegmentState(RUN, ATTEMPT, 3, DIGEST))
@@ -64,7 +64,7 @@ def segment(client: redis.Redis, keys: Keyspace) -> Segment:
 
 @pytest.fixture
 def wire(endpoint: Endpoint, keys: Keyspace) -> Iterator[Wire]:
-    with endpoint.wire(keys.segment(1, 1)) as opened:
+    with endpoint.wire(keys.segment(1)) as opened:
         yield opened
 
 
@@ -137,7 +137,7 @@ def test_a_staging_key_that_is_not_whole_replaces_nothing(
 def linked(link: FaultyLink, keys: Keyspace) -> Iterator[Wire]:
     """A wire over a link: what the test has the link do at RENAME happens right before EXEC."""
     with closing(open_endpoint(EndpointSettings(url=link.url))) as endpoint:
-        yield endpoint.wire(keys.segment(1, 1))
+        yield endpoint.wire(keys.segment(1))
 
 
 def test_a_staging_key_that_expires_right_before_exec_replaces_nothing(

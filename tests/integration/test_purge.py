@@ -29,7 +29,7 @@ def _make_everything(server: Server, client: redis.Redis, keys: Keyspace) -> set
     both.produce(count=50, segment_values=10, users=3, skus=3, carts=2)
     both.produce(count=20, segment_values=10)  # leaves states of count 0
     both.consume()
-    client.rpush(keys.staging(keys.segment(2, 2), RUN), "1")
+    client.rpush(keys.staging(keys.segment(2), RUN), "1")
     client.hset(keys.canary(RUN), "sent", "1")
     made = _keys(client) - before
     kinds = {keys.kind_of(key.decode()) for key in made}
@@ -68,8 +68,8 @@ def _make_foreign(client: redis.Redis, keys: Keyspace) -> None:
     client.hset(f"{{{prefix}biglist:2}}:staging:{OLDER}", "their", "hash")
     client.hset(f"{prefix}run:theirs", mapping={"schema_version": "1", "run_id": "theirs"})
     client.hset(f"{prefix}run:{OLDER}", mapping={"run_id": OLDER})
-    client.set(f"{prefix}result:{OLDER}", "a string")
-    client.hset(f"{prefix}result:mine", "1", "{}")
+    client.set(keys.result(OLDER), "a string")
+    client.hset(keys.result("mine"), "1", "{}")
     client.xadd(f"{prefix}signals:mine", {"their": "entry"})
     client.hset(f"{prefix}canary:{OLDER}", "colour", "yellow")
     client.hset(f"other-{prefix}user:1", mapping={"first_name": "Parker", "last_name": "Perry"})
@@ -102,9 +102,9 @@ def test_keys_that_only_have_the_names_of_ours_stay(own_server: Server) -> None:
     with connect(own_server) as client:
         client.rpush("biglist", "theirs")
         client.rpush("signals", "theirs")
-        client.set("signals:dead", "theirs")
+        client.set("{signals}:dead", "theirs")
         client.set("{biglist}:state", "theirs")
-        client.hset("{biglist:1}:state", mapping={**SegmentState(RUN, RUN, 5, DIGEST).encode(), "count": "many"})
+        client.hset("{biglist:2}:state", mapping={**SegmentState(RUN, RUN, 5, DIGEST).encode(), "count": "many"})
         before = _contents(client)
         ended = run_program("server-a", "purge", "--yes", server=own_server)
         assert (ended.exit_code, ended.stdout) == (0, "Removed 0 keys.\n"), ended

@@ -125,7 +125,7 @@ def test_a_list_at_rest_is_verified(reading: Reading) -> None:
 def test_a_list_that_somebody_changes_is_not_verified(
     *, name: str, after_chunk: int, reading: Reading, client: redis.Redis, keys: Keyspace
 ) -> None:
-    key = keys.segment(1, 1)
+    key = keys.segment(1)
     verdict = reading.examine(lambda: CHANGES[name](client, key), after_chunk=after_chunk)
     assert verdict is not None
     assert verdict.verdict == FAILED
@@ -138,7 +138,7 @@ def test_a_key_that_becomes_a_string_is_refused(
     after_chunk: int, reading: Reading, client: redis.Redis, keys: Keyspace
 ) -> None:
     with pytest.raises(WrongKeyError):
-        reading.examine(lambda: client.set(keys.segment(1, 1), "x"), after_chunk=after_chunk)
+        reading.examine(lambda: client.set(keys.segment(1), "x"), after_chunk=after_chunk)
 
 
 @pytest.mark.parametrize("after_chunk", [0, 1, 11, CHUNKS])
@@ -163,7 +163,7 @@ def test_a_list_that_a_later_attempt_replaces_gets_no_verdict(
     after_chunk: int, reading: Reading, hand_over: HandOver, client: redis.Redis, keys: Keyspace
 ) -> None:
     def write_again() -> None:
-        client.delete(keys.segment(1, 1), keys.state(keys.segment(1, 1)))
+        client.delete(keys.segment(1), keys.state(keys.segment(1)))
         hand_over.produce(resume=reading.summary.run_id)
 
     assert reading.examine(write_again, after_chunk=after_chunk) is None
@@ -173,14 +173,14 @@ def test_a_list_that_a_later_attempt_replaces_gets_no_verdict(
 def test_a_list_that_went_away_with_its_state_is_still_missing(
     after_chunk: int, reading: Reading, client: redis.Redis, keys: Keyspace
 ) -> None:
-    key = keys.segment(1, 1)
+    key = keys.segment(1)
     with pytest.raises(StillMissingError):
         reading.examine(lambda: client.delete(key, keys.state(key)), after_chunk=after_chunk)
 
 
 def test_a_list_that_never_rests_fails(reading: Reading, client: redis.Redis, keys: Keyspace) -> None:
     def touch() -> None:
-        client.lset(keys.segment(1, 1), 0, str(COUNT))
+        client.lset(keys.segment(1), 0, str(COUNT))
         reading.chunks -= 1
 
     verdict = reading.examine(touch, after_chunk=5)
@@ -193,13 +193,13 @@ def test_a_list_that_never_rests_fails(reading: Reading, client: redis.Redis, ke
 def test_a_reader_hands_out_each_value_once_from_the_head(
     count: int, endpoint: Endpoint, keys: Keyspace, client: redis.Redis
 ) -> None:
-    client.lpush(keys.segment(1, 1), *numbers(count))
-    reader = SegmentReader(endpoint, keys, keys.segment(1, 1), expected=(None, None))
+    client.lpush(keys.segment(1), *numbers(count))
+    reader = SegmentReader(endpoint, keys, keys.segment(1), expected=(None, None))
     assert reader.length() == count
     found = [value for _, values in reader.read(chunks_from_head(count, chunk_values=300)) for value in values]
     assert found == numbers(count)[::-1]
     reader.require_untouched(count)
-    client.lpop(keys.segment(1, 1))
+    client.lpop(keys.segment(1))
     with pytest.raises(SegmentChangedError):
         reader.require_untouched(count)
     reader.close()

@@ -67,16 +67,16 @@ def test_a_file_for_a_run_of_numbers_and_none_for_a_run_of_lines_are_refused(
 
 
 def _lose_segment(client: redis.Redis, keys: Keyspace) -> None:
-    key = keys.segment(2, 6)
+    key = keys.segment(2)
     client.delete(key, keys.state(key))
 
 
 def _lose_list(client: redis.Redis, keys: Keyspace) -> None:
-    client.delete(keys.segment(2, 6))
+    client.delete(keys.segment(2))
 
 
 def _lose_value(client: redis.Redis, keys: Keyspace) -> None:
-    client.rpop(keys.segment(2, 6))
+    client.rpop(keys.segment(2))
 
 
 def _lose_signal(client: redis.Redis, keys: Keyspace) -> None:

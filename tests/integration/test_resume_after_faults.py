@@ -41,10 +41,10 @@ def test_a_clock_that_went_back_does_not_make_a_run_newer_than_itself(
 ) -> None:
     run_id = hand_over.produce(count=10).run_id
     later = "20991231T235959999Z-ffffff"
-    client.hset(keys.state(keys.segment(1, 1)), "attempt", later)
-    client.delete(keys.segment(1, 1))
+    client.hset(keys.state(keys.segment(1)), "attempt", later)
+    client.delete(keys.segment(1))
     hand_over.produce(resume=run_id)
-    assert client.hget(keys.state(keys.segment(1, 1)), "attempt") > later.encode()  # type: ignore[operator]
+    assert client.hget(keys.state(keys.segment(1)), "attempt") > later.encode()  # type: ignore[operator]
 
 
 def test_a_record_lost_in_mid_run_comes_back_whole(
@@ -76,7 +76,7 @@ def test_a_file_of_other_lengths_is_refused(
     short.write_bytes(b"abc\n" * 200)
     long.write_bytes(b"x" * 20_000 + b"\n" + b"abc\n" * 199)
     run_id = hand_over.produce(values=str(short)).run_id
-    client.delete(keys.segment(1, 1), keys.state(keys.segment(1, 1)))
+    client.delete(keys.segment(1), keys.state(keys.segment(1)))
     with pytest.raises(InvalidInputError, match="the longest of 3 bytes"):
         hand_over.produce(resume=run_id, values=str(long))
     assert hand_over.produce(resume=run_id, values=str(short)).count == 200
@@ -132,8 +132,8 @@ def test_the_user_of_a_url_is_advised_and_the_password_is_not(new_server: NewSer
 def test_purge_leaves_a_list_that_somebody_put_where_ours_was(
     hand_over: HandOver, server: Server, namespace: str, client: redis.Redis, keys: Keyspace
 ) -> None:
-    hand_over.produce(count=10)
     hand_over.produce(count=10, segment_values=5)
-    client.rpush(keys.segment(1, 1), "mine")
+    hand_over.produce(count=10)
+    client.rpush(keys.segment(2), "mine")
     assert run_program("server-a", "purge", "--yes", server=server, namespace=namespace).exit_code == 0
-    assert client.keys(f"*{namespace}*") == [keys.segment(1, 1).encode()]
+    assert client.keys(f"*{namespace}*") == [keys.segment(2).encode()]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def staging(keys: Keyspace) -> str:
-    return keys.staging(keys.segment(1, 1), RUN)
+    return keys.staging(keys.segment(1), RUN)
 
 
 class Attempt:

@@ -38,7 +38,7 @@ def test_a_list_that_comes_after_its_signal_is_waited_for(
 ) -> None:
     """As behind replication, where the stream may be ahead of the list."""
     summary = hand_over.produce(count=10)
-    names = (keys.segment(1, 1), keys.state(keys.segment(1, 1)))
+    names = (keys.segment(1), keys.state(keys.segment(1)))
     dumps: list[Any] = [client.dump(name) for name in names]
     client.delete(*names)
 

@@ -132,7 +132,7 @@ def test_a_failed_run_and_its_dead_letter(
     hand_over: HandOver, endpoint: Endpoint, client: redis.Redis, keys: Keyspace
 ) -> None:
     hand_over.produce(count=10)
-    client.lset(keys.segment(1, 1), 3, "x")
+    client.lset(keys.segment(1), 3, "x")
     with pytest.raises(VerificationFailedError):
         hand_over.consume()
     require_status(look(endpoint, keys), WRONG, "failed: segment 1: changed")
@@ -145,14 +145,14 @@ def test_a_list_that_was_damaged_after_it_was_verified(
 ) -> None:
     hand_over.produce(count=20, segment_values=10)
     hand_over.consume()
-    client.rpop(keys.segment(2, 2))
+    client.rpop(keys.segment(2))
     require_status(
         look(endpoint, keys),
         WRONG,
-        f"{keys.segment(2, 2)} has 9 values where its state says 10",
+        f"{keys.segment(2)} has 9 values where its state says 10",
     )
-    client.delete(keys.state(keys.segment(1, 2)))
-    require_status(look(endpoint, keys), WRONG, f"{keys.segment(1, 2)} is not that of run", "has 9 values")
+    client.delete(keys.state(keys.segment(1)))
+    require_status(look(endpoint, keys), WRONG, f"{keys.segment(1)} is not that of run", "has 9 values")
 
 
 def test_only_the_newest_ten_runs_are_shown(endpoint: Endpoint, client: redis.Redis, keys: Keyspace) -> None:

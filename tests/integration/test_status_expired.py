@@ -45,9 +45,9 @@ def test_its_lists_are_judged_all_the_same(
     run_id = hand_over.produce(count=20, segment_values=10).run_id
     hand_over.consume()
     _expire(client, keys, run_id)
-    client.rpop(keys.segment(2, 2))
-    require_status(read_status(endpoint, keys), WRONG, f"{keys.segment(2, 2)} has 9 values where its state says 10")
-    client.delete(keys.segment(2, 2), keys.state(keys.segment(2, 2)))
+    client.rpop(keys.segment(2))
+    require_status(read_status(endpoint, keys), WRONG, f"{keys.segment(2)} has 9 values where its state says 10")
+    client.delete(keys.segment(2), keys.state(keys.segment(2)))
     require_status(read_status(endpoint, keys), UNFINISHED, f"1 of 2 segments are not those of run {run_id}")
 
 
@@ -71,7 +71,7 @@ def test_results_that_are_still_there_count(
     hand_over: HandOver, endpoint: Endpoint, client: redis.Redis, keys: Keyspace
 ) -> None:
     summary = hand_over.produce(count=20, segment_values=10)
-    client.lset(keys.segment(1, 2), 0, "x")
+    client.lset(keys.segment(1), 0, "x")
     with pytest.raises(VerificationFailedError):
         hand_over.consume()
     client.delete(keys.run(summary.run_id))
@@ -109,7 +109,7 @@ def test_a_run_that_left_its_state_alone_is_not_to_be_resumed(
     run_id = _killed_before_its_signal(hand_over, link, 20)
     _expire(client, keys, run_id)
     status = read_status(endpoint, keys)
-    words = f"{keys.segment(1, 1)} is that of run {run_id}, of which neither a record nor a signal is here"
+    words = f"{keys.segment(1)} is that of run {run_id}, of which neither a record nor a signal is here"
     require_status(status, UNFINISHED, words)
     assert [run.run_id for run in status.runs] == [older.run_id]
     assert "--resume" not in status_text(status)
@@ -128,7 +128,5 @@ def test_a_run_that_publishes_while_status_looks_is_named_with_what_resumes_it(
     link.at(b"XLEN", lambda: newer.append(hand_over.produce(count=20, segment_values=10)))
     with closing(open_endpoint(EndpointSettings(url=link.url))) as linked:
         status = read_status(linked, keys)
-    words = (
-        f"{keys.segment(1, 2)} is that of the newer run {newer[0].run_id}; if it was stopped, go on with: server-a run"
-    )
+    words = f"{keys.segment(1)} is that of the newer run {newer[0].run_id}; if it was stopped, go on with: server-a run"
     require_status(status, UNFINISHED, words)

@@ -67,7 +67,7 @@ def test_states_of_somebody_elses_under_names_that_the_run_does_not_use(
 ) -> None:
     hand_over.produce(count=10)
     hand_over.consume()
-    state = keys.state(keys.segment(1, 2))
+    state = keys.state(keys.segment(2))
     client.hset(state, "run_id", "theirs")
     require_status(read_status(endpoint, keys), DONE)
     client.delete(state)

@@ -103,7 +103,7 @@ def test_a_trouble_that_passes_is_waited_out(
         assert summary.outage_s > 0
         assert name in str([entry for entry in both.logged.entries if entry["event"] == "endpoint lost, trying again"])
         assert stored_values(client, keys) == numbers(COUNT)
-        assert list_keys(client, keys) == {keys.segment(1, 1)}
+        assert list_keys(client, keys) == {keys.segment(1)}
     assert both.consume().digest == summary.digest
 
 
@@ -145,7 +145,7 @@ def test_each_segment_is_waited_for_until_a_replica_has_it(keys: Keyspace, sessi
         found: list[bool] = []
         with FaultyLink(pair.primary.port) as link:
             for nth in (1, 2, 3):  # what is signalled is on the replica
-                link.at(b"XADD", lambda nth=nth: found.append(replica.exists(keys.segment(nth, 3)) == 1), nth=nth)  # type: ignore[misc]
+                link.at(b"XADD", lambda nth=nth: found.append(replica.exists(keys.segment(nth)) == 1), nth=nth)  # type: ignore[misc]
             summary = both.produce(url=link.url, count=2_500, segment_values=1_000, min_replicas=1)
         assert (summary.attempts, summary.outage_s) == (3, 0)
         assert found == [True] * 3

@@ -40,7 +40,7 @@ def test_the_verdict_is_told(
     hand_over.consume()
     assert await_verdict(endpoint, keys, verified.run_id, attempts={}, limit_s=0, stop=stop) == "verified"
     superseded, failed = hand_over.produce(count=10), hand_over.produce(count=20, segment_values=10)
-    client.lset(keys.segment(2, 2), 0, "x")
+    client.lset(keys.segment(2), 0, "x")
     with pytest.raises(VerificationFailedError):
         hand_over.consume()
     with pytest.raises(VerificationFailedError, match="segment 2: changed"):
@@ -74,10 +74,10 @@ def test_a_verdict_on_an_earlier_attempt_says_nothing_of_what_is_there_now(
     hand_over: HandOver, client: redis.Redis, keys: Keyspace
 ) -> None:
     run_id = hand_over.produce(count=10).run_id
-    client.lset(keys.segment(1, 1), 0, "x")
+    client.lset(keys.segment(1), 0, "x")
     with pytest.raises(VerificationFailedError):
         hand_over.consume()
-    client.delete(keys.segment(1, 1))
+    client.delete(keys.segment(1))
     with pytest.raises(NotFinishedError):  # and neither 65 nor, had it been verified, 0
         hand_over.produce(resume=run_id, await_verdict_s=0.3)
     assert hand_over.consume(run_id=run_id).verdict == "verified"

@@ -49,9 +49,9 @@ def test_large_values_come_whole(hand_over: HandOver, endpoint: Endpoint, keys: 
 
 
 def test_a_list_of_somebody_elses_is_read_too(endpoint: Endpoint, keys: Keyspace, client: redis.Redis) -> None:
-    client.rpush(keys.segment(1, 1), *numbers(2_500))
+    client.rpush(keys.segment(1), *numbers(2_500))
     assert _read(endpoint, keys) == numbers(2_500)
-    client.lpush(keys.segment(1, 1), "x" * 2_000_000)
+    client.lpush(keys.segment(1), "x" * 2_000_000)
     assert len(_read(endpoint, keys)[0]) == 2_000_000
 
 
@@ -82,14 +82,14 @@ def test_a_missing_segment_is_said(
     hand_over: HandOver, endpoint: Endpoint, keys: Keyspace, client: redis.Redis
 ) -> None:
     hand_over.produce(count=30, segment_values=10)
-    client.delete(keys.segment(2, 3), keys.state(keys.segment(2, 3)))
+    client.delete(keys.segment(2), keys.state(keys.segment(2)))
     with pytest.raises(NotFinishedError) as caught:
         _read(endpoint, keys)
     assert caught.value.got == "2 segments of 1 runs"
 
 
 def test_a_key_of_another_type_is_said(endpoint: Endpoint, keys: Keyspace, client: redis.Redis) -> None:
-    client.set(keys.segment(1, 1), "x")
+    client.set(keys.segment(1), "x")
     with pytest.raises(HandoverError) as caught:
         _read(endpoint, keys)
     assert caught.value.exit_code == 78
@@ -112,7 +112,7 @@ def test_a_list_that_is_touched_while_it_is_read_is_said(
     hand_over.produce(count=20_000)
     reading = values_in_reverse(endpoint, keys, limit=None)
     next(reading)
-    client.lset(keys.segment(1, 1), 0, "x")
+    client.lset(keys.segment(1), 0, "x")
     with pytest.raises(SegmentChangedError):
         list(reading)
 

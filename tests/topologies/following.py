@@ -48,7 +48,7 @@ class Following:
         """
 
         def lose() -> None:
-            call(self._pair.primary, "DEL", "biglist", "{biglist}:state", "biglist:1", "{biglist:1}:state")
+            call(self._pair.primary, "DEL", "biglist", "{biglist}:state")
 
         def wait() -> None:
             wait_until(reported, description="the run is reported without the lost segment", timeout_s=20)

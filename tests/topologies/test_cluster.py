@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from shared.keys import Keyspace
 from tests.programs import StartProgram, run_program
 from tests.topologies.clusters import PRIMARIES, Cluster
 from tests.topologies.raw import call
@@ -30,7 +31,7 @@ def test_any_node_leads_to_the_whole_cluster(cluster: Cluster) -> None:
 def test_segments_spread_over_all_primaries_each_beside_its_state(cluster: Cluster) -> None:
     count = SEGMENTS * SEGMENT_VALUES
     produce(cluster.url, "--count", str(count), "--segment-values", str(SEGMENT_VALUES))
-    keys = [f"biglist:{number}" for number in range(1, SEGMENTS + 1)]
+    keys = [Keyspace().segment(number) for number in range(1, SEGMENTS + 1)]
 
     require_numbers([(key, cluster.primary_of(key)) for key in keys], segment_values=SEGMENT_VALUES, count=count)
     for primary in cluster.primaries():
@@ -53,7 +54,7 @@ def test_three_consumers_share_a_run(cluster: Cluster, start_program: StartProgr
 
     for report in map(json_of, consumers):
         require_exact(summary, report)
-    result = f"result:{summary['run_id']}"
+    result = f"{{signals}}:result:{summary['run_id']}"
     verdicts = call(cluster.primary_of(result), "HVALS", result)
     assert len(verdicts) == summary["segments"]
     assert len({json.loads(verdict)["consumer"] for verdict in verdicts}) > 1
@@ -104,7 +105,7 @@ def test_dead_letters_are_listed_and_retried_though_they_lie_on_another_primary(
     broken[broken.index(b"count") + 1] = b"none"
     call(holder, "XADD", "signals", "*", *broken)
     call(holder, "XADD", "signals", "*", *fields)
-    assert cluster.primary_of("signals:dead") is not holder
+    assert cluster.primary_of("{signals}:dead") is not holder
 
     require_exact(summary, consume(cluster.url))
     listed = run_program("server-b", "dead", "list", "--json", server=cluster.url)

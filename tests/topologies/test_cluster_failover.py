@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shared.keys import Keyspace
 from tests.programs import StartProgram
 from tests.topologies.clusters import Cluster
 from tests.topologies.raw import call
@@ -15,7 +16,7 @@ from tests.waiting import wait_until
 COUNT = 2_000_000
 SEGMENT_VALUES = 100_000
 RUN = ("run", "--json", "--count", str(COUNT), "--segment-values", str(SEGMENT_VALUES))
-KEYS = [f"biglist:{number}" for number in range(1, COUNT // SEGMENT_VALUES + 1)]
+KEYS = [Keyspace().segment(number) for number in range(1, COUNT // SEGMENT_VALUES + 1)]
 # A node is held for dead after 1.5 s, and its replica then asks for votes; the back-off adds some.
 LEAST_OUTAGE_S, MOST_OUTAGE_S = 1.0, 15.0
 
@@ -48,7 +49,7 @@ def test_the_consumer_rides_through_the_death_of_the_primary_that_holds(
     cluster: Cluster, start_program: StartProgram, holds: str
 ) -> None:
     summary = produce(cluster.url, *RUN[2:])
-    result = f"result:{summary['run_id']}"
+    result = f"{{signals}}:result:{summary['run_id']}"
     victim = cluster.primary_of(result if holds == "result" else holds)
     consumer = start_program("server-b", "run", "--once", "--json", server=cluster.url_without(victim))
     wait_until(lambda: verdicts(cluster, result) >= 2, description="the consumer has begun")
@@ -67,10 +68,11 @@ def test_waiting_for_the_verdict_outlasts_the_death_of_the_primary_that_holds_it
     fields = call(signals, "XRANGE", "signals", "-", "+")[0][1]
     run_id = fields[fields.index(b"run_id") + 1].decode()
     wait_until(lambda: has_finished(cluster, run_id), description="the producer waits for the verdict")
-    victim = cluster.primary_of(f"result:{run_id}")
+    victim = cluster.primary_of(f"{{signals}}:result:{run_id}")
 
     cluster.kill(victim)
-    wait_until(lambda: cluster.has_taken_over(victim, f"result:{run_id}"), description="the replica has taken over")
+    result = Keyspace().result(run_id)
+    wait_until(lambda: cluster.has_taken_over(victim, result), description="the replica has taken over")
 
     report = consume(cluster.url_without(victim))
     require_exact(json_of(producer), report)
@@ -104,7 +106,7 @@ def test_verdicts_that_a_promoted_replica_never_got_are_recorded_again(
     """Their entries were acknowledged, on another primary, so nobody would read those segments again."""
     while True:
         summary = produce(cluster.url, "--count", "600000", "--segment-values", "20000")
-        result = f"result:{summary['run_id']}"
+        result = f"{{signals}}:result:{summary['run_id']}"
         victim = cluster.primary_of(result)
         if victim is not cluster.primary_of("signals"):
             break

@@ -29,7 +29,7 @@ def test_a_dead_letter_that_is_signalled_again(lone_node: Server, link: FaultyLi
     call(
         lone_node,
         "XADD",
-        "signals:dead",
+        "{signals}:dead",
         "*",
         "origin",
         "1-0",
@@ -46,7 +46,7 @@ def test_a_dead_letter_that_is_signalled_again(lone_node: Server, link: FaultyLi
 
     assert (ended.exit_code, link.cuts) == (69, 1)
     assert call(lone_node, "XLEN", "signals") == 1
-    assert call(lone_node, "XLEN", "signals:dead") == 1
+    assert call(lone_node, "XLEN", "{signals}:dead") == 1
 
 
 def test_a_dead_letter(lone_node: Server, link: FaultyLink) -> None:
@@ -58,7 +58,7 @@ def test_a_dead_letter(lone_node: Server, link: FaultyLink) -> None:
     listed = run_program("server-b", "dead", "list", server=link.url)
 
     assert (ended.exit_code, link.cuts) == (75, 1)
-    assert call(lone_node, "XLEN", "signals:dead") == 2
+    assert call(lone_node, "XLEN", "{signals}:dead") == 2
     assert len(listed.stdout.splitlines()) == 1
 
 

@@ -58,7 +58,7 @@ def abandon(following: Following, pair: ReplicatedPair) -> str:
         link.at(b"XADD", stop.request)
         with pytest.raises(NotFinishedError):
             following.primary.produce(url=link.url, stop=stop, count=20, segment_values=10)
-    run_id = call(pair.primary, "HGET", "{biglist:1}:state", "run_id").decode()
+    run_id = call(pair.primary, "HGET", "{biglist}:state", "run_id").decode()
     assert call(pair.primary, "XLEN", "signals") == 1
     return str(run_id)
 

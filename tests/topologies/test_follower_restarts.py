@@ -45,7 +45,7 @@ def test_no_run_is_missed_and_none_reported_twice_that_the_checkpoint_has(
         follower.send(signal.SIGKILL)
         follower.wait(10)
         assert producer.wait(30) == 0
-        run_id = call(pair.primary, "HGET", "{biglist:1}:state", "run_id").decode()
+        run_id = call(pair.primary, "HGET", "{biglist}:state", "run_id").decode()
         expected += [run_id]
         if run_id not in saved():
             expected += [report["run_id"] for report in reports_of(follower)]

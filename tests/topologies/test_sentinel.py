@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from shared.keys import Keyspace
 from tests.programs import Name, StartProgram, run_program
 from tests.topologies.raw import call
 from tests.topologies.runs import (
@@ -23,7 +24,7 @@ from tests.waiting import wait_until
 COUNT = 2_000_000
 SEGMENT_VALUES = 100_000
 RUN = ("run", "--json", "--count", str(COUNT), "--segment-values", str(SEGMENT_VALUES))
-KEYS = [f"biglist:{number}" for number in range(1, COUNT // SEGMENT_VALUES + 1)]
+KEYS = [Keyspace().segment(number) for number in range(1, COUNT // SEGMENT_VALUES + 1)]
 PROGRAMS: tuple[Name, Name] = ("server-a", "server-b")
 
 
@@ -53,7 +54,8 @@ def test_the_consumer_rides_through_a_failover(group: SentinelGroup, start_progr
     old = group.primary()
     summary = produce(group.url, *RUN[2:])
     consumer = start_program("server-b", "run", "--once", "--json", server=group.url)
-    wait_until(lambda: call(old, "HLEN", f"result:{summary['run_id']}"), description="the consumer has begun")
+    result = Keyspace().result(summary["run_id"])
+    wait_until(lambda: call(old, "HLEN", result), description="the consumer has begun")
 
     old.end(signal.SIGKILL)
 

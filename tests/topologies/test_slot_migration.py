@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from shared.keys import Keyspace
 from tests.programs import StartProgram, run_program
 from tests.topologies.clusters import Cluster
 from tests.topologies.migration import Migration, migration_of
@@ -20,7 +21,7 @@ from tests.waiting import wait_until
 COUNT = 1_000_000
 SEGMENT_VALUES = 50_000
 RUN = ("run", "--json", "--count", str(COUNT), "--segment-values", str(SEGMENT_VALUES))
-KEYS = [f"biglist:{number}" for number in range(1, COUNT // SEGMENT_VALUES + 1)]
+KEYS = [Keyspace().segment(number) for number in range(1, COUNT // SEGMENT_VALUES + 1)]
 
 
 def test_the_producer_follows_slots_that_move(cluster: Cluster, start_program: StartProgram) -> None:
@@ -42,7 +43,7 @@ def test_the_consumer_follows_slots_that_move(cluster: Cluster, start_program: S
     summary = produce(cluster.url, *RUN[2:])
     migrations = [migration_of(cluster, key) for key in ("signals", "biglist:3", KEYS[-1])]
     consumer = start_program("server-b", "run", "--once", "--json", server=cluster.url)
-    result = f"result:{summary['run_id']}"
+    result = f"{{signals}}:result:{summary['run_id']}"
     wait_until(lambda: call(cluster.primary_of(result), "HLEN", result), description="the consumer has begun")
 
     for migration in migrations:

@@ -42,7 +42,7 @@ def test_each_right_is_asked_for_once_and_segments_under_both_names() -> None:
     rights = rights_of(needs, Keyspace())
     assert [(right.name, right.key.partition("}")[0], right.is_needed) for right in rights] == [
         ("LPUSH", "{biglist", True),
-        ("LPUSH", "{biglist:1", True),
+        ("LPUSH", "{biglist:2", True),
         ("TIME", "", True),
     ]
 

@@ -17,7 +17,7 @@ RUN_ID = "20261122T205801123Z-3f9a1c"
 
 ids = st.text("ABCXYZabcxyz0189_-", min_size=1, max_size=64)
 namespaces = st.just("") | ids
-segment_names = st.tuples(st.integers(1, 100_000), st.integers(1, 100_000)).map(lambda pair: (min(pair), max(pair)))
+segment_numbers = st.integers(1, 100_000)
 tokens = st.from_regex(r"[0-9]{8}T[0-9]{9}Z-[0-9a-f]{6}", fullmatch=True, alphabet="0123456789TZ-abcdef")
 
 
@@ -33,32 +33,32 @@ def test_cart() -> None:
     assert (PLAIN.cart("1"), SHOP.cart("1")) == ("cart:1", "shop1:cart:1")
 
 
-def test_only_segment() -> None:
-    assert (PLAIN.segment(1, 1), SHOP.segment(1, 1)) == ("biglist", "shop1:biglist")
+def test_first_segment() -> None:
+    assert (PLAIN.segment(1), SHOP.segment(1)) == ("biglist", "shop1:biglist")
 
 
-def test_one_of_several_segments() -> None:
-    assert (PLAIN.segment(1, 2), SHOP.segment(3, 12)) == ("biglist:1", "shop1:biglist:3")
+def test_segment_behind_the_first() -> None:
+    assert (PLAIN.segment(2), SHOP.segment(3)) == ("biglist:2", "shop1:biglist:3")
 
 
-def test_state_of_the_only_segment() -> None:
-    assert PLAIN.state(PLAIN.segment(1, 1)) == "{biglist}:state"
-    assert SHOP.state(SHOP.segment(1, 1)) == "{shop1:biglist}:state"
+def test_state_of_the_first_segment() -> None:
+    assert PLAIN.state(PLAIN.segment(1)) == "{biglist}:state"
+    assert SHOP.state(SHOP.segment(1)) == "{shop1:biglist}:state"
 
 
-def test_state_of_one_of_several_segments() -> None:
-    assert PLAIN.state(PLAIN.segment(3, 12)) == "{biglist:3}:state"
-    assert SHOP.state(SHOP.segment(3, 12)) == "{shop1:biglist:3}:state"
+def test_state_of_a_segment_behind_the_first() -> None:
+    assert PLAIN.state(PLAIN.segment(3)) == "{biglist:3}:state"
+    assert SHOP.state(SHOP.segment(3)) == "{shop1:biglist:3}:state"
 
 
-def test_staging_of_the_only_segment() -> None:
-    assert PLAIN.staging(PLAIN.segment(1, 1), RUN_ID) == "{biglist}:staging:20261122T205801123Z-3f9a1c"
-    assert SHOP.staging(SHOP.segment(1, 1), RUN_ID) == "{shop1:biglist}:staging:20261122T205801123Z-3f9a1c"
+def test_staging_of_the_first_segment() -> None:
+    assert PLAIN.staging(PLAIN.segment(1), RUN_ID) == "{biglist}:staging:20261122T205801123Z-3f9a1c"
+    assert SHOP.staging(SHOP.segment(1), RUN_ID) == "{shop1:biglist}:staging:20261122T205801123Z-3f9a1c"
 
 
-def test_staging_of_one_of_several_segments() -> None:
-    assert PLAIN.staging(PLAIN.segment(3, 12), RUN_ID) == "{biglist:3}:staging:20261122T205801123Z-3f9a1c"
-    assert SHOP.staging(SHOP.segment(3, 12), RUN_ID) == "{shop1:biglist:3}:staging:20261122T205801123Z-3f9a1c"
+def test_staging_of_a_segment_behind_the_first() -> None:
+    assert PLAIN.staging(PLAIN.segment(3), RUN_ID) == "{biglist:3}:staging:20261122T205801123Z-3f9a1c"
+    assert SHOP.staging(SHOP.segment(3), RUN_ID) == "{shop1:biglist:3}:staging:20261122T205801123Z-3f9a1c"
 
 
 def test_run() -> None:
@@ -75,17 +75,17 @@ def test_signals() -> None:
 
 
 def test_result() -> None:
-    assert PLAIN.result(RUN_ID) == "result:20261122T205801123Z-3f9a1c"
-    assert SHOP.result(RUN_ID) == "shop1:result:20261122T205801123Z-3f9a1c"
+    assert PLAIN.result(RUN_ID) == "{signals}:result:20261122T205801123Z-3f9a1c"
+    assert SHOP.result(RUN_ID) == "{shop1:signals}:result:20261122T205801123Z-3f9a1c"
 
 
 def test_dead_letters() -> None:
-    assert (PLAIN.dead_letters(), SHOP.dead_letters()) == ("signals:dead", "shop1:signals:dead")
+    assert (PLAIN.dead_letters(), SHOP.dead_letters()) == ("{signals}:dead", "{shop1:signals}:dead")
 
 
-def _all_keys(keys: Keyspace, an_id: str, token: str, segment: tuple[int, int]) -> dict[str, str]:
+def _all_keys(keys: Keyspace, an_id: str, token: str, segment: int) -> dict[str, str]:
     """Return one key of each kind."""
-    segment_key = keys.segment(*segment)
+    segment_key = keys.segment(segment)
     return {
         "user": keys.user(an_id),
         "sku": keys.sku(an_id),
@@ -102,13 +102,13 @@ def _all_keys(keys: Keyspace, an_id: str, token: str, segment: tuple[int, int]) 
 
 
 def test_what_begins_a_key_of_ours_is_no_namespace() -> None:
-    begin = {key.strip("{").partition(":")[0].strip("}") for key in _all_keys(PLAIN, "1", RUN_ID, (1, 2)).values()}
+    begin = {key.strip("{").partition(":")[0].strip("}") for key in _all_keys(PLAIN, "1", RUN_ID, 1).values()}
     assert begin == set(RESERVED_NAMESPACES)
 
 
-@given(namespaces, ids, tokens, segment_names)
+@given(namespaces, ids, tokens, segment_numbers)
 def test_every_key_is_known_by_its_kind_and_found_by_a_pattern(
-    namespace: str, an_id: str, token: str, segment: tuple[int, int]
+    namespace: str, an_id: str, token: str, segment: int
 ) -> None:
     keys = Keyspace(namespace)
     for kind, key in _all_keys(keys, an_id, token, segment).items():
@@ -116,8 +116,8 @@ def test_every_key_is_known_by_its_kind_and_found_by_a_pattern(
         assert any(fnmatchcase(key, pattern) for pattern in keys.patterns()), key
 
 
-@given(ids, ids, tokens, segment_names)
-def test_a_namespace_owns_no_keys_of_others(namespace: str, an_id: str, token: str, segment: tuple[int, int]) -> None:
+@given(ids, ids, tokens, segment_numbers)
+def test_a_namespace_owns_no_keys_of_others(namespace: str, an_id: str, token: str, segment: int) -> None:
     for key in _all_keys(Keyspace(namespace + "_"), an_id, token, segment).values():
         assert Keyspace(namespace).kind_of(key) is None
     for key in _all_keys(PLAIN, an_id, token, segment).values():
@@ -145,6 +145,7 @@ FOREIGN_KEYS = [
     "cart:1:lines",
     "biglist:",
     "biglist:0",
+    "biglist:1",
     "biglist:01",
     "biglist:-1",
     "biglist:+1",
@@ -158,6 +159,7 @@ FOREIGN_KEYS = [
     "{biglist}:state:x",
     "{biglist}:states",
     "{biglist:0}:state",
+    "{biglist:1}:state",
     "biglist:state",
     "{biglist:1:state",
     "{mybiglist}:state",
@@ -171,8 +173,12 @@ FOREIGN_KEYS = [
     "run:",
     f"run:{RUN_ID}:x",
     f"run:{RUN_ID}\n",
-    f"result:{RUN_ID[:-1]}",
-    f"result:{RUN_ID}0",
+    f"result:{RUN_ID}",
+    f"{{signals}}:result:{RUN_ID[:-1]}",
+    f"{{signals}}:result:{RUN_ID}0",
+    f"{{other}}:result:{RUN_ID}",
+    "{signals}:dead:1",
+    "signals:dead",
     "signals:",
     "signals:1",
     "signals:deadly",
@@ -189,7 +195,7 @@ def test_other_keys_are_nobodys(key: str) -> None:
 
 
 _PIECES = ["user", "sku", "cart", "biglist", "run", "result", "signals", "dead", "state", "staging", RUN_ID, "shop1"]
-_PIECES += [":", "{", "}", "0", "1", "42", "-", "_", "é", "\n", " ", "x" * 64]
+_PIECES += [":", "{", "}", "{signals}", "0", "1", "42", "-", "_", "é", "\n", " ", "x" * 64]
 
 
 @given(st.lists(st.sampled_from(_PIECES), max_size=8).map("".join), st.sampled_from(["", "shop1"]))
@@ -200,19 +206,18 @@ def test_whatever_is_taken_for_ours_is_spelled_by_a_function(key: str, namespace
         last = key.rpartition(":")[2]
         inner = key.removeprefix("{").partition("}")[0].removeprefix(keys.prefix)
         number = int(inner.partition(":")[2]) if inner.startswith("biglist:") else 1
-        segment = (number, number + 1 if inner.startswith("biglist:") else 1)
-        assert _all_keys(keys, last, last, segment)[kind] == key
+        assert _all_keys(keys, last, last, number)[kind] == key
 
 
-@given(namespaces, tokens, segment_names)
-def test_segment_state_and_staging_share_a_slot(namespace: str, token: str, segment: tuple[int, int]) -> None:
+@given(namespaces, tokens, segment_numbers)
+def test_segment_state_and_staging_share_a_slot(namespace: str, token: str, segment: int) -> None:
     keys = Keyspace(namespace)
-    name = keys.segment(*segment)
+    name = keys.segment(segment)
     slots = {key_slot(key.encode()) for key in (name, keys.state(name), keys.staging(name, token))}
     assert len(slots) == 1
 
 
 @pytest.mark.parametrize("keys", [PLAIN, SHOP])
 def test_segments_spread_over_a_cluster(keys: Keyspace) -> None:
-    thirds = [key_slot(keys.segment(number, 30).encode()) * 3 // 16_384 for number in range(1, 31)]
+    thirds = [key_slot(keys.segment(number).encode()) * 3 // 16_384 for number in range(1, 31)]
     assert all(thirds.count(third) >= 3 for third in range(3))
