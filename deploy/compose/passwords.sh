@@ -1,12 +1,14 @@
 #!/bin/sh
-# The one-shot `passwords` of compose.yaml: a password for each user at the first start, and the access rules of Redis.
+# The service `passwords` of compose.yaml. At the first start it makes a password for each user; at every start it writes
+# the ACL file of Redis. Then it exits.
 #   passwords.sh USER:OWNER...
-# A user's password goes into the volume of its name if there is one, else into that of Redis; its file is for the owner
-# alone. Redis gets hashes. NAMESPACE_A, NAMESPACE_B and ADD_RIGHTS change the programs' rules as deploy/acl/README.md says.
+# A password is stored in the volume that has the user's name, or in the volume of Redis if there is none. Only OWNER can
+# read the file. The ACL file contains hashes only. NAMESPACE_A, NAMESPACE_B and ADD_PERMISSIONS change the rules of both
+# programs as described in deploy/acl/README.md.
 set -eu
 umask 077
 
-# Print a user's rules, with CHANGE-ME where the password belongs.
+# Print a user's rules, with CHANGE-ME in place of the password.
 rules() {
   case $1 in
     server-a) program_rules "$1" "${NAMESPACE_A:-}" ;;
@@ -19,7 +21,7 @@ program_rules() {
   case ${2:-} in
     *[!A-Za-z0-9_-]*) echo "the namespace of $1 may hold A-Z a-z 0-9 _ - alone" >&2; exit 2 ;;
   esac
-  sed -E "s/(%RW?~\{?)/\1${2:+$2:}/g; s/\$/ ${ADD_RIGHTS:-}/" "/rules/acl/$1.acl"
+  sed -E "s/(%RW?~\{?)/\1${2:+$2:}/g; s/\$/ ${ADD_PERMISSIONS:-}/" "/rules/acl/$1.acl"
 }
 
 acl=/volumes/redis/users.acl
@@ -39,11 +41,11 @@ for pair; do
   text=$(rules "$user")
   echo "$text" | sed "s/>CHANGE-ME/#$hash/" >>$acl.new
   case $user in
-    insight) # the connection that Redis Insight is to show
+    insight) # the connection that Redis Insight shows
       printf '[{"id": "handover", "name": "Handover", "host": "redis", "port": 6379, "username": "insight", "password": "%s"}]\n' \
         "$(cat "$file")" >/volumes/insight/databases.json
       chown "$owner" /volumes/insight/databases.json ;;
-    replica) # what a replica logs in to its primary with
+    replica) # the login of a replica at its primary
       printf 'masteruser replica\nmasterauth %s\n' "$(cat "$file")" >/volumes/redis/replica.conf
       chown "$owner" /volumes/redis/replica.conf ;;
   esac

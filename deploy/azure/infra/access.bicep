@@ -1,4 +1,4 @@
-// Who the programs are, and where their images lie. Each has an identity of its own; both may pull, and nothing else.
+// The identities of the programs, and the registry of their images. Each program has its own identity, which may only pull images.
 param location string
 param tags object
 param suffix string

@@ -1,4 +1,4 @@
-// One resource group with everything in it: `azd down` removes the group. Never deployed by us; see ../README.md.
+// Everything is in one resource group, which `azd down` removes. Never deployed by its authors; see ../README.md.
 targetScope = 'subscription'
 
 @description('Name of the azd environment; part of the resource group\'s name.')
@@ -10,29 +10,29 @@ param location string
 param redisSku string
 
 @allowed(['EnterpriseCluster', 'OSSCluster', 'NoCluster'])
-@description('NoCluster up to 25 GB only.')
+@description('NoCluster works up to 25 GB only.')
 param clusteringPolicy string
 
-@description('Keeps a copy of the data on a second node, and doubles the price.')
+@description('Keep a copy of the data on a second node, which doubles the price.')
 param highAvailability bool
 
-@description('Scales server-b on the lag of the stream. KEDA can log in to Redis with a key alone, so this turns access keys on; not with OSSCluster.')
+@description('Scale server-b by the lag of the stream. KEDA can log in to Redis only with an access key, so this turns access keys on. Ignored with OSSCluster.')
 param scaleOnLag bool
 
 @minValue(1)
 param maxConsumers int
 
-@description('Values a run of server-a writes.')
+@description('Number of values that a run of server-a writes.')
 param count int
 
-@description('Values a segment; several server-b share the segments of a run.')
+@description('Number of values in a segment; several server-b share the segments of a run.')
 param segmentValues int
 
 param serverAImage string
 param serverBImage string
 
 var tags = { 'azd-env-name': environmentName }
-// Under OSSCluster the nodes announce addresses that their certificates do not name, which KEDA would have to leave unverified.
+// Under OSSCluster the nodes announce addresses that their certificates do not name, so KEDA would have to skip verification.
 var hasLagRule = scaleOnLag && clusteringPolicy != 'OSSCluster'
 var suffix = uniqueString(subscription().id, environmentName, location)
 
@@ -91,7 +91,7 @@ module programs 'programs.bicep' = {
   }
 }
 
-// Where azd pushes the images, and what the README's commands need.
+// The first output is where azd pushes the images; the commands of the README use the others.
 output AZURE_CONTAINER_REGISTRY_ENDPOINT string = access.outputs.registryServer
 output AZURE_RESOURCE_GROUP string = group.name
 output SERVER_A_JOB string = programs.outputs.jobName

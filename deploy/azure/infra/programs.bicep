@@ -1,4 +1,4 @@
-// server-a as a job that is started by hand, server-b as an app that serves; their logs.
+// server-a as a job that is started by hand, server-b as an app that always runs, and the workspace for their logs.
 param location string
 param tags object
 param suffix string
@@ -93,7 +93,7 @@ resource job 'Microsoft.App/jobs@2026-07-01' = {
     configuration: {
       triggerType: 'Manual'
       replicaTimeout: 3600
-      replicaRetryLimit: 0 // another try would be another run; `--resume` goes on with this one
+      replicaRetryLimit: 0 // a retry would be a new run; `--resume` continues this one
       manualTriggerConfig: {
         parallelism: 1
         replicaCompletionCount: 1
@@ -109,7 +109,7 @@ resource job 'Microsoft.App/jobs@2026-07-01' = {
       containers: [
         {
           name: 'server-a'
-          image: serverAImage // says `run` by itself, so that the image before the first deployment starts as well
+          image: serverAImage // no arguments: `run` is the image's default, and the placeholder image of the first deployment does not know it
           resources: {
             cpu: json('0.5')
             memory: '1Gi'
@@ -168,7 +168,7 @@ resource app 'Microsoft.App/containerApps@2026-07-01' = {
         }
       ]
       scale: {
-        minReplicas: 1 // the first one makes the consumer group; the last one must stay for what is pending
+        minReplicas: 1 // the first replica creates the consumer group; one must stay to process pending entries
         maxReplicas: maxConsumers
         pollingInterval: 5
         rules: [scaleOnLag ? lagRule : loadRule]

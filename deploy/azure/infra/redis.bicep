@@ -1,4 +1,4 @@
-// Azure Managed Redis and who may use it. The service has one access policy so far, `default`: all rights on all keys.
+// Azure Managed Redis and the access of both programs. The service has one access policy so far, `default`: all permissions on all keys.
 param location string
 param tags object
 param suffix string
@@ -46,7 +46,7 @@ resource serverAUses 'Microsoft.Cache/redisEnterprise/databases/accessPolicyAssi
   }
 }
 
-// One after the other: the service refuses a second change of a database while the first is under way.
+// dependsOn, because the service refuses a second change of a database while the first is in progress.
 resource serverBUses 'Microsoft.Cache/redisEnterprise/databases/accessPolicyAssignments@2025-07-01' = {
   parent: database
   name: 'serverb'
