@@ -1,12 +1,13 @@
-# Set-up goes into .venv, with every package's hash checked against requirements/*.lock. Stamp files make it happen once.
-# Kept to what GNU make 3.81 (macOS) understands.
+# The targets install into .venv; pip checks the hash of each package against requirements/*.lock. Stamp files in .venv
+# record what is installed. Uses only features of GNU make 3.81, the version on macOS.
 
 PYTHON ?= python3
 ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
-# Names, versions and hashes, for every Python and system we run on. A mirror or a pin of this machine must not shape them.
+# Locks names, versions and hashes for all supported Python versions and systems. Settings of this machine, such as a
+# mirror or a constraint, must not change the result.
 COMPILE = env -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL -u UV_DEFAULT_INDEX -u UV_FIND_LINKS -u UV_CONSTRAINT \
 	-u UV_OVERRIDE -u UV_PRERELEASE -u UV_RESOLUTION -u UV_EXCLUDE_NEWER \
 	$(BIN)/uv pip compile --no-config --universal --python-version 3.11 --generate-hashes --upgrade --quiet \
@@ -18,11 +19,11 @@ COMPILE = env -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL -u UV_DEFAULT_IN
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
 
-# The demo is given make's process id: when make is killed, even by SIGKILL, the demo ends too.
-demo: $(VENV)/.demo ## both programs on an embedded server (ARGS=--keep leaves it up)
+# The demo gets make's process id, so that it exits when make is killed, even by SIGKILL.
+demo: $(VENV)/.demo ## both programs on an embedded server (ARGS=--keep leaves it running)
 	@exec $(BIN)/python -m demo --end-with-parent $$PPID $(ARGS)
 
-# A process for each core, four at most; `make test ARGS="-n0 -x"` runs one test after the other.
+# Runs one process for each core, at most four. `make test ARGS="-n0 -x"` runs all tests in one process.
 test: lint ## everything CI checks: lint, types, import contracts, tests
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup $(ARGS)
 
@@ -33,31 +34,31 @@ lint: $(VENV)/.dev ## ruff, mypy, import contracts, yamllint
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/yamllint --strict compose.yaml deploy .github
 
-bench: $(VENV)/.dev ## speed side by side with peers
+bench: $(VENV)/.dev ## measure the speed beside other clients
 	@exec $(BIN)/python -m bench $(ARGS)
 
-lock: $(VENV)/.uv ## take the newest versions into requirements/*.lock
+lock: $(VENV)/.uv ## update requirements/*.lock to the newest versions
 	@$(COMPILE) --output-file requirements/run.lock
 	@$(COMPILE) --constraint requirements/run.lock --extra azure --output-file requirements/azure.lock
 	@$(COMPILE) --constraint requirements/run.lock --group build --extra demo --output-file requirements/demo.lock
 	@$(COMPILE) --constraint requirements/demo.lock --group build --extra dev --output-file requirements/dev.lock
 
-setup: $(VENV)/.dev ## the virtual environment for development
+setup: $(VENV)/.dev ## make the virtual environment for development
 
-clean: ## remove what the targets above made
+clean: ## remove everything that the other targets made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
-		{ echo "make: $(PYTHON) is not Python 3.11 or newer; name one that is, as in make PYTHON=python3.12" >&2; exit 1; }
+		{ echo "make: $(PYTHON) is not Python 3.11 or newer; choose another, such as make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
-		{ echo "make: $(PYTHON) lacks its venv module; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+		{ echo "make: $(PYTHON) has no module venv; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Setting up $(VENV) ..."
 	@$(PYTHON) -m venv --clear $(VENV)
 	@touch $@
 
-# Each set-up installs the locked versions, then this clone itself, editable, with the build backend from the same lock.
+# Each target installs the locked versions, then this clone as an editable install; the build backend is locked, too.
 $(VENV)/.demo: $(VENV)/.made requirements/demo.lock pyproject.toml
 	@$(PIP) install --require-hashes -r requirements/demo.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
@@ -68,7 +69,7 @@ $(VENV)/.dev: $(VENV)/.made requirements/dev.lock pyproject.toml
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@ $(VENV)/.demo
 
-# The lock maker comes from the lock it makes; before the first one, by its name.
+# uv is installed from the lock file that it makes. If there is no lock file yet, pip installs the newest uv.
 $(VENV)/.uv: $(VENV)/.made
 	@if [ -f requirements/dev.lock ]; then $(PIP) install --require-hashes -r requirements/dev.lock; else $(PIP) install uv; fi
 	@touch $@
