@@ -19,7 +19,7 @@ rules() {
 
 program_rules() {
   case ${2:-} in
-    *[!A-Za-z0-9_-]*) echo "the namespace of $1 may hold A-Z a-z 0-9 _ - alone" >&2; exit 2 ;;
+    *[!A-Za-z0-9_-]*) echo "the namespace of $1 may hold only A-Z a-z 0-9 _ -" >&2; exit 2 ;;
   esac
   sed -E "s/(%RW?~\{?)/\1${2:+$2:}/g; s/\$/ ${ADD_PERMISSIONS:-}/" "/rules/acl/$1.acl"
 }
