@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import hiredis
 
@@ -79,7 +80,29 @@ class RawSocket:
             ConnectionError: The server closed the connection.
             TimeoutError: Fewer bytes came than expected: some reply was an error.
         """
-        send, receive = self._socket.sendall, self._receive
+        return self._exchange(requests, self._receive, in_flight=in_flight)
+
+    def collect(self, requests: Sequence[Request], *, in_flight: int) -> tuple[float, bytearray]:
+        """Do the same, and return the seconds and all bytes that came, for looking into them after the clock stopped.
+
+        Raises:
+            ConnectionError: The server closed the connection.
+            TimeoutError: Fewer bytes came than expected.
+        """
+        kept = bytearray(sum(request.reply_bytes for request in requests))
+        rest = memoryview(kept)
+
+        def receive() -> int:
+            nonlocal rest
+            received = self._receive(rest[:_RECEIVE_BYTES])
+            rest = rest[received:]
+            return received
+
+        return self._exchange(requests, receive, in_flight=in_flight), kept
+
+    def _exchange(self, requests: Sequence[Request], receive: Callable[[], int], *, in_flight: int) -> float:
+        send = self._socket.sendall
+        total = sum(request.reply_bytes for request in requests)
         received = expected = answered = 0
         started = time.perf_counter()
         for number, request in enumerate(requests):
@@ -89,7 +112,6 @@ class RawSocket:
                     expected += requests[answered].reply_bytes
                     answered += 1
             send(request.commands)
-        total = sum(request.reply_bytes for request in requests)
         while received < total:
             received += receive()
         return time.perf_counter() - started
@@ -112,9 +134,43 @@ class RawSocket:
             block_digest(b"\n".join(values))
         return time.perf_counter() - started
 
-    def _receive(self) -> int:
+    def ask(self, *commands: Sequence[str | bytes | int]) -> list[Any]:
+        """Send commands in one go and return their replies as hiredis parses them, an error as `hiredis.ReplyError`."""
+        self._socket.sendall(b"".join([encode(*command) for command in commands]))
+        replies, _reply_bytes = self._parsed(len(commands))
+        return replies
+
+    def rehearse(self, commands: Sequence[Sequence[str | bytes | int]]) -> Request:
+        """Send commands that shall be sent again with a clock running, and return them with the length of the replies.
+
+        Raises:
+            RuntimeError: A reply is an error.
+        """
+        encoded = b"".join([encode(*command) for command in commands])
+        self._socket.sendall(encoded)
+        replies, reply_bytes = self._parsed(len(commands))
+        errors = [str(reply) for reply in replies if isinstance(reply, hiredis.ReplyError)]
+        if errors:
+            raise RuntimeError(f"{commands[0][0]!s}: expected no error, got {errors[0]}")
+        return Request(encoded, reply_bytes)
+
+    def _parsed(self, count: int) -> tuple[list[Any], int]:
+        """Return the next replies and how many bytes they were; nothing else may be under way."""
+        reader = hiredis.Reader(notEnoughData=_INCOMPLETE)
+        replies: list[Any] = []
+        reply_bytes = 0
+        while len(replies) < count:
+            if (reply := reader.gets()) is _INCOMPLETE:
+                received = self._receive()
+                reply_bytes += received
+                reader.feed(self._buffer[:received])  # type: ignore[arg-type]  # it takes any buffer
+            else:
+                replies.append(reply)
+        return replies, reply_bytes
+
+    def _receive(self, into: memoryview | None = None) -> int:
         """Take what has come and return how many bytes that was."""
-        received = self._socket.recv_into(self._buffer)
+        received = self._socket.recv_into(self._buffer if into is None else into)
         if not received:
             raise ConnectionError("the server closed the connection")
         return received
