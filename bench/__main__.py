@@ -1,5 +1,8 @@
 """The command line of the benchmark: `python -m bench [--count N] [--rounds N] [--users N] [--peers] [--json]`.
 
+`python -m bench --structures [--count N] [--rounds N] [--json]` measures something else: the list the product uses
+against the other structures Redis has.
+
 Exit codes: 0 when everything was measured, whatever came out; 69 when a server could not be started; 2 for bad
 arguments.
 """
@@ -14,11 +17,14 @@ import shutil
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from bench.arena import Arena, help_contests
 from bench.contest import Outcome, hold
 from bench.machine import neighbour_slowdown
+from bench.structures.compare import compare
+from bench.structures.table import Row, structures_table
 from bench.table import table
 from demo.binaries import valkey_binary
 from demo.servers import Server, ServerStartError
@@ -43,12 +49,22 @@ def _arguments() -> argparse.Namespace:
         "there is one. Leave the machine alone meanwhile; ratios of single rounds tell how quiet it was.",
         allow_abbrev=False,
     )
-    parser.add_argument("--count", type=_whole_number(1_000), default=8_000_000, help="values in the list [8000000]")
+    parser.add_argument(
+        "--count", type=_whole_number(1_000), help="values in the list [8000000, with --structures 500000]"
+    )
     parser.add_argument("--users", type=_whole_number(1_000), default=200_000, help="users in the shop [200000]")
-    parser.add_argument("--rounds", type=_whole_number(1), default=5, help="rounds, besides one to warm up [5]")
-    parser.add_argument("--peers", action="store_true", help="also redis-py's own shapes and redis-benchmark")
+    parser.add_argument(
+        "--rounds", type=_whole_number(1), help="rounds, besides one to warm up [5, with --structures 3]"
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--peers", action="store_true", help="also redis-py's own shapes and redis-benchmark")
+    what.add_argument("--structures", action="store_true", help="instead: a list against Redis's other structures")
     parser.add_argument("--json", action="store_true", help="print one JSON object with every round's seconds")
-    return parser.parse_args()
+    options = parser.parse_args()
+    count, rounds = (500_000, 3) if options.structures else (8_000_000, 5)
+    options.count = options.count or count
+    options.rounds = options.rounds or rounds
+    return options
 
 
 def _binaries() -> list[Path]:
@@ -72,14 +88,33 @@ def _measure(options: argparse.Namespace) -> tuple[dict[str, list[Outcome]], lis
     for binary in _binaries():
         with Server(binary) as server, closing(Arena(server, count=options.count, users=options.users)) as arena:
             contests = arena.contests() + (arena.peer_contests() if options.peers else []) + arena.shop_contests()
-            outcomes[arena.version] = hold(contests, rounds=options.rounds, on_round=_announcer(arena.version, options))
+            outcomes[arena.version] = hold(
+                contests, rounds=options.rounds, on_round=partial(_announce, options, arena.version)
+            )
         slowdowns.append(neighbour_slowdown())
-    outcomes[_HELP_PLACE] = hold(help_contests(), rounds=options.rounds, on_round=_announcer("--help", options))
+    outcomes[_HELP_PLACE] = hold(help_contests(), rounds=options.rounds, on_round=partial(_announce, options, "--help"))
     return outcomes, slowdowns
 
 
-def _announcer(place: str, options: argparse.Namespace) -> Callable[[int], None]:
-    return lambda number: _say(f"{place}: " + (f"round {number} of {options.rounds}" if number else "warming up"))
+def _compare(options: argparse.Namespace) -> tuple[dict[str, list[Row]], list[float]]:
+    """Compare the structures, by the server they were compared on; between them, see how the cores slow each other.
+
+    Raises:
+        ServerStartError: A server did not come up.
+    """
+    rows: dict[str, list[Row]] = {}
+    slowdowns = [neighbour_slowdown()]
+    for binary in _binaries():
+        version, found = compare(
+            binary, count=options.count, rounds=options.rounds, on_round=partial(_announce, options)
+        )
+        rows[version] = found
+        slowdowns.append(neighbour_slowdown())
+    return rows, slowdowns
+
+
+def _announce(options: argparse.Namespace, place: str, number: int) -> None:
+    _say(f"{place}: " + (f"round {number} of {options.rounds}" if number else "warming up"))
 
 
 def _text(outcomes: dict[str, list[Outcome]]) -> str:
@@ -99,18 +134,24 @@ def main() -> int:
         f"load {os.getloadavg()[0]:.1f} before"
     )
     try:
-        outcomes, slowdowns = _measure(options)
+        if options.structures:
+            rows, slowdowns = _compare(options)
+            places = {place: [row.as_json() for row in found] for place, found in rows.items()}
+            text = f"{options.count:,} values; x is a multiple of the list's time in that round, bytes are a value's"
+            text += f"\n\n{structures_table(rows)}"
+        else:
+            outcomes, slowdowns = _measure(options)
+            places = {place: [outcome.as_json() for outcome in found] for place, found in outcomes.items()}
+            text = f"x is a multiple of the raw socket's time in that round\n\n{_text(outcomes)}"
     except ServerStartError as error:
         _say(f"bench: {error}")
         return 69
     if options.json:
-        places = {place: [outcome.as_json() for outcome in found] for place, found in outcomes.items()}
         facts = {"machine": machine, "slowed_by_neighbour": slowdowns, "rounds": options.rounds}
-        print(json.dumps({**facts, "outcomes": places}))
+        print(json.dumps({**facts, "structures" if options.structures else "outcomes": places}))
     else:
         print(f"{machine}; beside a busy core another takes {min(slowdowns)} to {max(slowdowns)} times as long")
-        print(f"medians of {options.rounds} rounds, x is a multiple of the raw socket's time in that round\n")
-        print(_text(outcomes))
+        print(f"medians of {options.rounds} rounds, {text}")
     return 0
 
 
