@@ -1,9 +1,10 @@
-"""`python -m bench --structures` at its smallest. Times are not judged."""
+"""`python -m bench --structures` at its smallest, and the page that is made of its output. Times are not judged."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from demo.servers import Server
 from tests.servers import binary
 
 ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "structures.md"
 COUNT, ROUNDS = 2_000, 1
 NUMBERS = [b"%d" % number for number in range(1, COUNT + 1)]
 SORTED_SET = next(structure for structure in STRUCTURES if "ZADD" in structure.name)
@@ -116,6 +118,17 @@ def test_a_command_that_the_server_refuses_is_told_before_anything_is_timed(raw:
     unknown = replace(LIST, write=lambda key, _first, values: [("LPUSHED", key, *values)])
     with pytest.raises(RuntimeError, match="LPUSHED: expected no error, got ERR unknown command"):
         rehearse(raw, unknown, KEY, NUMBERS)
+
+
+def test_the_page_shows_what_the_command_finds() -> None:
+    page = PAGE.read_text("utf-8")
+    assert "make bench ARGS=--structures" in page
+    for name, (*seen, _slots, on_a_cluster) in FACTS.items():
+        rows = re.findall(rf"^ *{re.escape(name)}  +(.*)$", page, re.MULTILINE)
+        assert len(rows) == 2, name
+        for row in rows:
+            assert re.split(r"  +", row)[3:6] == seen
+            assert row.endswith(f"  {on_a_cluster}")
 
 
 def _trial(raw: RawSocket, structure: Structure, written: list[bytes], *, expected: list[bytes]) -> Trial:
