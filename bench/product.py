@@ -7,18 +7,30 @@ themselves, run as processes beside this, include.
 from __future__ import annotations
 
 import time
+from contextlib import closing
+from typing import Any
+
+import structlog
 
 from server_a.publisher import Publication, publish
 from server_a.segment_writer import SegmentWriter
 from server_a.settings import DEFAULT_SEGMENT_VALUES
 from server_a.shop_writer import write_shop
 from server_a.values import NumberSource
+from server_b.lease import Lease
+from server_b.run_progress import RunProgress
 from server_b.segment_examiner import SegmentExaminer
-from shared.endpoint.client import open_endpoint
+from server_b.segment_look import SegmentLook
+from server_b.settings import ConsumerSettings
+from shared.endpoint.opening import open_endpoint
+from shared.endpoint.retry import Retry
 from shared.endpoint.settings import EndpointSettings
+from shared.endpoint.together import Together
+from shared.errors import TransientError
 from shared.keys import Keyspace
 from shared.run_signal import RunRecord, SegmentState, Signal
 from shared.segments import segment_range, segments_of
+from shared.stopping import StopRequest
 from shared.tokens import make_token
 from shared.verdict import VERIFIED
 
@@ -34,7 +46,12 @@ def segment_keys(count: int) -> dict[str, tuple[int, int]]:
 
 
 def _ignore(*_numbers: int) -> None:
-    """Stand for the progress bar and the claim's renewal, which the programs have."""
+    """Stand for the progress bar, which the programs have."""
+
+
+def _refuse(error: TransientError) -> None:
+    """End the measurement at a fault: its time would mean nothing."""
+    raise error
 
 
 class Product:
@@ -53,19 +70,19 @@ class Product:
         run_id = attempt = make_token(self._endpoint.server_ms(""))
         self._write_record(run_id, source)
         self._signals = []
-        with self._endpoint.wire(KEYS.signals()) as wire:
-            started = time.perf_counter()
-            for number in range(1, segments + 1):
-                segment = segment_range(number, count=count, segment_values=DEFAULT_SEGMENT_VALUES)
-                key = KEYS.segment(number)
-                attempt = make_token(self._endpoint.server_ms(key), after=attempt)
-                staging_key = KEYS.staging(key, attempt)
-                writer = SegmentWriter(wire, staging_key, on_batch=_ignore)
-                written = writer.write(source.batches(segment))
-                state = SegmentState(run_id, attempt, written.count, written.digest)
-                publish(wire, KEYS, Publication(key, staging_key, state), overwrite=False)
-                self._signals.append(Signal(run_id, attempt, number, segments, written.count, written.digest))
-            return time.perf_counter() - started
+        started = time.perf_counter()
+        for number in range(1, segments + 1):
+            segment = segment_range(number, count=count, segment_values=DEFAULT_SEGMENT_VALUES)
+            key = KEYS.segment(number)
+            attempt = make_token(self._endpoint.server_ms(key), after=attempt)
+            staging_key = KEYS.staging(key, attempt)
+            with closing(self._endpoint.batch(key)) as connection:
+                written = SegmentWriter(connection, staging_key, on_batch=_ignore).write(source.batches(segment))
+            state = SegmentState(run_id, attempt, written.count, written.digest)
+            publication = Publication(number, key, staging_key, state, written.blocks)
+            publish(self._endpoint, KEYS, publication, overwrite=False)
+            self._signals.append(Signal(run_id, attempt, number, segments, written.count, written.digest))
+        return time.perf_counter() - started
 
     def _write_record(self, run_id: str, source: NumberSource) -> None:
         """Write the run's record, from which the consumer takes how large a chunk may be."""
@@ -81,8 +98,9 @@ class Product:
             seed=1,
             retain_ms=86_400_000,
         )
-        with self._endpoint.wire(KEYS.signals()) as wire:
-            wire.call("HSET", KEYS.run(run_id), *(part for pair in record.encode().items() for part in pair))
+        key = KEYS.run(run_id)
+        fields: dict[Any, Any] = {**record.encode()}
+        self._endpoint.at(key).hset(key, mapping=fields)
 
     def read(self) -> float:
         """Read and verify what `write` wrote as server-b does, and return the seconds that took.
@@ -90,21 +108,29 @@ class Product:
         Raises:
             RuntimeError: A segment was not verified: its time would mean nothing.
         """
-        examiner = SegmentExaminer(
-            self._endpoint,
-            KEYS,
-            consumer="bench",
-            keep=KEPT_VALUES,
-            pause=time.sleep,
-            tick=_ignore,
-            on_values=_ignore,
-        )
-        started = time.perf_counter()
-        for signal in self._signals:
-            verdict = examiner.examine(signal, lag_ms=0, settle_s=0)
-            if verdict is None or verdict.verdict != VERIFIED:
-                raise RuntimeError(f"segment {signal.segment}: expected verified, got {verdict}")
-        return time.perf_counter() - started
+        settings = ConsumerSettings(consumer="bench")
+        with closing(StopRequest()) as stop:
+            examiner = SegmentExaminer(
+                self._endpoint,
+                KEYS,
+                consumer=settings.consumer,
+                keep=KEPT_VALUES,
+                lease=Lease(settings, stop, structlog.get_logger(), endpoint=self._endpoint.name),
+                retry=Retry(0.0, stop, on_outage=_refuse, refresh=self._endpoint.refresh),
+                progress=RunProgress(),
+            )
+            started = time.perf_counter()
+            for signal in self._signals:
+                verdict = examiner.examine(signal, self._look(signal), lag_ms=0, settle_s=0)
+                if verdict is None or verdict.verdict != VERIFIED:
+                    raise RuntimeError(f"segment {signal.segment}: expected verified, got {verdict}")
+            return time.perf_counter() - started
+
+    def _look(self, signal: Signal) -> SegmentLook:
+        """Look at a segment before it is read, as server-b does."""
+        asked = Together(self._endpoint)
+        SegmentLook.ask(asked, KEYS, signal)
+        return SegmentLook.decode(KEYS, signal, asked.send())
 
     def write_users(self, users: int) -> float:
         """Write a shop of so many users as server-a does, and return the seconds that took."""

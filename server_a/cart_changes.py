@@ -7,25 +7,20 @@ A change whose reply is lost is never sent again: it may have been made.
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from server_a.shop import Shop
-from shared.endpoint.pipelined import Command
-from shared.endpoint.wire import Wire
+from shared.endpoint.node_client import NodePipeline
+from shared.endpoint.optimistic import Step, optimistic
 from shared.errors import (
-    ConnectionLostError,
     EndpointUnreachableError,
     InvalidInputError,
-    NotFinishedError,
+    OutcomeUnknownError,
     WrongEndpointError,
 )
 from shared.record_checks import MAX_QUANTITY, quantity_of, quoted_text, stored_text
-
-PATIENCE_S = 10.0
-LONGEST_PAUSE_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -57,14 +52,15 @@ class CartChanger:
             InvalidInputError: There is no such user or SKU, or the line would hold too many.
             NotFinishedError: Others kept changing the cart for 10 seconds, or the server refuses writes now.
             EndpointUnreachableError: The reply was lost, so it is unknown whether the pieces were added.
-            ConnectionLostError: The connection was lost before anything was added.
+            TransientError: The connection was lost before anything was added.
             WrongEndpointError: A key or a quantity of somebody else is in the way.
 
         Redis:
             WATCH, two HGETALL, HGET, MULTI HINCRBY EXEC, again when the cart was changed meanwhile.
         """
+        key = self._keys.cart(user_id)
 
-        def decide(held: bytes | None) -> tuple[CartChange, Command]:
+        def decide(held: bytes | None) -> tuple[CartChange, Step]:
             # looked up while the cart is watched: removing a user changes the cart, so a removal can't slip in between
             self._shop.user(user_id)
             self._shop.sku(sku_id)
@@ -73,7 +69,7 @@ class CartChanger:
                 room = max(0, MAX_QUANTITY - left + quantity)
                 expected = f"at most {room} more of {sku_id} in cart {user_id}, since a line holds up to {MAX_QUANTITY}"
                 raise InvalidInputError(where="--quantity", expected=expected, got=str(quantity))
-            return CartChange(quantity, left), ("HINCRBY", self._keys.cart(user_id), sku_id, quantity)
+            return CartChange(quantity, left), lambda pipeline: pipeline.hincrby(key, sku_id, quantity)
 
         return self._change(user_id, sku_id, decide)
 
@@ -86,7 +82,7 @@ class CartChanger:
             InvalidInputError: The cart has no such line.
             NotFinishedError: Others kept changing the cart for 10 seconds, or the server refuses writes now.
             EndpointUnreachableError: The reply was lost, so it is unknown whether the pieces were removed.
-            ConnectionLostError: The connection was lost before anything was removed.
+            TransientError: The connection was lost before anything was removed.
             WrongEndpointError: The cart's key holds something else than a hash.
 
         Redis:
@@ -94,44 +90,34 @@ class CartChanger:
         """
         key = self._keys.cart(user_id)
 
-        def decide(held: bytes | None) -> tuple[CartChange, Command]:
+        def decide(held: bytes | None) -> tuple[CartChange, Step]:
             if held is None:
                 raise InvalidInputError(
                     where=f"cart {user_id}", expected=f"a line of {sku_id} to remove from", got="none"
                 )
             pieces = quantity_of(stored_text(held)) or 0
             if pieces <= quantity:
-                return CartChange(pieces, 0), ("HDEL", key, sku_id)
-            return CartChange(quantity, pieces - quantity), ("HINCRBY", key, sku_id, -quantity)
+                return CartChange(pieces, 0), lambda pipeline: pipeline.hdel(key, sku_id)
+            return CartChange(quantity, pieces - quantity), lambda pipeline: pipeline.hincrby(key, sku_id, -quantity)
 
         return self._change(user_id, sku_id, decide)
 
     def _change(
-        self, user_id: str, sku_id: str, decide: Callable[[bytes | None], tuple[CartChange, Command]]
+        self, user_id: str, sku_id: str, decide: Callable[[bytes | None], tuple[CartChange, Step]]
     ) -> CartChange:
         """Carry out what `decide` makes of the stored quantity, deciding anew while others change the cart."""
         key = self._keys.cart(user_id)
-        give_up_at = time.monotonic() + PATIENCE_S
-        pause_s = 0.001
-        with self._endpoint.wire(key) as wire:
-            while True:
-                change, command = decide(_watched_quantity(wire, key, sku_id))
-                if self._is_carried_out(wire, user_id, command):
-                    return change
-                if time.monotonic() > give_up_at:
-                    where = f"cart {user_id} at {self._endpoint.name}"
-                    raise NotFinishedError(
-                        where=where, expected="a moment without changes by others", got="none in 10 s"
-                    )
-                time.sleep(random.uniform(0, pause_s))
-                pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
 
-    def _is_carried_out(self, wire: Wire, user_id: str, command: Command) -> bool:
+        def attempt(pipeline: NodePipeline) -> CartChange:
+            change, step = decide(cast("bytes | None", pipeline.hget(key, sku_id)))
+            pipeline.multi()
+            step(pipeline)
+            pipeline.execute()
+            return change
+
         try:
-            return wire.transaction(command) is not None
-        except ConnectionLostError as error:
-            if error.answered:
-                raise
+            return optimistic(self._endpoint.at(key), [key], attempt)
+        except OutcomeUnknownError as error:
             advice = (
                 f"whether the cart was changed is unknown; look with server-a cart show {user_id} before trying again"
             )
@@ -151,9 +137,3 @@ class CartChanger:
                 advice=f"remove the line with server-a cart remove {user_id} {sku_id}",
             )
         return pieces
-
-
-def _watched_quantity(wire: Wire, key: str, sku_id: str) -> bytes | None:
-    wire.call("WATCH", key)
-    quantity: bytes | None = wire.call("HGET", key, sku_id)
-    return quantity

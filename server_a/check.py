@@ -6,18 +6,18 @@ from contextlib import closing
 from dataclasses import replace
 
 from server_a.peer import PeerCheck, peer_troubles
-from server_a.run_record import new_record
+from server_a.run_record import new_run
 from server_a.settings import DEFAULT_SEGMENT_VALUES, RunSettings
 from server_a.values import NumberSource
 from shared.check.examination import Job, examine
 from shared.check.findings import Findings, Trouble
 from shared.check.needs import SERVER_A
 from shared.command_line import CommonSettings
-from shared.endpoint.client import open_endpoint
 from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.endpoint.url import parse_url
-from shared.errors import ConnectionLostError, HandoverError, InvalidInputError
+from shared.errors import HandoverError, InvalidInputError, TransientError
 from shared.keys import Keyspace
 from shared.segments import segment_range, segments_of
 from shared.stopping import stop_requests
@@ -47,7 +47,7 @@ def check(common: CommonSettings, *, count: int, peer_settings: EndpointSettings
             if endpoint.kind.is_replica:
                 return replace(findings, notes=[*findings.notes, "the peer was not tried: nothing can be written here"])
             return _with_peer(findings, endpoint, common.keys, peer_settings)
-    except ConnectionLostError as error:
+    except TransientError as error:
         raise error.lasting() from error
 
 
@@ -61,7 +61,7 @@ def _job(endpoint: Endpoint, keys: Keyspace, count: int) -> Job:
         count=count,
         refusal=_REFUSAL,
         # looks at every list and the stream that a run would replace or add to
-        try_reading=lambda: new_record(endpoint, keys, RunSettings(count=count), NumberSource(count)),
+        try_reading=lambda: new_run(endpoint, keys, RunSettings(count=count), NumberSource(count)),
     )
 
 

@@ -108,7 +108,7 @@ def purge_command(common: CommonSettings, *, yes: bool) -> None:
     from contextlib import closing
 
     from server_a.purge import purge
-    from shared.endpoint.client import open_endpoint
+    from shared.endpoint.opening import open_endpoint
 
     if not yes and not sys.stdin.isatty():
         raise InvalidInputError(where="purge", expected="--yes, or a terminal to ask on", got="neither")

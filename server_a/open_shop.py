@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from server_a.cart_changes import CartChanger
 from server_a.shop import Shop
 from shared.command_line import CommonSettings
-from shared.endpoint.client import open_endpoint
-from shared.errors import ConnectionLostError
+from shared.endpoint.opening import open_endpoint
+from shared.errors import TransientError
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def open_shop(common: CommonSettings) -> Iterator[Shop]:
     endpoint = open_endpoint(common.endpoint)
     try:
         yield Shop(endpoint, common.keys)
-    except ConnectionLostError as error:
+    except TransientError as error:
         raise error.lasting() from error
     finally:
         endpoint.close()

@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from itertools import pairwise
 
 from shared.check.findings import PeerFindings, Trouble
 from shared.endpoint.endpoint import Endpoint
-from shared.endpoint.topology import hello_fields
-from shared.endpoint.wires import Wires
-from shared.errors import ConnectionLostError, HandoverError, NotFinishedError, WrongEndpointError
+from shared.endpoint.server_kind import hello_fields
+from shared.errors import HandoverError, NotFinishedError, TransientError, WrongEndpointError
 from shared.keys import Keyspace
 from shared.stopping import StopRequest
 from shared.tokens import make_token
@@ -60,21 +58,22 @@ class PeerCheck:
 
         Raises:
             NotFinishedError: A stop was requested, or memory is full.
-            ConnectionLostError: One of the connections is lost.
+            TransientError: One of the connections is lost.
             NotAllowedError: The right to write canaries lacks here, or the one to read them there.
 
         Redis:
             For each canary MULTI HSET PEXPIRE EXEC and at the end UNLINK here, HGET there until it is seen.
         """
-        with _wires(self._endpoint) as here, _wires(self._peer) as there:
-            try:
-                self.is_same_server = self._is_same_server()  # over a slow link that alone takes long
-                end_at = time.monotonic() + ALL_WAIT_S
-                while len(self._written) < CANARIES and not (self._written and time.monotonic() >= end_at):
-                    if not self._send_one(here, there):
-                        break
-            finally:
-                self._remove(here)
+        try:
+            self.is_same_server = self._is_same_server()  # over a slow link that alone takes long
+            end_at = time.monotonic() + ALL_WAIT_S
+            while len(self._written) < CANARIES and not (self._written and time.monotonic() >= end_at):
+                if not self._send_one():
+                    break
+        except TransientError as error:
+            raise error.lasting() from error
+        finally:
+            self._remove()
         is_same = self.is_same_server and bool(self._lags_ms) and not self._is_delayed
         return PeerFindings(
             endpoint=self._peer.name,
@@ -85,18 +84,22 @@ class PeerCheck:
             lag_max_ms=round(max(self._lags_ms), 3) if self._lags_ms else None,
         )
 
-    def _send_one(self, here: Wires, there: Wires) -> bool:
+    def _send_one(self) -> bool:
         """Write a canary and look for it; return whether it came."""
         self._pause(0)
         token = make_token(self._endpoint.server_ms(self._keys.signals()))
         key = self._keys.canary(token)
-        there.call("HGET", key, "sent")  # connects, and says at once when it is not allowed
+        there = self._peer.at(key)
+        there.hget(key, "sent")  # connects, and says at once when it is not allowed
         self._written.append(key)
-        here.of(key).transaction(("HSET", key, "sent", token), ("PEXPIRE", key, CANARY_TTL_MS))
+        pipeline = self._endpoint.at(key).pipeline()
+        pipeline.hset(key, "sent", token)
+        pipeline.pexpire(key, CANARY_TTL_MS)
+        pipeline.execute()
         acknowledged = time.perf_counter()
         looks = 0
         pause_s = _FIRST_PAUSE_S
-        while there.call("HGET", key, "sent") != token.encode():
+        while there.hget(key, "sent") != token.encode():
             looks += 1
             if time.perf_counter() - acknowledged > WAIT_S:
                 return False
@@ -116,11 +119,11 @@ class PeerCheck:
         if self._stop.wait(seconds):
             raise NotFinishedError(where=self._peer.name, expected="a canary from here", got="a stop request")
 
-    def _remove(self, here: Wires) -> None:
+    def _remove(self) -> None:
         """Remove the canaries; what can't be removed now has a time to live of a minute."""
         with suppress(HandoverError):
             for key in self._written:
-                here.call("UNLINK", key)
+                self._endpoint.at(key).unlink(key)
 
     def _is_same_server(self) -> bool:
         if self._peer.kind.is_replica:
@@ -150,20 +153,9 @@ def _connection_id(endpoint: Endpoint, key: str) -> int:
     Redis:
         HELLO; O(1).
     """
+    endpoint.refresh()
     try:
-        with endpoint.wire(key) as wire:
-            number = hello_fields(wire.call("HELLO")).get("id", "")
+        number = hello_fields(endpoint.at(key).execute_command("HELLO")).get("id", "")
     except WrongEndpointError:  # a proxy that does not know it
         return 0
     return int(number) if number.isdecimal() else 0
-
-
-@contextmanager
-def _wires(endpoint: Endpoint) -> Iterator[Wires]:
-    wires = Wires(endpoint)
-    try:
-        yield wires
-    except ConnectionLostError as error:
-        raise error.lasting() from error
-    finally:
-        wires.close()

@@ -6,9 +6,9 @@ published. A key that names the newest run was rejected: it would have to be wat
 
 from __future__ import annotations
 
-from server_a.publisher import read_state, retire
+from server_a.publisher import retire
 from server_a.run_context import RunContext
-from server_a.run_record import states_upward
+from server_a.segment_states import read_state, states_upward
 from shared.errors import SupersededError
 from shared.run_signal import SegmentState
 
@@ -37,23 +37,14 @@ def withdraw(run: RunContext) -> None:
     newer = _newer_state(run)
     if newer is None:
         return
-    states = run.wires.patience.keep_trying(lambda: list(states_upward(run.endpoint, run.keys, after=1)))
-    for key, state in reversed(states):
-        if state is not None and state.run_id == run.record.run_id and state.count:
-            run.wires.patience.keep_trying(
-                lambda key=key: retire(  # type: ignore[misc]
-                    run.wires.of(key),
-                    run.keys,
-                    key,
-                    run_id=newer.run_id,
-                    attempt=newer.attempt,
-                    retain_ms=run.record.retain_ms,
-                )
-            )
+    states = run.retry.keep_trying(lambda: list(states_upward(run.endpoint, run.keys, after=1)))
+    for number, state in reversed(states):
+        if state.run_id == run.record.run_id and state.count:
+            key = run.keys.segment(number)
+            run.retry.keep_trying(retire, run.endpoint, run.keys, key, by=newer, retain_ms=run.record.retain_ms)
 
 
 def _newer_state(run: RunContext) -> SegmentState | None:
     """Return the state of `biglist` if it is a newer run's."""
-    key = run.segment_key(1)
-    state = run.wires.patience.keep_trying(lambda: read_state(run.wires.of(key), run.keys, key))
+    state = run.retry.keep_trying(read_state, run.endpoint, run.keys, run.keys.segment(1))
     return state if state is not None and state.run_id > run.record.run_id else None

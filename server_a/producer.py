@@ -1,6 +1,6 @@
 """The producer's story: shop, segments, signals, audit. Read `Producer.run` first.
 
-Everything that may be repeated goes through `PatientWires`; what may not, an attempt at a segment, is begun anew
+Everything that may be repeated goes through `Retry`; what may not, an attempt at a segment, is begun anew
 (`SegmentProducer`). So a lost connection is an ordinary turn of the story and needs no recovery code of its own.
 """
 
@@ -9,19 +9,18 @@ from __future__ import annotations
 import time
 from contextlib import suppress
 
-from server_a.audit import PublishedSegment, audit
+from server_a.audit import AuditFindings, PublishedSegment, audit
 from server_a.precedence import require_newest, withdraw
 from server_a.publisher import retire
 from server_a.resumption import is_whole, published_before
 from server_a.run_context import RunContext
 from server_a.run_journal import RunJournal
-from server_a.run_record import states_upward
 from server_a.segment_producer import SegmentProducer
 from server_a.settings import RunSummary
 from server_a.shop_writer import write_shop
 from shared.digest import BLOCK_VALUES, run_digest
 from shared.errors import HandoverError, NotFinishedError, SupersededError
-from shared.run_signal import Signal, chunk_field, signal_field
+from shared.run_signal import Signal, chunk_field
 from shared.segments import safe_chunk_values
 
 MAX_AUDITS = 100
@@ -42,8 +41,8 @@ class Producer:
         """Start with nothing published."""
         self.has_begun = run.settings.resume is not None
         self._run = run
-        self._segments = SegmentProducer(run)
         self._journal = RunJournal(run)
+        self._segments = SegmentProducer(run, self._journal)
         self._published: dict[int, PublishedSegment] = {}
         self._lost_acknowledged = 0
         self.signal_s = 0.0
@@ -58,7 +57,8 @@ class Producer:
 
         Raises:
             SupersededError: A newer run has published one of the segments.
-            NotFinishedError: A stop was requested, memory is full, or patience ended; the run can be resumed.
+            NotFinishedError: A stop was requested, memory is full, or no server answered for too long; the run can be
+                resumed.
             InvalidInputError: The file is not the one the run began with.
             HandoverError: The endpoint is lost for good, or refuses a command.
         """
@@ -70,25 +70,28 @@ class Producer:
             raise
 
     def _carry_out(self) -> RunSummary:
-        require_newest(self._run)
-        self._journal.begin()
+        run = self._run
+        if run.settings.resume:
+            require_newest(run)
+            self._journal.begin(None)
+        else:
+            self._journal.begin(1)  # a new run has just looked
         self.has_begun = True
         self._write_shop()
         look_at = time.monotonic() + LOOK_EVERY_S
-        for number in range(1, self._run.record.segments + 1):
+        for number in range(1, run.record.segments + 1):
             if time.monotonic() >= look_at:
-                require_newest(self._run)
+                require_newest(run)
                 look_at = time.monotonic() + LOOK_EVERY_S
-            if not (self._run.settings.resume and self._keep(number)):
+            if not (run.settings.resume and self._keep(number)):
                 self._write_segment(number)
             if not self._published[number].signal_id:
                 self._signal(number)
         outages_seen = -1
-        while self._run.wires.patience.outages != outages_seen:  # a failover may lose what an audit has found in place
-            outages_seen = self._run.wires.patience.outages
-            self._audit()
-            require_newest(self._run)
-            self._retire_old_segments()
+        while run.retry.outage_count != outages_seen:  # a failover may lose what an audit has found in place
+            outages_seen = run.retry.outage_count
+            self._retire(self._audit().older)
+            self._segments.remove_lost()
             self._journal.finish(len(self._published))
         return self._summary()
 
@@ -101,7 +104,8 @@ class Producer:
             skus=record.skus,
             carts=record.carts,
             seed=record.seed,
-            keep_trying=run.keep_trying,
+            retry=run.retry,
+            check_stop=run.check_stop,
         )
 
     def _keep(self, number: int) -> bool:
@@ -112,64 +116,88 @@ class Producer:
             InvalidInputError: Its digest is not that of the same lines of the file given now.
         """
         run = self._run
+        known = run.known
         state = published_before(run, number)
         if state is None:
             return False
         self._segments.follow(state.attempt)
         if not is_whole(run, number, state):
             return False
-        self._segments.require_replicas(run.segment_key(number), state.attempt)
-        self._published[number] = PublishedSegment(state, run.finished_signals.get(number, ""))
+        self._segments.require_replicas(number, state.attempt)
+        self._published[number] = PublishedSegment(state, known.finished_signals.get(number, "") if known else "")
         run.progress.add(state.count)
+        self._journal.count(state.count)
         return True
 
     def _write_segment(self, number: int) -> None:
-        """Write and publish a segment, and note how large a chunk of it a consumer may ask for."""
+        """Write and publish a segment."""
         run = self._run
         self._published[number] = PublishedSegment(self._segments.write(run.segment_range(number)))
+        self._published[number].longest = self._segments.longest
         run.log.debug("segment published", segment=number, attempt=self._published[number].state.attempt)
-        if safe_chunk_values(run.record.max_value_bytes, block_values=BLOCK_VALUES) < BLOCK_VALUES:
-            chunk_values = safe_chunk_values(self._segments.longest, block_values=BLOCK_VALUES)
-            self._journal.note({chunk_field(number): chunk_values})
 
     def _signal(self, number: int) -> None:
         """Announce a published segment; when the reply is lost, again: B takes a repeated signal for what it is."""
-        run, record, state = self._run, self._run.record, self._published[number].state
+        run, record, segment = self._run, self._run.record, self._published[number]
+        state = segment.state
         signal = Signal(state.run_id, state.attempt, number, record.segments, state.count, state.digest)
-        fields = [part for pair in signal.encode().items() for part in pair]
         key = run.keys.signals()
-        started = time.monotonic()
-        # the server's clock, as for the entry's id: a token may lie ahead of it, by more than the retention
-        now_ms = run.wires.patience.keep_trying(lambda: run.endpoint.server_ms(key))
-        oldest_ms = max(0, now_ms - record.retain_ms)
-        entry_id = run.wires.repeat("XADD", key, "MINID", "=", oldest_ms, "*", *fields).decode()
-        self.signal_s += time.monotonic() - started
-        self._published[number].signal_id = entry_id
-        self._journal.note({"published": len(self._published), signal_field(number): entry_id})
 
-    def _audit(self) -> None:
+        def send() -> str:
+            # the server's clock, as for the entry's id: a token may lie ahead of it, by more than the retention
+            oldest_ms = max(0, run.clock.now_ms() - record.retain_ms)
+            fields = dict(signal.encode())
+            entry_id: bytes = run.endpoint.at(key).xadd(key, fields, minid=oldest_ms, approximate=False)  # type: ignore[arg-type, assignment]
+            return entry_id.decode()
+
+        self._note_chunk(number)
+        started = time.monotonic()
+        segment.signal_id = run.retry.keep_trying(send)
+        self.signal_s += time.monotonic() - started
+        self._journal.note_signal(
+            number,
+            segment.signal_id,
+            published=len(self._published),
+            next_segment=self._next_new(number),
+            attempt=max(state.attempt, self._segments.last_token),
+        )
+
+    def _note_chunk(self, number: int) -> None:
+        """Note how large a chunk of a segment with large values a consumer may ask for, before it is signalled."""
+        longest = self._published[number].longest
+        values = self._run.record.max_value_bytes
+        if longest and safe_chunk_values(values, block_values=BLOCK_VALUES) < BLOCK_VALUES:
+            chunk_values = safe_chunk_values(longest, block_values=BLOCK_VALUES)
+            self._journal.note({chunk_field(number): chunk_values})
+
+    def _next_new(self, number: int) -> int | None:
+        """Return the segment that will be written next; None where that is not known, or none is left."""
+        is_new = not self._run.settings.resume and number == len(self._published) < self._run.record.segments
+        return number + 1 if is_new else None
+
+    def _audit(self) -> AuditFindings:
         """Look for what is gone though it was acknowledged, and write it again, until nothing is missing."""
         run = self._run
         outages_seen = 0
         for audits in range(MAX_AUDITS):
             run.stop.wait(min(LONGEST_PAUSE_S, audits * FIRST_PAUSE_S))
             run.check_stop()
-            self._look_again()
-            if run.wires.patience.outages > outages_seen:
-                outages_seen = run.wires.patience.outages
+            run.retry.keep_trying(run.endpoint.refresh)  # on fresh connections, to whoever is primary now
+            if run.retry.outage_count > outages_seen:
+                outages_seen = run.retry.outage_count
                 self._write_shop()
-            findings = run.wires.patience.keep_trying(
-                lambda: audit(run.endpoint, run.keys, run.record, self._published)
-            )
-            if findings.is_clean and run.wires.patience.outages == outages_seen:
-                return
+            findings = run.retry.keep_trying(audit, run.endpoint, run.keys, run.record, self._published)
+            run.clock.set(findings.server_us)
+            if findings.is_clean and run.retry.outage_count == outages_seen:
+                return findings
             if not findings.is_clean:
                 run.log.warning("acknowledged writes lost", segments=findings.segments, signals=findings.signals)
             if findings.is_record_lost:
-                self._journal.begin()
+                self._journal.begin(None)
             for number in findings.segments:
                 self._lost_acknowledged += self._published[number].state.count
                 run.progress.add(-self._published[number].state.count)
+                self._journal.count(-self._published[number].state.count)
                 self._write_segment(number)
             for number in findings.segments + findings.signals:
                 self._signal(number)
@@ -177,26 +205,13 @@ class Producer:
             where=run.endpoint.name, expected="a server that keeps what it acknowledged", got=f"{MAX_AUDITS} losses"
         )
 
-    def _look_again(self) -> None:
-        """Ask anew which servers hold what: one that has lost its office may still answer on an open connection."""
-        run = self._run
-        run.wires.close()
-        run.wires.patience.keep_trying(run.endpoint.refresh)
-
-    def _retire_old_segments(self) -> None:
+    def _retire(self, older: list[int]) -> None:
         """Remove segments that older runs left, from the top down, so that a stop leaves no gap."""
-        run, record = self._run, self._run.record
-        states = run.wires.patience.keep_trying(
-            lambda: list(states_upward(run.endpoint, run.keys, after=record.segments))
-        )
-        left = [key for key, state in states if state is not None and state.count]
-        attempt = max(segment.state.attempt for segment in self._published.values())
-        for key in reversed(left):
-            run.wires.patience.keep_trying(
-                lambda key=key: retire(  # type: ignore[misc]
-                    run.wires.of(key), run.keys, key, run_id=record.run_id, attempt=attempt, retain_ms=record.retain_ms
-                )
-            )
+        run = self._run
+        newest = max((segment.state for segment in self._published.values()), key=lambda state: state.attempt)
+        for number in reversed(older):
+            key = run.keys.segment(number)
+            run.retry.keep_trying(retire, run.endpoint, run.keys, key, by=newest, retain_ms=run.record.retain_ms)
             run.log.debug("old segment removed", key=key)
 
     def _summary(self) -> RunSummary:
@@ -212,7 +227,7 @@ class Producer:
             carts=record.carts,
             attempts=segments.attempts,
             lost_acknowledged=self._lost_acknowledged,
-            outage_s=round(self._run.wires.patience.outage_s, 3),
+            outage_s=round(self._run.retry.outage_s, 3),
             write_s=round(segments.write_s, 6),
             values_per_s=round(segments.values_written / segments.write_s) if segments.write_s else 0,
             endpoint=self._run.endpoint.name,

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from shared.endpoint.client import Endpoint
-from shared.endpoint.pipelined import Command, run_pipelined
+from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.together import ask_each
 from shared.errors import WrongKeyError
 from shared.keys import ID_PATTERN, Keyspace
 from shared.run_signal import SegmentState
@@ -41,7 +41,7 @@ def purge(endpoint: Endpoint, keys: Keyspace) -> int:
     """Remove our keys and return how many there were.
 
     Raises:
-        ConnectionLostError: The connection is lost; purge again.
+        TransientError: The connection is lost; purge again.
 
     Redis:
         SCAN of the whole database; for each key of ours TYPE, HGETALL of a hash, and UNLINK, pipelined.
@@ -55,32 +55,38 @@ def purge(endpoint: Endpoint, keys: Keyspace) -> int:
 
 
 def _purge_portion(endpoint: Endpoint, keys: Keyspace, portion: list[str]) -> int:
-    typed = run_pipelined(endpoint, (("TYPE", key) for key in portion))
-    right_type = [str(command[1]) for command, kind in typed if kind == _TYPES[keys.kind_of(str(command[1])) or ""]]
+    typed = ask_each(endpoint, portion, lambda pipeline, key: pipeline.type(key))
+    right_type = [key for key, kind in typed if kind == _TYPES[keys.kind_of(key) or ""]]
     hashes = [key for key in right_type if _TYPES[keys.kind_of(key) or ""] == b"hash"]
+    states = [key for key in hashes if keys.kind_of(key) == "state"]
     unlinked = set(right_type) - set(hashes)
-    for command, reply in run_pipelined(endpoint, (("HGETALL", key) for key in hashes)):
-        key = str(command[1])
-        fields = dict(zip(reply[::2], reply[1::2], strict=True))
-        if _has_our_form(keys.kind_of(key) or "", key, fields):
+    for key, values in ask_each(endpoint, states, lambda pipeline, key: pipeline.hmget(key, list(SegmentState.FIELDS))):
+        state = _state_of(key, values)
+        if state is not None:
             unlinked.add(key)
-            if keys.kind_of(key) == "state" and fields[b"count"] != b"0":  # else the list there is somebody else's
+            if state.count:  # else the list there is somebody else's
                 unlinked.add(keys.segment_of_state(key))
-    commands: list[Command] = [("UNLINK", key) for key in sorted(unlinked)]
-    return sum(int(reply) for _command, reply in run_pipelined(endpoint, commands))
+    others = [key for key in hashes if key not in states]
+    for key, fields in ask_each(endpoint, others, lambda pipeline, key: pipeline.hgetall(key)):
+        if _has_our_form(keys.kind_of(key) or "", fields):
+            unlinked.add(key)
+    removed = ask_each(endpoint, sorted(unlinked), lambda pipeline, key: pipeline.unlink(key))
+    return sum(int(reply) for _key, reply in removed)
 
 
-def _has_our_form(kind: str, key: str, fields: dict[bytes, bytes]) -> bool:
+def _state_of(key: str, values: list[bytes | None]) -> SegmentState | None:
+    try:
+        return SegmentState.decode(key, values)
+    except WrongKeyError:
+        return None
+
+
+def _has_our_form(kind: str, fields: dict[bytes, bytes]) -> bool:
     """Tell whether a hash holds what this product writes into a key of its name."""
     if kind == "cart":
         return all(
             re.fullmatch(ID_PATTERN.encode(), sku_id) and quantity.isdigit() for sku_id, quantity in fields.items()
         )
-    if kind == "state":
-        try:
-            return SegmentState.decode(key, [fields.get(name.encode()) for name in SegmentState.FIELDS]) is not None
-        except WrongKeyError:
-            return False
     return all(name in fields for name in _FIELDS.get(kind, ()))
 
 

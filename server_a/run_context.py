@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from server_a.run_record import KnownRun
 from server_a.settings import RunSettings
 from server_a.values import ValueSource
-from shared.endpoint.client import Endpoint
-from shared.endpoint.wires import PatientWires
+from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.retry import Retry
+from shared.endpoint.server_clock import ServerClock
 from shared.errors import NotFinishedError
 from shared.keys import Keyspace
 from shared.run_signal import RunRecord
@@ -27,7 +28,8 @@ class RunContext:
     """One run and what it works with.
 
     Attributes:
-        finished_signals: Of a run that had finished before and is resumed: stream ids of its signals, by segment.
+        clock: The clock of the server that holds the stream.
+        known: What is known of a run that is resumed; None for a new one.
     """
 
     endpoint: Endpoint
@@ -35,24 +37,16 @@ class RunContext:
     settings: RunSettings
     record: RunRecord
     source: ValueSource
-    wires: PatientWires
+    retry: Retry
+    clock: ServerClock
     stop: StopRequest
     log: FilteringBoundLogger
     progress: Progress
-    finished_signals: Mapping[int, str]
-
-    def segment_key(self, number: int) -> str:
-        """Return the key a segment is published under."""
-        return self.keys.segment(number)
+    known: KnownRun | None
 
     def segment_range(self, number: int) -> SegmentRange:
         """Return which values a segment holds."""
         return segment_range(number, count=self.record.count, segment_values=self.record.segment_values)
-
-    def keep_trying(self, operation: Callable[[], None]) -> None:
-        """Carry out an operation that bears repetition, through outages, unless a stop was requested."""
-        self.check_stop()
-        self.wires.patience.keep_trying(operation)
 
     def check_stop(self) -> None:
         """End the run where it is, if somebody asked for it.

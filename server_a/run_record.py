@@ -6,9 +6,11 @@ ignored, since half a run of one size and half of another would verify nowhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from server_a.publisher import foreign_list_error
+from server_a.segment_states import PROBE_ABSENT, states_upward
 from server_a.settings import (
     DAY_MS,
     DEFAULT_COUNT,
@@ -19,16 +21,23 @@ from server_a.settings import (
 )
 from server_a.value_file import LineSource
 from server_a.values import NumberSource, ValueSource
-from shared.endpoint.client import Endpoint
-from shared.endpoint.pipelined import run_pipelined
+from shared.endpoint.endpoint import Endpoint, microseconds
+from shared.endpoint.together import PORTION_KEYS, Together
 from shared.errors import InvalidInputError, WrongKeyError
 from shared.keys import Keyspace
-from shared.run_signal import SOURCE_NUMBERS, SOURCE_VALUES, RunRecord, SegmentState, signal_field
+from shared.run_signal import (
+    SOURCE_NUMBERS,
+    SOURCE_VALUES,
+    RunRecord,
+    SegmentState,
+    attempt_field,
+    decode_points,
+    signal_field,
+)
 from shared.segments import MAX_SEGMENTS, segments_of
 from shared.stopping import StopRequest
 from shared.tokens import is_token, make_token
 
-PROBE_ABSENT = 100
 _CONTRADICTABLE = ("count", "segment_values", "users", "skus", "carts", "seed")
 
 
@@ -57,7 +66,17 @@ def source_of(settings: RunSettings, record: RunRecord | None, stop: StopRequest
     return source
 
 
-def new_record(endpoint: Endpoint, keys: Keyspace, settings: RunSettings, source: ValueSource) -> RunRecord:
+@dataclass(frozen=True)
+class NewRun:
+    """A run that nothing stands in the way of, and what its server's clock said."""
+
+    record: RunRecord
+    server_us: int
+
+
+def new_run(
+    endpoint: Endpoint, keys: Keyspace, settings: RunSettings, source: ValueSource, *, command: str = ""
+) -> NewRun:
     """Return the record of a new run, after a look at what it would replace.
 
     Raises:
@@ -65,7 +84,7 @@ def new_record(endpoint: Endpoint, keys: Keyspace, settings: RunSettings, source
         WrongKeyError: A list or stream that is not ours stands where ours should.
 
     Redis:
-        TIME; HMGET and EXISTS for each segment and at least 100 more, pipelined; TYPE.
+        TIME, TYPE, and HMGET and EXISTS for each segment and at least 100 more: one round trip for 1,000 segments.
     """
     segment_values = settings.segment_values or DEFAULT_SEGMENT_VALUES
     segments = segments_of(source.count, segment_values)
@@ -76,14 +95,15 @@ def new_record(endpoint: Endpoint, keys: Keyspace, settings: RunSettings, source
             got=f"{segments}",
             advice="take larger segments",
         )
-    _require_stream(endpoint, keys.signals())
-    own = [keys.segment(number) for number in range(1, segments + 1)]
-    states = {**dict(_states(endpoint, keys, own)), **dict(states_upward(endpoint, keys, after=0))}
+    found = _look_around(endpoint, keys, segments)
     if not settings.overwrite:
-        _require_ours(endpoint, own, states)
-    newest = max((state.run_id for state in states.values() if state is not None), default="")
-    return RunRecord(
-        run_id=make_token(endpoint.server_ms(keys.signals()), after=newest),
+        for number in range(1, segments + 1):
+            state = found.states.get(number)
+            if (state is None or state.count == 0) and number in found.lists:
+                raise foreign_list_error(keys.segment(number))
+    newest = max((state.run_id for state in found.states.values()), default="")
+    record = RunRecord(
+        run_id=make_token(found.server_us // 1_000, after=newest),
         source=source.source,
         count=source.count,
         segment_values=segment_values,
@@ -91,25 +111,87 @@ def new_record(endpoint: Endpoint, keys: Keyspace, settings: RunSettings, source
         **settings.shop_size(),
         seed=DEFAULT_SEED if settings.seed is None else settings.seed,
         retain_ms=(settings.retain_days or DEFAULT_RETAIN_DAYS) * DAY_MS,
+        command=command,
     )
+    return NewRun(record, found.server_us)
 
 
-def read_record(endpoint: Endpoint, keys: Keyspace, settings: RunSettings) -> tuple[RunRecord, dict[int, str]]:
-    """Return the record of the run that `--resume` names and, if it had finished, the stream ids of its signals.
+@dataclass
+class _Surroundings:
+    """States by segment, which segments have a list, and the server's clock in microseconds."""
+
+    states: dict[int, SegmentState]
+    lists: set[int]
+    server_us: int = 0
+
+
+def _look_around(endpoint: Endpoint, keys: Keyspace, segments: int) -> _Surroundings:
+    """Look at the stream, at all segments of the run, and at those that an older run may have left behind them."""
+    found = _Surroundings({}, set())
+    signals = keys.signals()
+    probed = segments + PROBE_ABSENT
+    for first in range(1, probed + 1, PORTION_KEYS):
+        numbers = range(first, min(first + PORTION_KEYS, probed + 1))
+        asked = Together(endpoint)
+        if first == 1:
+            asked.at(signals).type(signals)
+            asked.at(signals).time()
+        for number in numbers:
+            key = keys.segment(number)
+            asked.at(key).hmget(keys.state(key), list(SegmentState.FIELDS))
+            asked.at(key).exists(key)
+        replies = asked.send()
+        if first == 1:
+            _require_stream(signals, replies.pop(0))
+            found.server_us = microseconds(replies.pop(0))
+        for number, reply, exists in zip(numbers, replies[::2], replies[1::2], strict=True):
+            state = SegmentState.decode(keys.state(keys.segment(number)), reply)
+            if state is not None:
+                found.states[number] = state
+            if exists:
+                found.lists.add(number)
+    if max(found.states, default=0) > segments:
+        found.states.update(states_upward(endpoint, keys, after=probed))
+    return found
+
+
+@dataclass(frozen=True)
+class KnownRun:
+    """A run that was begun before.
+
+    Attributes:
+        finished_signals: If it had finished: stream ids of its signals, by segment.
+        under_way: Tokens of attempts that were under way, by segment.
+        outages: When A lost the server and had it back, milliseconds of the server's clock.
+        samples: Milliseconds of the server's clock, and values written by then.
+        server_us: The server's clock now, microseconds since 1970.
+    """
+
+    record: RunRecord
+    finished_signals: Mapping[int, str]
+    under_way: Mapping[int, str]
+    outages: list[tuple[int, int]]
+    samples: list[tuple[int, int]]
+    server_us: int
+
+
+def read_record(endpoint: Endpoint, keys: Keyspace, settings: RunSettings) -> KnownRun:
+    """Return what is known of the run that `--resume` names.
 
     Raises:
         InvalidInputError: There is no such run here, or an option contradicts it.
 
     Redis:
-        HGETALL; O(segments).
+        HGETALL, O(segments), and TIME.
     """
     run_id = settings.resume or ""
     key = keys.run(run_id)
     if not is_token(run_id):
         raise InvalidInputError(where="--resume", expected="a run id like 20261122T205801123Z-3f9a1c", got=repr(run_id))
-    with endpoint.wire(key) as wire:
-        reply = wire.call("HGETALL", key)
-    fields = dict(zip(reply[::2], reply[1::2], strict=True))
+    asked = Together(endpoint)
+    asked.at(key).hgetall(key)
+    asked.at(keys.signals()).time()
+    fields, now = asked.send()
     if b"schema_version" not in fields:
         raise InvalidInputError(
             where=f"--resume {run_id}", expected="a run of this endpoint and namespace", got="an unknown one",
@@ -117,46 +199,21 @@ def read_record(endpoint: Endpoint, keys: Keyspace, settings: RunSettings) -> tu
         )  # fmt: skip
     record = RunRecord.decode(key, fields)
     _refuse_contradictions(settings, record)
-    if fields.get(b"finished_ms", b"0") == b"0":
-        return record, {}
-    ids = {number: fields.get(signal_field(number).encode()) for number in range(1, record.segments + 1)}
-    return record, {number: entry_id.decode() for number, entry_id in ids.items() if entry_id is not None}
+    numbers = range(1, record.segments + 1)
+    tokens = {number: fields.get(attempt_field(number).encode(), b"").decode("ascii", "replace") for number in numbers}
+    is_finished = fields.get(b"finished_ms", b"0") != b"0"
+    signals = {number: fields.get(signal_field(number).encode()) for number in numbers} if is_finished else {}
+    return KnownRun(
+        record=record,
+        finished_signals={number: entry_id.decode() for number, entry_id in signals.items() if entry_id is not None},
+        under_way={number: token for number, token in tokens.items() if is_token(token)},
+        outages=decode_points(fields.get(b"outages")),
+        samples=decode_points(fields.get(b"samples")),
+        server_us=microseconds(now),
+    )
 
 
-def states_upward(endpoint: Endpoint, keys: Keyspace, *, after: int) -> Iterator[tuple[str, SegmentState | None]]:
-    """Yield segment keys and states from segment `after + 1` upward until 100 in a row have no state."""
-    absent = 0
-    number = after + 1
-    while absent < PROBE_ABSENT:
-        probed = [keys.segment(n) for n in range(number, number + PROBE_ABSENT)]
-        found = dict(_states(endpoint, keys, probed))
-        for key in probed:
-            yield key, found[key]
-            absent = 0 if found[key] is not None else absent + 1
-            if absent == PROBE_ABSENT:
-                return
-        number += PROBE_ABSENT
-
-
-def _states(endpoint: Endpoint, keys: Keyspace, names: Iterable[str]) -> Iterator[tuple[str, SegmentState | None]]:
-    by_state = {keys.state(name): name for name in names}
-    commands = [("HMGET", key, *SegmentState.FIELDS) for key in by_state]
-    for command, reply in run_pipelined(endpoint, commands):
-        key = str(command[1])
-        yield by_state[key], SegmentState.decode(key, reply)
-
-
-def _require_ours(endpoint: Endpoint, own: list[str], states: dict[str, SegmentState | None]) -> None:
-    """Refuse lists that stand under our names without a state of ours."""
-    unclaimed = [name for name in own if (state := states[name]) is None or state.count == 0]
-    for command, exists in run_pipelined(endpoint, (("EXISTS", name) for name in unclaimed)):
-        if exists:
-            raise foreign_list_error(str(command[1]))
-
-
-def _require_stream(endpoint: Endpoint, key: str) -> None:
-    with endpoint.wire(key) as wire:
-        kind = wire.call("TYPE", key)
+def _require_stream(key: str, kind: bytes) -> None:
     if kind not in (b"none", b"stream"):
         raise WrongKeyError(
             where=key, expected="a stream or nothing", got=f"a {kind.decode()}", advice="use --namespace"

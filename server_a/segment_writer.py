@@ -14,51 +14,52 @@ from dataclasses import dataclass
 
 from server_a.values import Batch
 from shared.digest import SegmentDigest
-from shared.endpoint.wire import Wire
-from shared.errors import ConnectionLostError
+from shared.endpoint.batch_connection import BatchConnection, pack
+from shared.errors import TransientError
 
-WINDOW_BATCHES = 4
+WINDOW_BYTES = 512 * 1024
 STAGING_TTL_S = 3600
 RENEW_TTL_AFTER_S = 600
 
 
 @dataclass(frozen=True)
 class WrittenSegment:
-    """What an attempt has put into its staging key."""
+    """What an attempt has put into its staging key; `blocks` are the raw digests of its blocks."""
 
     count: int
     digest: str
+    blocks: bytes
 
 
 class SegmentWriter:
-    """Writes batches over one wire and checks every reply."""
+    """Writes batches over one connection and checks every reply."""
 
-    def __init__(self, wire: Wire, staging_key: str, *, on_batch: Callable[[int, int], None]) -> None:
+    def __init__(self, connection: BatchConnection, staging_key: str, *, on_batch: Callable[[int, int], None]) -> None:
         """Prepare an attempt.
 
         Args:
-            wire: A connection to the server that holds the staging key; nothing else may be in flight on it.
+            connection: To the server that holds the staging key; nothing else may be in flight on it.
             staging_key: A key that nobody has written to.
             on_batch: Called with the values of each batch sent and the longest's bytes; may raise to end the attempt.
         """
-        self._wire = wire
+        self._connection = connection
         self._key = staging_key
         self._on_batch = on_batch
         self._digest = SegmentDigest()
         self._length = 0
-        self._in_flight: deque[int] = deque()
+        self._in_flight: deque[tuple[object, int]] = deque()
+        self._in_flight_bytes = 0
         self._ttl_set_at = 0.0
-        name = b"LPUSHX"
         key = staging_key.encode()
-        self._command_tail = b"\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (len(name), name, len(key), key)
+        self._behind_name = b"\r\n$%d\r\n%b\r\n" % (len(key), key)
 
     def write(self, batches: Iterable[Batch]) -> WrittenSegment:
-        """Write all batches, four in flight.
+        """Write all batches, with at most 512 KiB in flight; a larger batch goes alone.
 
         LPUSHX, not LPUSH, from the second batch on: where the key expired or was unlinked it answers 0, and makes none.
 
         Raises:
-            ConnectionLostError: The connection is lost or a reply is not the length it should be; begin anew.
+            TransientError: The connection is lost or a reply is not the length it should be; begin anew.
             NotFinishedError: The server's memory is full.
 
         Redis:
@@ -69,40 +70,44 @@ class SegmentWriter:
             if self._length == 0:
                 self._create(batch)
             else:
-                self._send(batch)
+                self._append(batch)
             self._on_batch(batch.values, batch.longest)
         while self._in_flight:
             self._check_reply()
-        return WrittenSegment(self._length, self._digest.hexdigest())
+        return WrittenSegment(self._length, self._digest.hexdigest(), bytes(self._digest.blocks))
 
     def _create(self, batch: Batch) -> None:
         """Make the key and its time to live together, so that no crash leaves a key that stays for ever."""
-        push = self._push_command(batch).replace(b"$6\r\nLPUSHX", b"$5\r\nLPUSH", 1)
-        self._wire.send(b"".join([self._wire.pack("MULTI"), push, self._expire_command(), self._wire.pack("EXEC")]))
-        self._length += batch.values
+        self._length = batch.values
+        commands = [pack("MULTI"), self._push(b"$5\r\nLPUSH", batch), self._expire(), pack("EXEC")]
+        self._send(b"".join(commands), expected=[batch.values, 1], replies=len(commands))
         self._ttl_set_at = time.monotonic()
-        self._require(self._wire.read_transaction(2), [batch.values, 1])
 
-    def _send(self, batch: Batch) -> None:
+    def _append(self, batch: Batch) -> None:
         if time.monotonic() - self._ttl_set_at > RENEW_TTL_AFTER_S:
             self._ttl_set_at = time.monotonic()
-            self._wire.send(self._expire_command())
-            self._in_flight.append(1)
-        self._wire.send(self._push_command(batch))
+            self._send(self._expire(), expected=1)
         self._length += batch.values
-        self._in_flight.append(self._length)
-        while len(self._in_flight) >= WINDOW_BATCHES:
+        self._send(self._push(b"$6\r\nLPUSHX", batch), expected=self._length)
+
+    def _push(self, name: bytes, batch: Batch) -> bytes:
+        return b"*%d\r\n%b%b%b" % (batch.values + 2, name, self._behind_name, batch.bulk)
+
+    def _expire(self) -> bytes:
+        return pack("EXPIRE", self._key, STAGING_TTL_S)
+
+    def _send(self, packed: bytes, *, expected: object, replies: int = 1) -> None:
+        """Send a command, or a transaction whose last reply is a list, once there is room for it in the window."""
+        while self._in_flight and self._in_flight_bytes + len(packed) > WINDOW_BYTES:
             self._check_reply()
-
-    def _push_command(self, batch: Batch) -> bytes:
-        return b"*%d%b%b" % (batch.values + 2, self._command_tail, batch.bulk)
-
-    def _expire_command(self) -> bytes:
-        return self._wire.pack("EXPIRE", self._key, STAGING_TTL_S)
+        self._connection.send(packed, replies=replies)
+        self._in_flight.append((expected, len(packed)))
+        self._in_flight_bytes += len(packed)
 
     def _check_reply(self) -> None:
-        self._require(self._wire.read(), self._in_flight.popleft())
-
-    def _require(self, reply: object, expected: object) -> None:
+        expected, size = self._in_flight.popleft()
+        self._in_flight_bytes -= size
+        is_transaction = isinstance(expected, list)
+        reply = self._connection.read_transaction(2) if is_transaction else self._connection.read(key=self._key)
         if reply != expected:
-            raise ConnectionLostError(where=self._key, expected=f"the reply {expected}", got=f"{reply}", answered=True)
+            raise TransientError(where=self._key, expected=f"the reply {expected}", got=f"{reply}", answered=True)

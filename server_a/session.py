@@ -9,17 +9,18 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from server_a.producer import Producer
+from server_a.resumption import remove_staging
 from server_a.run_context import RunContext
-from server_a.run_record import new_record, read_record, source_of
+from server_a.run_record import KnownRun, new_run, read_record, source_of
 from server_a.settings import RunSettings, RunSummary
 from server_a.shop_writer import check_shop_size
 from server_a.verdict_wait import await_verdict
 from shared.command_line import CommonSettings
-from shared.endpoint.client import Endpoint, open_endpoint
-from shared.endpoint.patience import Patience
+from shared.endpoint.opening import Endpoint, open_endpoint
+from shared.endpoint.retry import Retry
+from shared.endpoint.server_clock import ServerClock
 from shared.endpoint.settings import DEFAULT_URL
 from shared.endpoint.url import parse_url
-from shared.endpoint.wires import PatientWires
 from shared.errors import EndpointUnreachableError, HandoverError, NotFinishedError, SupersededError, WrongEndpointError
 from shared.progress import Progress
 from shared.stopping import StopRequest
@@ -78,7 +79,7 @@ class ProducerSession:
     def _produce(self, endpoints: ExitStack) -> tuple[RunSummary, Endpoint]:
         with ExitStack() as stack:
             run = self._open(endpoints, stack)
-            names = [run.segment_key(1), run.segment_key(run.record.segments)]
+            names = [run.keys.segment(1), run.keys.segment(run.record.segments)]
             self.list_names = " to ".join(f"'{name}'" for name in dict.fromkeys(names))
             self.inserted = run.source.describe()
             self._log.info(
@@ -105,17 +106,24 @@ class ProducerSession:
 
     def _open(self, endpoints: ExitStack, stack: ExitStack) -> RunContext:
         keys, settings = self._common.keys, self._settings
-        finished: dict[int, str] = {}
+        known: KnownRun | None = None
+        clock = ServerClock()
         if settings.resume is None:
             check_shop_size(**settings.shop_size())
             source = stack.enter_context(closing(source_of(settings, None, self._stop)))
             endpoint = self._open_primary(endpoints)
-            patience = self._patience(endpoint)
-            record = patience.keep_trying(lambda: new_record(endpoint, keys, settings, source))
+            retry = self._retry(endpoint, clock)
+            command = command_text(self._common, settings)
+            new = retry.keep_trying(new_run, endpoint, keys, settings, source, command=command)
+            record = new.record
+            clock.set(new.server_us)
         else:
             endpoint = self._open_primary(endpoints)
-            patience = self._patience(endpoint)
-            record, finished = patience.keep_trying(lambda: read_record(endpoint, keys, settings))
+            retry = self._retry(endpoint, clock)
+            known = retry.keep_trying(read_record, endpoint, keys, settings)
+            record = known.record
+            clock.set(known.server_us)
+            retry.keep_trying(remove_staging, endpoint, keys, known.under_way)
             source = stack.enter_context(closing(source_of(settings, record, self._stop)))
         return RunContext(
             endpoint=endpoint,
@@ -123,19 +131,24 @@ class ProducerSession:
             settings=settings,
             record=record,
             source=source,
-            wires=stack.enter_context(closing(PatientWires(endpoint, patience))),
+            retry=retry,
+            clock=clock,
             stop=self._stop,
             log=self._log,
             progress=stack.enter_context(Progress("Writing", record.count)),
-            finished_signals=finished,
+            known=known,
         )
 
-    def _patience(self, endpoint: Endpoint) -> Patience:
-        return Patience(
+    def _retry(self, endpoint: Endpoint, clock: ServerClock) -> Retry:
+        def refresh() -> None:
+            endpoint.refresh()
+            clock.set(endpoint.server_us(self._common.keys.signals()))  # of whoever is primary now
+
+        return Retry(
             self._settings.patience_s,
             self._stop,
             on_outage=lambda error: self._log.warning("endpoint lost, trying again", reason=str(error)),
-            refresh=endpoint.refresh,
+            refresh=refresh,
         )
 
     def _with_resume_advice(self, error: HandoverError, run_id: str) -> HandoverError:
@@ -151,9 +164,20 @@ class ProducerSession:
 
 def resume_command(common: CommonSettings, settings: RunSettings, run_id: str) -> str:
     """Return the command that goes on with a run, as one types it into a shell; a password is never in it."""
+    return _command(common, settings, {"--resume": run_id})
+
+
+def command_text(common: CommonSettings, settings: RunSettings) -> str:
+    """Return the command of a new run, as one types it into a shell; a password is never in it."""
+    names = ("count", "segment_values", "users", "skus", "carts", "seed", "retain_days")
+    given = {f"--{name.replace('_', '-')}": getattr(settings, name) for name in names}
+    return _command(common, settings, {name: str(number) for name, number in given.items() if number is not None})
+
+
+def _command(common: CommonSettings, settings: RunSettings, first: dict[str, str]) -> str:
     endpoint = common.endpoint
     options = {
-        "--resume": run_id,
+        **first,
         "--url": "" if endpoint.url == DEFAULT_URL else parse_url(endpoint.url).without_password(),
         "--password-file": endpoint.password_file,
         "--auth": "" if endpoint.auth == "key" else endpoint.auth,

@@ -12,8 +12,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import TypeVar
 
-from shared.endpoint.client import Endpoint
-from shared.endpoint.wire import Wire
+from shared.endpoint.endpoint import Endpoint
 from shared.errors import InvalidInputError, NotFinishedError
 from shared.keys import Keyspace
 from shared.natural_order import natural_order
@@ -42,7 +41,7 @@ class Shop:
         """Create a user, or replace the names of one; return whether it is new.
 
         Raises:
-            ConnectionLostError: The connection is lost; writing again is safe.
+            TransientError: The connection is lost; writing again is safe.
             WrongEndpointError: The key holds something else than a hash.
 
         Redis:
@@ -116,7 +115,7 @@ class Shop:
 
         Raises:
             InvalidInputError: There is neither a user nor a cart of that id.
-            ConnectionLostError: The connection is lost; removing again is safe.
+            TransientError: The connection is lost; removing again is safe.
             WrongEndpointError: One of the keys holds something else than a hash.
 
         Redis:
@@ -127,16 +126,15 @@ class Shop:
         had_user = self._remove(self.keys.user(user_id))
         if not had_user and not has_cart:
             raise unknown_user(user_id)
-        with self.endpoint.wire(cart_key) as wire:
-            if not wire.call("UNLINK", cart_key):
-                _touch_absent(wire, cart_key)
+        if not self.endpoint.at(cart_key).unlink(cart_key):
+            self._touch_absent(cart_key)
 
     def remove_sku(self, sku_id: str) -> None:
         """Remove a SKU; carts keep their lines of it.
 
         Raises:
             InvalidInputError: There is none of that id.
-            ConnectionLostError: The connection is lost; removing again is safe.
+            TransientError: The connection is lost; removing again is safe.
             WrongEndpointError: The key holds something else than a hash.
 
         Redis:
@@ -146,21 +144,25 @@ class Shop:
             raise unknown_sku(sku_id)
 
     def _write(self, key: str, fields: dict[str, str]) -> bool:
-        with self.endpoint.translated(key):
-            is_new = not self.endpoint.client.exists(key)
-            self.endpoint.client.hset(key, items=[part for field in fields.items() for part in field])
-        return is_new
+        pipeline = self.endpoint.at(key).pipeline(transaction=False)
+        pipeline.exists(key)
+        pipeline.hset(key, mapping=dict(fields))  # type: ignore[arg-type]
+        return not pipeline.execute()[0]
 
     def _is_hash(self, key: str) -> bool:
         """Tell whether a key holds a hash; raise when it holds something else, which is not ours to remove."""
-        with self.endpoint.translated(key):
-            return bool(self.endpoint.client.hlen(key))
+        return bool(self.endpoint.at(key).hlen(key))
 
     def _remove(self, key: str) -> bool:
-        if not self._is_hash(key):
-            return False
-        with self.endpoint.translated(key):
-            return bool(self.endpoint.client.unlink(key))
+        return self._is_hash(key) and bool(self.endpoint.at(key).unlink(key))
+
+    def _touch_absent(self, key: str) -> None:
+        """Make a key and remove it at once, so that whoever watches it sees a change."""
+        pipeline = self.endpoint.at(key).pipeline()
+        pipeline.hset(key, "removed", "1")
+        pipeline.unlink(key)
+        with suppress(NotFinishedError):  # a server without memory refuses this, and also what we guard against
+            pipeline.execute()
 
     def _listed(
         self, kind: str, key_of: Callable[[str], str], decode: Callable[[str, Fields], Record]
@@ -174,13 +176,6 @@ class Shop:
             for record_id in page:
                 if key_of(record_id) in fields:
                     yield decode(record_id, fields[key_of(record_id)])
-
-
-def _touch_absent(wire: Wire, key: str) -> None:
-    """Make a key and remove it at once, so that whoever watches it sees a change."""
-    # a server without memory refuses this, and also what we guard against
-    with suppress(NotFinishedError):
-        wire.transaction(("HSET", key, "removed", "1"), ("UNLINK", key))
 
 
 def unknown_user(user_id: str) -> InvalidInputError:

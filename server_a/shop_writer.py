@@ -8,12 +8,14 @@ at each fault.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache, partial
+from functools import cache
 from itertools import chain, islice
 
 from server_a.sample_shop import sample_cart, sample_name, sample_sku
-from shared.endpoint.client import Endpoint
-from shared.endpoint.pipelined import Command, run_pipelined
+from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.node_client import Command
+from shared.endpoint.pipelined import run_pipelined
+from shared.endpoint.retry import Retry
 from shared.errors import InvalidInputError
 from shared.keys import Keyspace
 from shared.records import User
@@ -41,10 +43,6 @@ def check_shop_size(*, users: int, skus: int, carts: int) -> None:
         raise InvalidInputError(where="--skus", expected="at least 1 with --carts", got="0", advice=advice)
 
 
-def _once(write: Callable[[], None]) -> None:
-    write()
-
-
 def write_shop(
     endpoint: Endpoint,
     keys: Keyspace,
@@ -53,7 +51,8 @@ def write_shop(
     skus: int,
     carts: int,
     seed: int,
-    keep_trying: Callable[[Callable[[], None]], None] = _once,
+    retry: Retry | None = None,
+    check_stop: Callable[[], None] = lambda: None,
 ) -> None:
     """Write the first so many SKUs, users and carts of the sample shop of a seed.
 
@@ -64,11 +63,12 @@ def write_shop(
         skus: The same; at least 1 when there are carts.
         carts: At most as many as users.
         seed: Any whole number; the same one gives the same shop.
-        keep_trying: Carries out the writing of one portion, and does so again where a fault may be waited out.
+        retry: Writes a portion again after a fault; None not to.
+        check_stop: Called before each portion; may raise to end the writing.
 
     Raises:
         InvalidInputError: The numbers don't go together.
-        ConnectionLostError: The connection is lost; writing again is safe.
+        TransientError: The connection is lost; writing again is safe.
         WrongEndpointError: A key holds something else than a hash.
 
     Redis:
@@ -77,7 +77,11 @@ def write_shop(
     check_shop_size(users=users, skus=skus, carts=carts)
     commands = _commands(keys, users=users, skus=skus, carts=carts, seed=seed)
     while portion := list(islice(commands, PORTION_COMMANDS)):
-        keep_trying(partial(_write, endpoint, portion))
+        check_stop()
+        if retry is None:
+            _write(endpoint, portion)
+        else:
+            retry.keep_trying(_write, endpoint, portion)
 
 
 def _write(endpoint: Endpoint, portion: list[Command]) -> None:

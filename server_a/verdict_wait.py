@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import cast
 
-from shared.endpoint.client import Endpoint
-from shared.errors import ConnectionLostError, HandoverError, NotFinishedError, VerificationFailedError
+from shared.endpoint.endpoint import Endpoint
+from shared.errors import HandoverError, NotFinishedError, TransientError, VerificationFailedError
 from shared.keys import Keyspace
 from shared.stopping import StopRequest
 from shared.verdict import FAILED, VERIFIED, SegmentVerdict, decode_result, is_complete, run_reason, run_verdict
@@ -67,9 +67,8 @@ def await_verdict(
 def _verdicts(endpoint: Endpoint, key: str) -> dict[int, SegmentVerdict]:
     """Return the verdicts so far; none while the endpoint is away, which is waited out like their absence."""
     try:
-        with endpoint.translated(key):
-            return decode_result(cast("dict[bytes, bytes]", endpoint.client.hgetall(key)))
-    except ConnectionLostError:
+        return decode_result(cast("dict[bytes, bytes]", endpoint.at(key).hgetall(key)))
+    except TransientError:
         with suppress(HandoverError):  # what it would say, the next poll says too
             endpoint.refresh()
         return {}

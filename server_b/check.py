@@ -8,9 +8,9 @@ from shared.check.examination import Job, examine
 from shared.check.findings import Findings
 from shared.check.needs import SERVER_B_FOLLOW, SERVER_B_GROUP
 from shared.command_line import CommonSettings
-from shared.endpoint.client import open_endpoint
 from shared.endpoint.endpoint import Endpoint
-from shared.errors import ConnectionLostError
+from shared.endpoint.opening import open_endpoint
+from shared.errors import TransientError
 from shared.keys import Keyspace
 
 
@@ -24,7 +24,7 @@ def check(common: CommonSettings) -> Findings:
     try:
         with closing(open_endpoint(common.endpoint)) as endpoint:
             return examine(endpoint, common.endpoint, common.keys, _job(endpoint, common.keys))
-    except ConnectionLostError as error:
+    except TransientError as error:
         raise error.lasting() from error
 
 
@@ -45,5 +45,4 @@ def _read_newest_signal(endpoint: Endpoint, key: str) -> None:
     Redis:
         XREVRANGE COUNT 1; O(1).
     """
-    with endpoint.wire(key) as wire:
-        wire.call("XREVRANGE", key, "+", "-", "COUNT", 1)
+    endpoint.at(key).xrevrange(key, count=1)

@@ -104,7 +104,7 @@ def read_command(common: CommonSettings, limit: int | None) -> None:
     Example: server-b read --limit 10
     """
     from server_b.whole_list import values_in_reverse
-    from shared.endpoint.client import open_endpoint
+    from shared.endpoint.opening import open_endpoint
 
     output = sys.stdout.buffer
     with closing(open_endpoint(common.endpoint)) as endpoint:
@@ -127,7 +127,7 @@ def dead_list_command(common: CommonSettings, *, as_json: bool) -> None:
     Example: server-b dead list
     """
     from server_b.dead_letters import DeadLetters
-    from shared.endpoint.client import open_endpoint
+    from shared.endpoint.opening import open_endpoint
 
     with closing(open_endpoint(common.endpoint)) as endpoint:
         letters = DeadLetters(endpoint, common.keys).list_letters()
@@ -154,15 +154,13 @@ def dead_retry_command(common: CommonSettings, origins: tuple[str, ...]) -> None
     Example: server-b dead retry 1763844000000-0
     """
     from server_b.dead_letters import DeadLetters
-    from server_b.results import Results
-    from shared.endpoint.client import open_endpoint
+    from shared.endpoint.opening import open_endpoint
 
     with closing(open_endpoint(common.endpoint)) as endpoint:
         letters = DeadLetters(endpoint, common.keys)
         chosen = letters.choose(origins)
-        for letter in chosen:
-            letters.retry(letter, Results(endpoint, common.keys))
-    click.echo(f"Signalled {len(chosen)} again.")
+        signalled = sum(letters.retry(letter) for letter in chosen)
+    click.echo(f"Signalled {signalled} again.")
 
 
 @dead_group.command("drop")
@@ -174,7 +172,7 @@ def dead_drop_command(common: CommonSettings, origins: tuple[str, ...]) -> None:
     Example: server-b dead drop 1763844000000-0
     """
     from server_b.dead_letters import DeadLetters
-    from shared.endpoint.client import open_endpoint
+    from shared.endpoint.opening import open_endpoint
 
     with closing(open_endpoint(common.endpoint)) as endpoint:
         letters = DeadLetters(endpoint, common.keys)

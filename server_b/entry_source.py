@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from server_b.entry import Entry
 from server_b.settings import ConsumerSettings
-from server_b.signal_group import Entry, SignalGroup
-from shared.errors import ConnectionLostError
+from server_b.signal_group import SignalGroup
+from shared.errors import TransientError
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -39,10 +41,12 @@ class EntrySource:
         self._own_after = "0"
         self._claim_after = "0-0"
         self._claim_at = 0.0
+        self._is_first_claim = True
         self._lost_reads = 0
         self._miscounted: Counter[str] = Counter()
         self._faults: Counter[str] = Counter()
         self._faulty_since: dict[str, float] = {}
+        self._taken: dict[str, Entry] = {}
 
     @property
     def is_begun(self) -> bool:
@@ -53,24 +57,28 @@ class EntrySource:
         """Start anew, as after every lost connection: what is pending with us comes first."""
         self._own_after = "0"
         self._claim_at = 0.0
+        self._is_first_claim = True
 
     def next_entry(self) -> Entry | None:
         """Return the next entry, waiting a moment for a new one; None when none came.
 
         Raises:
-            ConnectionLostError: An entry may have been delivered to us all the same.
+            TransientError: An entry may have been delivered to us all the same.
         """
         try:
-            return self._own_pending() or self._claimed() or self._new()
-        except ConnectionLostError:
+            entry = self._own_pending() or self._claimed() or self._new()
+        except TransientError:
             self._lost_reads += 1
             raise
+        return self._as_first_taken(entry) if entry is not None else None
 
-    def deliveries(self, entry: Entry) -> int:
-        """Return how often an entry was delivered, those left out that a lost connection ended; the group learns it."""
-        if not entry.is_redelivered:
-            return 1
-        counted = self._group.deliveries(entry)
+    def corrected(self, entry: Entry, counted: int) -> int:
+        """Return how often an entry was delivered, those left out that a lost connection ended; the group learns it.
+
+        Args:
+            entry: Redelivered.
+            counted: What the group says.
+        """
         miscounted = self._miscounted[entry.entry_id] + self._lost_reads
         if miscounted and counted > 1:
             counted = max(1, counted - miscounted)
@@ -94,19 +102,28 @@ class EntrySource:
     def give_back(self, entry: Entry, *, deliveries: int) -> None:
         """Leave an entry to whoever asks for it next, as if it had not been delivered to us."""
         self._group.renew(entry, idle_ms=self._settings.claim_idle_ms, deliveries=max(0, deliveries - 1))
+        self._taken.pop(entry.entry_id, None)
 
-    def acknowledge(self, entry: Entry) -> None:
-        """Acknowledge an entry; its result must be durable by now."""
+    def forget(self, entry: Entry) -> None:
+        """Forget an entry that was acknowledged."""
         self._left.pop(entry.entry_id, None)
-        for counter in (self._miscounted, self._faults, self._faulty_since):
-            counter.pop(entry.entry_id, None)
-        self._group.acknowledge(entry)
+        for known in (self._miscounted, self._faults, self._faulty_since, self._taken):
+            known.pop(entry.entry_id, None)
 
     def close(self) -> None:
-        """Have what we left pending claimed at once, now that we end."""
+        """Have what is pending with us claimed at once, now that we end; whoever claims it gets the right count."""
         for entry in self._left.values():
             self._group.renew(entry, idle_ms=self._settings.claim_idle_ms)
         self._left.clear()
+        for entry_id in self._miscounted.keys() & self._taken.keys():
+            entry = self._taken[entry_id]
+            counted = self._group.deliveries(entry) - self._miscounted[entry_id] - self._lost_reads
+            self._group.renew(entry, idle_ms=self._settings.claim_idle_ms, deliveries=max(0, counted))
+
+    def _as_first_taken(self, entry: Entry) -> Entry:
+        """Return an entry with what a later delivery does not tell: when we took it, and from whom."""
+        first = self._taken.setdefault(entry.entry_id, replace(entry, taken_s=time.monotonic()))
+        return replace(entry, taken_s=first.taken_s, claimed_from=entry.claimed_from or first.claimed_from)
 
     def _own_pending(self) -> Entry | None:
         if not self._own_after:
@@ -123,10 +140,12 @@ class EntrySource:
         self._claim_after, entry = self._group.claim(idle_ms=self._settings.claim_idle_ms, after=self._claim_after)
         if self._claim_after == "0-0":
             self._claim_at = time.monotonic() + min(CLAIM_EVERY_S, self._settings.claim_idle_ms / 2_000)
-            if self._group.own_pending_ids() - self._left.keys():
+            # the first time nothing can have been lost: what is pending with us was read just before
+            if not self._is_first_claim and self._group.own_pending_ids() - self._left.keys():
                 self._own_after = "0"
+            self._is_first_claim = False
         if entry:
-            self._log.info("entry claimed", entry_id=entry.entry_id)
+            self._log.info("entry claimed", entry_id=entry.entry_id, claimed_from=entry.claimed_from)
         return entry
 
     def _new(self) -> Entry | None:

@@ -8,19 +8,23 @@ costs a second report only between the printing and one rename: the next checkpo
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from server_b.checkpoint import START, CheckpointFile
 from server_b.consumer_tools import ConsumerTools
 from server_b.followed_runs import FollowedRun, FollowedRuns
-from server_b.pulse import GivenBack, WaitedTooLong
+from server_b.lease import GivenBack, WaitedTooLong
 from server_b.report import MODE_FOLLOW
-from server_b.results import Results
+from server_b.results import read_result
+from server_b.run_records import read_record
 from server_b.segment_examiner import NEVER_ARRIVED, StillMissingError
+from server_b.segment_look import SegmentLook
 from server_b.settings import ConsumerSettings
 from server_b.signal_stream import SignalStream, order_of
-from shared.endpoint.client import Endpoint
-from shared.endpoint.topology import ask_kind
-from shared.errors import ConnectionLostError, InvalidInputError, WrongKeyError
+from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.server_kind import ask_kind
+from shared.endpoint.together import Together
+from shared.errors import InvalidInputError, TransientError, WrongKeyError
 from shared.keys import Keyspace
 from shared.run_signal import Signal
 from shared.verdict import SegmentVerdict, is_complete
@@ -52,7 +56,8 @@ class Follower:
                 reported then.
         """
         self._endpoint = endpoint
-        self._results = Results(endpoint, keys) if was_group else None
+        self._keys = keys
+        self._was_group = was_group
         self._stream = SignalStream(endpoint, keys.signals())
         self._settings = settings
         self._tools = tools
@@ -65,14 +70,14 @@ class Follower:
         self._faulty_since = 0.0
 
     def run(self) -> None:
-        """Follow until `reporting` has its run, the pulse says to stop, or the wait is over.
+        """Follow until `reporting` has its run, the lease says to stop, or the wait is over.
 
         One that had served a group before also ends when the endpoint is a primary again.
 
         Raises:
             InvalidInputError: The checkpoint's file can't be read or written.
             NotFinishedError: Nothing came in time, or the endpoint answered but was not ready for too long.
-            EndpointUnreachableError: It stayed away for as long as patience lasts, or cut every reading of an entry.
+            EndpointUnreachableError: It stayed away for as long as is retried, or cut every reading of an entry.
             HandoverError: It refuses a command.
         """
         tools = self._tools
@@ -84,13 +89,13 @@ class Follower:
                 self._rewind_after_failover()
                 while not tools.is_over:
                     has_read = self._turn()
-                    tools.patience.succeeded()
+                    tools.retry.succeeded()
                     if not has_read and self._is_primary_again():
                         return
-            except ConnectionLostError as error:
+            except TransientError as error:
                 tools.wait_out(error)
                 if not tools.is_over:
-                    tools.pulse.check_wait()
+                    tools.lease.check_wait()
 
     def _rewind_after_failover(self) -> None:
         """Read a stream anew whose last id lies before our cursor: it is another one, or has lost entries."""
@@ -102,41 +107,41 @@ class Follower:
 
     def _is_primary_again(self) -> bool:
         """Tell whether a group that was left because of a failover can be served again."""
-        if self._results is None:
+        if not self._was_group:
             return False
-        with self._endpoint.wire(self._stream.key) as wire:
-            return not ask_kind(wire).is_replica
+        kind, _ = ask_kind(self._endpoint.at(self._stream.key))
+        return not kind.is_replica
 
     def _turn(self) -> bool:
         """Read one entry and bring it to its end; return whether there was one."""
-        self._tools.pulse.beat()
+        self._tools.lease.beat()
         entry = self._stream.next_entry(after=self._cursor)
         if entry is None:
             self._rewind_after_failover()  # a replica may have been given another stream without cutting us off
-            self._tools.pulse.check_wait()
+            self._tools.lease.check_wait()
             return False
-        self._tools.pulse.found_something()
+        self._tools.lease.found_something()
         try:
             self._handle(*entry)
         except GivenBack:
             return True  # asked to stop: the checkpoint still lies before this entry
         except WaitedTooLong:
-            self._tools.pulse.check_wait()
+            self._tools.lease.check_wait()
             return True
-        except ConnectionLostError as error:
+        except TransientError as error:
             if self._has_failed_for_long():
                 raise error.lasting() from error
             raise
         self._cursor = entry[0]
         self._faults = 0
-        self._tools.pulse.made_progress()
+        self._tools.lease.made_progress()
         return True
 
     def _has_failed_for_long(self) -> bool:
-        """Count a fault of the entry in hand, whose chunks renew the patience; the first begins the wait anew."""
+        """Count a fault of the entry in hand, whose chunks count as successes; the first begins the wait anew."""
         if not self._faults:
             self._faulty_since = time.monotonic()
-            self._tools.pulse.made_progress()  # a reading may take longer than the wait, and a second try too
+            self._tools.lease.made_progress()  # a reading may take longer than the wait, and a second try too
         self._faults += 1
         return self._faults >= MAX_FAULTS and time.monotonic() - self._faulty_since >= MAX_FAULTS_S
 
@@ -162,8 +167,8 @@ class Follower:
         run_id = signal.run_id
         if self._settings.run_id:
             return run_id != self._settings.run_id
-        if self._results is not None and run_id not in self._runs and not self._runs.was_reported(run_id):
-            verdicts = self._results.read(run_id)
+        if self._was_group and run_id not in self._runs and not self._runs.was_reported(run_id):
+            verdicts = read_result(self._endpoint, self._keys, run_id)
             if is_complete(verdicts):
                 self._runs.note_report(run_id, verdicts)
         return self._runs.is_reported(signal)
@@ -184,16 +189,25 @@ class Follower:
     def _examine(self, signal: Signal, entry_id: str) -> SegmentVerdict | None:
         """Examine a segment, waiting for a replica that is behind as often as a group would deliver the entry."""
         tools, settings = self._tools, self._settings
-        lag_ms = max(0, self._endpoint.server_ms(self._stream.key) - int(entry_id.partition("-")[0]))
+        asked = Together(self._endpoint)
+        SegmentLook.ask(asked, self._keys, signal)
+        replies = asked.send(raise_on_error=False)
+        try:
+            look = SegmentLook.decode(self._keys, signal, replies)
+        except WrongKeyError as error:
+            blind = SegmentLook.blind(self._endpoint, self._keys)
+            return tools.examiner.given_up(signal, blind, str(error), lag_ms=_lag_ms(entry_id, blind))
+        lag_ms = _lag_ms(entry_id, look)
         tools.progress.begin(signal)
         for _ in range(settings.max_deliveries):
             try:
-                return tools.examiner.examine(signal, lag_ms=lag_ms, settle_s=settings.settle_s)
+                return tools.examiner.examine(signal, look, lag_ms=lag_ms, settle_s=settings.settle_s)
             except StillMissingError:
                 tools.log.warning("list not there yet, waiting", run_id=signal.run_id, segment=signal.segment)
+                look = replace(look, state=None)
             except WrongKeyError as error:
-                return tools.examiner.given_up(signal, str(error), lag_ms=lag_ms)
-        return tools.examiner.given_up(signal, NEVER_ARRIVED, lag_ms=lag_ms)
+                return tools.examiner.given_up(signal, look, str(error), lag_ms=lag_ms)
+        return tools.examiner.given_up(signal, look, NEVER_ARRIVED, lag_ms=lag_ms)
 
     def _end_run_if_complete(self, run_id: str, run: FollowedRun) -> None:
         """Report a run that is complete, then move the checkpoint."""
@@ -202,10 +216,15 @@ class Follower:
         moved = self._runs.checkpoint_without(run_id, cursor=self._cursor)
         prepared = None if self._settings.run_id else self._file.prepare(moved)
         try:
-            self._tools.reporting.report(run_id, run.verdicts, mode=MODE_FOLLOW)
+            record = read_record(self._endpoint, self._keys, run_id)
+            self._tools.reporting.report(run_id, run.verdicts, mode=MODE_FOLLOW, record=record)
             if prepared is not None:
                 self._file.replace(prepared)
         finally:
             if prepared is not None:
                 prepared.unlink(missing_ok=True)  # there only if the report could not be made
         self._runs.let_go(run_id, moved)
+
+
+def _lag_ms(entry_id: str, look: SegmentLook) -> int:
+    return max(0, look.taken_ms - int(entry_id.partition("-")[0]))

@@ -8,8 +8,8 @@ from typing import Any
 
 from shared.cart_text import cart_json, cart_text
 from shared.digest import run_digest
-from shared.endpoint.client import Endpoint
-from shared.errors import InvalidInputError, WrongKeyError
+from shared.endpoint.endpoint import Endpoint
+from shared.errors import WrongKeyError
 from shared.keys import Keyspace
 from shared.records import Cart
 from shared.run_signal import RunRecord
@@ -95,12 +95,28 @@ class RunReport:
 
 
 def make_report(
-    endpoint: Endpoint, keys: Keyspace, run_id: str, verdicts: Mapping[int, SegmentVerdict], *, consumer: str, mode: str
+    endpoint: Endpoint,
+    keys: Keyspace,
+    run_id: str,
+    verdicts: Mapping[int, SegmentVerdict],
+    *,
+    consumer: str,
+    mode: str,
+    record: RunRecord | None = None,
 ) -> RunReport:
     """Return the report of a complete run.
 
+    Args:
+        endpoint: Where its carts are.
+        keys: The namespace.
+        run_id: The run.
+        verdicts: Of all its segments.
+        consumer: Our name.
+        mode: `group` or `follow`.
+        record: The run's; None where it is not here, and with it no carts.
+
     Redis:
-        HMGET of the run's record; HGETALL of at most 10 carts and their SKUs, pipelined.
+        HGETALL of at most 10 carts and their SKUs, pipelined.
     """
     in_order = [verdicts[number] for number in sorted(verdicts)]
     read = [verdict for verdict in in_order if verdict.started_us]
@@ -115,7 +131,7 @@ def make_report(
         digest=run_digest(verdict.digest for verdict in in_order),
         first=first,
         last=in_order[0].last or "",
-        carts=_carts(endpoint, keys, run_id),
+        carts=_carts(endpoint, keys, record) if record is not None else [],
         lag_ms=max(verdict.lag_ms for verdict in in_order),
         read_s=read_us / 1_000_000,
         consumer=consumer,
@@ -124,17 +140,10 @@ def make_report(
     )
 
 
-def _carts(endpoint: Endpoint, keys: Keyspace, run_id: str) -> list[Cart]:
+def _carts(endpoint: Endpoint, keys: Keyspace, record: RunRecord) -> list[Cart]:
     """Return the first carts that the run names: those of users 1 upward."""
-    key = keys.run(run_id)
-    names = ("schema_version", "run_id", "source", *RunRecord.NUMBERS)
+    user_ids = [str(number) for number in range(1, min(record.carts, MAX_CARTS) + 1)]
     try:
-        with endpoint.wire(key) as wire:
-            values = wire.call("HMGET", key, *names)
-        record = RunRecord.decode(
-            key, {name.encode(): value for name, value in zip(names, values, strict=True) if value is not None}
-        )
-        user_ids = [str(number) for number in range(1, min(record.carts, MAX_CARTS) + 1)]
         return read_carts(endpoint, keys, user_ids) if user_ids else []
-    except (InvalidInputError, WrongKeyError):
-        return []  # no record, or somebody else's keys: the verdict on the list is to be had all the same
+    except WrongKeyError:
+        return []  # somebody else's keys: the verdict on the list is to be had all the same

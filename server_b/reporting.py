@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from server_b.report import MODE_GROUP, RunReport, make_report
-from server_b.results import Results
+from server_b.results import read_result, read_run
 from server_b.settings import ConsumerSettings
-from shared.endpoint.client import Endpoint
+from shared.endpoint.endpoint import Endpoint
 from shared.keys import Keyspace
-from shared.run_signal import Signal
+from shared.run_signal import RunRecord, Signal
 from shared.verdict import SUPERSEDED, SegmentVerdict, is_complete
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ class Reporting:
         self._settings = settings
         self._emit = emit
         self._log = log
-        self._results = Results(endpoint, keys)
         self._watched: set[str] = {settings.run_id} if settings.run_id else set()
         self._passed_over: set[str] = set()
         self._reported: dict[str, int] = {}
@@ -67,7 +66,7 @@ class Reporting:
         run_id = newest.run_id
         if run_id in self._watched or run_id in self._passed_over:
             return
-        if is_start and is_complete(self._results.read(run_id)):
+        if is_start and is_complete(read_result(self._endpoint, self._keys, run_id)):
             self._passed_over.add(run_id)
         else:
             self._watched.add(run_id)
@@ -76,7 +75,7 @@ class Reporting:
         """Report a watched run that is complete by now.
 
         Redis:
-            HGETALL for each watched run; O(segments).
+            HGETALL and HMGET for each watched run; O(segments).
         """
         for run_id in sorted(self._watched):
             if not self.is_done:
@@ -84,25 +83,37 @@ class Reporting:
 
     def report_if_complete(self, run_id: str) -> None:
         """Report a run, once for the same verdicts, if all its segments have theirs."""
-        verdicts = self._results.read(run_id)
+        found = read_run(self._endpoint, self._keys, run_id)
+        verdicts = found.verdicts
         # a list that was judged again, as after `dead retry`, may get another verdict under the same attempt
         known = hash(tuple((number, verdicts[number].attempt, verdicts[number].verdict) for number in sorted(verdicts)))
         if not is_complete(verdicts) or self._reported.get(run_id) == known:
             return
-        self.report(run_id, verdicts, mode=MODE_GROUP)
+        self.report(run_id, verdicts, mode=MODE_GROUP, record=found.record)
         self._reported[run_id] = known  # not before: a lost connection may keep a report from being made
         if len(self._reported) > MAX_REPORTED:
             del self._reported[next(iter(self._reported))]
 
-    def report(self, run_id: str, verdicts: Mapping[int, SegmentVerdict], *, mode: str) -> None:
+    def report(
+        self, run_id: str, verdicts: Mapping[int, SegmentVerdict], *, mode: str, record: RunRecord | None
+    ) -> None:
         """Report a complete run, if it is one that is to be reported; a superseded one is passed over by `--once`.
 
         Args:
             run_id: The run.
             verdicts: Of all its segments.
             mode: `group` or `follow`.
+            record: The run's; None where it is not here.
         """
-        report = make_report(self._endpoint, self._keys, run_id, verdicts, consumer=self._settings.consumer, mode=mode)
+        report = make_report(
+            self._endpoint,
+            self._keys,
+            run_id,
+            verdicts,
+            consumer=self._settings.consumer,
+            mode=mode,
+            record=record,
+        )
         is_awaited = self._settings.is_once and self._settings.run_id in ("", run_id)
         if is_awaited and report.verdict == SUPERSEDED and not self._settings.run_id:
             is_awaited = False

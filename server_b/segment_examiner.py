@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import codecs
+import time
 
-from server_b.chunks import ChunkSize, chunk_size, chunks_by_block
-from server_b.reader import SegmentReader
+from server_b.chunks import chunks_by_block
+from server_b.lease import Lease
+from server_b.reader import Opening, SegmentReader
+from server_b.run_progress import RunProgress
+from server_b.segment_look import SegmentLook
 from server_b.verifier import SegmentVerifier
-from shared.endpoint.client import Endpoint
-from shared.errors import InvalidInputError, SegmentChangedError
+from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.retry import Retry
+from shared.errors import SegmentChangedError
 from shared.keys import Keyspace
-from shared.run_signal import RunRecord, SegmentState, Signal, chunk_field
+from shared.run_signal import SegmentState, Signal
 from shared.verdict import FAILED, SUPERSEDED, VERIFIED, SegmentVerdict
 
 MAX_READINGS = 5
 FIRST_POLL_S = 0.005
 LONGEST_POLL_S = 0.25
+SHOWN_BYTES = 200
 NEVER_ARRIVED = "never arrived"
+_Utf8Decoder = codecs.getincrementaldecoder("utf-8")
 
 
 class StillMissingError(Exception):
     """The list that a signal announced has not come yet."""
-
-
-@dataclass(frozen=True)
-class Settlement:
-    """What the state says of a signal's segment: that it is there, or by what it was superseded."""
-
-    is_ready: bool
-    superseded_by: SegmentState | None = None
 
 
 class SegmentExaminer:
@@ -42,9 +40,9 @@ class SegmentExaminer:
         *,
         consumer: str,
         keep: int,
-        pause: Callable[[float], None],
-        tick: Callable[[], None],
-        on_values: Callable[[int], None],
+        lease: Lease,
+        retry: Retry,
+        progress: RunProgress,
     ) -> None:
         """Use an endpoint.
 
@@ -53,134 +51,115 @@ class SegmentExaminer:
             keys: The namespace.
             consumer: Our name, for the verdict.
             keep: How many of a run's first values to keep.
-            pause: Waits so many seconds; may raise to end the examination.
-            tick: Called between chunks; renews claims, and may raise to end the examination.
-            on_values: Called with the values of each chunk.
+            lease: Waits for lists, and is renewed between chunks; it ends an examination.
+            retry: Hears of each successful reply.
+            progress: Counts the values read.
         """
         self._endpoint = endpoint
         self._keys = keys
         self._consumer = consumer
         self._keep = keep
-        self._pause = pause
-        self._tick = tick
-        self._on_values = on_values
+        self._lease = lease
+        self._retry = retry
+        self._progress = progress
 
-    def examine(self, signal: Signal, *, lag_ms: int, settle_s: float) -> SegmentVerdict | None:
+    def examine(self, signal: Signal, look: SegmentLook, *, lag_ms: int, settle_s: float) -> SegmentVerdict | None:
         """Return the verdict on a signal's segment; None when a later attempt of the same run has replaced it.
 
+        Args:
+            signal: What announced it.
+            look: What is known of the segment already.
+            lag_ms: How long the signal took.
+            settle_s: Seconds to wait for the list.
+
         Raises:
-            StillMissingError: The list did not come within `settle_s` seconds.
-            ConnectionLostError: The connection is lost; examine it again.
+            StillMissingError: The list did not come in time.
+            GivenBack: The lease ended.
+            WaitedTooLong: The time of `--wait-s` is over.
+            TransientError: The connection is lost; examine it again.
+            WrongKeyError: Somebody else's key is in the way.
         """
-        key = self._keys.segment(signal.segment)
+        state = look.state
         for _ in range(MAX_READINGS):
-            settlement = self._settle(signal, key, settle_s)
-            if settlement.superseded_by is not None:
-                return self._superseded(signal, settlement.superseded_by, lag_ms)
+            later = self._settle(signal, state, settle_s)
+            if later is not None:
+                if later.run_id == signal.run_id:
+                    return None  # the later attempt has a signal of its own
+                return self._verdict(signal, SUPERSEDED, f"by run {later.run_id}", look, lag_ms)
             try:
-                return self._read(signal, key, lag_ms)
+                return self._read(signal, look, lag_ms)
             except SegmentChangedError:
-                continue  # the state says whether it was replaced or only touched
-        return self._verdict(signal, FAILED, f"{key} kept changing while it was read", lag_ms)
+                state = None  # the next look says whether it was replaced or only touched
+        key = self._keys.segment(signal.segment)
+        return self._verdict(signal, FAILED, f"{key} kept changing while it was read", look, lag_ms)
 
-    def _settle(self, signal: Signal, key: str, settle_s: float) -> Settlement:
-        """Wait until the state names the signal's run and attempt, or a later one."""
-        mine = (signal.run_id, signal.attempt)
-        waited_s, pause_s = 0.0, FIRST_POLL_S
-        with self._endpoint.wire(key) as wire:
-            while True:
-                state_key = self._keys.state(key)
-                state = SegmentState.decode(state_key, wire.call("HMGET", state_key, *SegmentState.FIELDS))
-                if state is not None and (state.run_id, state.attempt) > mine:
-                    return Settlement(is_ready=False, superseded_by=state)
-                if state is not None and (state.run_id, state.attempt) == mine:
-                    return Settlement(is_ready=True)
-                if waited_s >= settle_s:
-                    raise StillMissingError
-                self._pause(pause_s)
-                waited_s += pause_s
-                pause_s = min(LONGEST_POLL_S, pause_s * 2)
+    def given_up(self, signal: Signal, look: SegmentLook, reason: str, *, lag_ms: int) -> SegmentVerdict:
+        """Return the verdict on a signal that could not be examined."""
+        return self._verdict(signal, FAILED, reason, look, lag_ms)
 
-    def _superseded(self, signal: Signal, by: SegmentState, lag_ms: int) -> SegmentVerdict | None:
-        if by.run_id == signal.run_id:
-            return None  # the later attempt has a signal of its own
-        return self._verdict(signal, SUPERSEDED, f"by run {by.run_id}", lag_ms)
-
-    def _read(self, signal: Signal, key: str, lag_ms: int) -> SegmentVerdict:
-        """Read and verify the segment once."""
-        record, size = self._record(signal)
-        verifier = SegmentVerifier(count=signal.count, digest=signal.digest, keep=self._kept_values(signal, record))
-        expected = (signal.run_id.encode(), signal.attempt.encode())
-        reader = SegmentReader(self._endpoint, self._keys, key, expected=expected)
-        try:
-            started_us = self._endpoint.server_us(key)
-            reason = self._read_through(reader, verifier, signal, size)
-        finally:
-            reader.close()
-        return self._verdict(
-            signal,
-            FAILED if reason else VERIFIED,
-            reason,
-            lag_ms,
-            verifier=verifier,
-            started_us=started_us,
-            ended_us=self._endpoint.server_us(key),
-        )
-
-    def _read_through(self, reader: SegmentReader, verifier: SegmentVerifier, signal: Signal, size: ChunkSize) -> str:
-        """Return what is wrong with the list, or an empty text."""
-        length = reader.length()
-        if length != signal.count:
-            return (
-                f"{'long' if length > signal.count else 'short'}: {length} values where {signal.count} were announced"
-            )
-        for chunk, values in reader.read(
-            chunks_by_block(signal.count, chunk_values=size.values), together=size.together
-        ):
-            if wrong := verifier.add(chunk, values):
-                return wrong
-            self._on_values(chunk.values)
-            self._tick()
-        wrong = verifier.verdict()
-        if not wrong:
-            reader.require_untouched(signal.count)
-        return wrong
-
-    def _record(self, signal: Signal) -> tuple[RunRecord | None, ChunkSize]:
-        """Return the run's record, if it is here, and how the signal's segment is read.
+    def _settle(self, signal: Signal, state: SegmentState | None, settle_s: float) -> SegmentState | None:
+        """Wait until the state names the signal's run and attempt; return it if it names later ones.
 
         Redis:
-            HGETALL is avoided, since a run has a field for each segment; HMGET, O(1).
+            HMGET of the state, at growing intervals.
         """
-        key = self._keys.run(signal.run_id)
-        names = ("schema_version", "run_id", "source", *RunRecord.NUMBERS, chunk_field(signal.segment))
-        with self._endpoint.wire(key) as wire:
-            values = wire.call("HMGET", key, *names)
-        fields = {name.encode(): value for name, value in zip(names, values, strict=True) if value is not None}
-        try:
-            record = RunRecord.decode(key, fields)
-        except InvalidInputError:
-            return None, chunk_size(None, None)
-        return record, chunk_size(fields.get(b"max_value_bytes"), fields.get(chunk_field(signal.segment).encode()))
+        mine = (signal.run_id, signal.attempt)
+        state_key = self._keys.state(self._keys.segment(signal.segment))
+        give_up_at, pause_s = time.monotonic() + settle_s, FIRST_POLL_S
+        while True:
+            if state is None:
+                raw = self._endpoint.at(state_key).hmget(state_key, list(SegmentState.FIELDS))
+                state = SegmentState.decode(state_key, raw)
+                self._retry.succeeded()
+            if state is not None and (state.run_id, state.attempt) >= mine:
+                return state if (state.run_id, state.attempt) > mine else None
+            if time.monotonic() >= give_up_at:
+                raise StillMissingError
+            self._lease.pause(min(pause_s, max(0.0, give_up_at - time.monotonic())))
+            state, pause_s = None, min(LONGEST_POLL_S, pause_s * 2)
 
-    def _kept_values(self, signal: Signal, record: RunRecord | None) -> int:
-        """Return how many of the run's first values may lie in this segment."""
-        if record is None:
-            return self._keep
-        behind = max(0, record.count - signal.segment * record.segment_values)
-        return max(0, self._keep - behind)
+    def _read(self, signal: Signal, look: SegmentLook, lag_ms: int) -> SegmentVerdict:
+        """Read and verify the segment once."""
+        key = self._keys.segment(signal.segment)
+        verifier = SegmentVerifier(count=signal.count, digest=signal.digest)
+        reader = SegmentReader(
+            self._endpoint, self._keys, key, expected=(signal.run_id.encode(), signal.attempt.encode())
+        )
+        try:
+            chunks = chunks_by_block(signal.count, chunk_values=look.size.values)
+            opening = reader.open(chunks, together=look.size.together, first=look.kept_values(signal, self._keep))
+            reason = self._read_through(reader, opening, verifier, signal)
+            ended_us = self._endpoint.server_us(key) if reason else reader.require_untouched(signal.count)
+        finally:
+            reader.close()
+        verdict = FAILED if reason else VERIFIED
+        return self._verdict(signal, verdict, reason, look, lag_ms, opening=opening, ended_us=ended_us)
+
+    def _read_through(self, reader: SegmentReader, opening: Opening, verifier: SegmentVerifier, signal: Signal) -> str:
+        """Return what is wrong with the list, or an empty text."""
+        if opening.length != signal.count:
+            kind = "long" if opening.length > signal.count else "short"
+            return f"{kind}: {opening.length} values where {signal.count} were announced"
+        for chunk, values in reader.read():
+            if wrong := verifier.add(chunk, values):
+                return wrong
+            self._progress.add(chunk.values)
+            self._retry.succeeded()
+            self._lease.tick()
+        return verifier.verdict()
 
     def _verdict(
         self,
         signal: Signal,
         verdict: str,
         reason: str,
+        look: SegmentLook,
         lag_ms: int,
         *,
-        verifier: SegmentVerifier | None = None,
-        started_us: int = 0,
+        opening: Opening | None = None,
         ended_us: int = 0,
     ) -> SegmentVerdict:
+        is_first = opening is not None and signal.segment == 1 and opening.last is not None
         return SegmentVerdict(
             verdict=verdict,
             attempt=signal.attempt,
@@ -189,19 +168,18 @@ class SegmentExaminer:
             count=signal.count,
             digest=signal.digest,
             reason=reason,
-            first=[as_text(value) for value in verifier.first] if verifier else [],
-            last=as_text(verifier.last) if verifier and signal.segment == 1 and verifier.values else None,
+            first=[as_text(value) for value in opening.first] if opening else [],
+            last=as_text(opening.last or b"") if opening and is_first else None,
             lag_ms=lag_ms,
-            started_us=started_us,
+            started_us=opening.started_us if opening else 0,
             ended_us=ended_us,
             consumer=self._consumer,
+            taken_ms=look.taken_ms,
         )
-
-    def given_up(self, signal: Signal, reason: str, *, lag_ms: int) -> SegmentVerdict:
-        """Return the verdict on a signal that could not be examined."""
-        return self._verdict(signal, FAILED, reason, lag_ms)
 
 
 def as_text(value: bytes) -> str:
-    """Return a value as JSON and people see it; bytes that are not UTF-8 become backslash escapes."""
-    return value.decode("utf-8", "backslashreplace")
+    """Return a value as JSON and people see it: its first 200 bytes; what is not UTF-8 becomes backslash escapes."""
+    is_whole = len(value) <= SHOWN_BYTES
+    text = _Utf8Decoder("backslashreplace").decode(value[:SHOWN_BYTES], final=is_whole)  # drops half a character
+    return text if is_whole else f"{text}… ({len(value):,} bytes)"

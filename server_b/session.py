@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 from server_b.consumer import Consumer
 from server_b.consumer_tools import ConsumerTools
 from server_b.follower import Follower
-from server_b.pulse import Pulse, touch_heartbeat
+from server_b.lease import Lease, touch_heartbeat
 from server_b.report import RunReport
 from server_b.reporting import Reporting
 from server_b.run_progress import RunProgress
 from server_b.segment_examiner import SegmentExaminer
 from server_b.settings import ConsumerSettings
 from shared.command_line import CommonSettings
-from shared.endpoint.client import Endpoint, open_endpoint
-from shared.endpoint.patience import Patience
+from shared.endpoint.opening import Endpoint, open_endpoint
+from shared.endpoint.retry import Retry
 from shared.errors import NotFinishedError, ReadOnlyEndpointError, VerificationFailedError
 from shared.stopping import StopRequest
 from shared.verdict import FAILED, VERIFIED
@@ -25,7 +25,7 @@ from shared.verdict import FAILED, VERIFIED
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
-PATIENCE_S = 60.0
+RETRY_S = 60.0
 
 
 def consume(
@@ -55,7 +55,7 @@ def consume(
     with ExitStack() as stack:
         endpoint = stack.enter_context(closing(open_endpoint(common.endpoint)))
         progress = stack.enter_context(closing(RunProgress()))
-        pulse = Pulse(settings, stop, log, endpoint=endpoint.name)
+        lease = Lease(settings, stop, log, endpoint=endpoint.name)
 
         def emit_below_bar(report: RunReport) -> None:
             progress.close()
@@ -64,34 +64,26 @@ def consume(
         reporting = Reporting(endpoint, common.keys, settings, emit=emit_below_bar, log=log)
 
         def refresh() -> None:
-            pulse.beat()  # waiting for a server is not being stuck
+            lease.beat()  # waiting for a server is not being stuck
             endpoint.refresh()
 
-        patience = Patience(
-            PATIENCE_S,
+        retry = Retry(
+            RETRY_S,
             stop,
             on_outage=lambda error: log.warning("endpoint lost, trying again", reason=str(error)),
             refresh=refresh,
+            final=(ReadOnlyEndpointError,),
         )
-
-        def tick() -> None:
-            patience.succeeded()
-            pulse.tick()
-
-        def pause(seconds: float) -> None:
-            patience.succeeded()
-            pulse.pause(seconds)
-
         examiner = SegmentExaminer(
             endpoint,
             common.keys,
             consumer=settings.consumer,
             keep=settings.kept_values,
-            pause=pause,
-            tick=tick,
-            on_values=progress.add,
+            lease=lease,
+            retry=retry,
+            progress=progress,
         )
-        tools = ConsumerTools(pulse, patience, reporting, examiner, progress, log)
+        tools = ConsumerTools(lease, retry, reporting, examiner, progress, log)
         if endpoint.kind.is_replica:
             Follower(endpoint, common.keys, settings, tools).run()
         else:

@@ -10,10 +10,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, cast
 
-from redis.exceptions import ResponseError
-
-from shared.endpoint.client import Endpoint
-from shared.errors import InvalidInputError
+from server_b.entry import Entry
+from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.node_client import NodeClient
+from shared.endpoint.together import Together
+from shared.endpoint.translation import is_reply
+from shared.errors import InvalidInputError, TransientError
 from shared.keys import Keyspace
 from shared.run_signal import CONSUMER_GROUP, Signal
 
@@ -31,47 +33,47 @@ return 1
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A stream entry as it was delivered.
+class GroupStart:
+    """What a consumer finds in the stream when it starts: the newest entry that is a signal, if there is one."""
 
-    Attributes:
-        entry_id: Such as `1763844000000-0`.
-        fields: None when the stream was trimmed past it.
-        is_redelivered: Whether it may have been delivered before, to us or to another consumer.
-    """
-
-    entry_id: str
-    fields: dict[bytes, bytes] | None
-    is_redelivered: bool
-
-    @property
-    def sent_ms(self) -> int:
-        """The server's clock when the entry was added, milliseconds since 1970."""
-        return int(self.entry_id.partition("-")[0])
+    newest: Signal | None
 
 
 class SignalGroup:
     """The group `server-b` on the signals stream, seen by one consumer."""
 
     def __init__(self, endpoint: Endpoint, keys: Keyspace, consumer: str) -> None:
-        """Use the group under a consumer name; see `create`."""
+        """Use the group under a consumer name; see `join`."""
         self._endpoint = endpoint
-        self._client = endpoint.client
         self._stream = keys.signals()
         self.consumer = consumer
 
-    def create(self) -> None:
+    @property
+    def _client(self) -> NodeClient:
+        return self._endpoint.at(self._stream)
+
+    def join(self) -> GroupStart:
         """Make the group, and the stream, unless they are there; from id 0, so that nothing sent before is missed.
 
+        Also removes consumer names with nothing pending that were silent for an hour.
+
         Redis:
-            XGROUP CREATE 0 MKSTREAM; O(1).
+            XGROUP CREATE 0 MKSTREAM, XINFO CONSUMERS and XREVRANGE COUNT 100 in one round trip; XGROUP DELCONSUMER for
+            each silent name.
         """
-        with self._endpoint.translated(self._stream):
-            try:
-                self._client.xgroup_create(self._stream, CONSUMER_GROUP, id="0", mkstream=True)
-            except ResponseError as error:
-                if not str(error).startswith("BUSYGROUP"):
-                    raise
+        pipeline = self._client.pipeline(transaction=False)
+        pipeline.xgroup_create(self._stream, CONSUMER_GROUP, id="0", mkstream=True)
+        pipeline.xinfo_consumers(self._stream, CONSUMER_GROUP)
+        pipeline.xrevrange(self._stream, count=LOOK_BACK)
+        created, consumers, entries = pipeline.execute(raise_on_error=False)
+        for reply in (created, consumers, entries):
+            if isinstance(reply, Exception) and not is_reply(reply, "BUSYGROUP"):
+                raise reply
+        for consumer in consumers:
+            is_silent = consumer["pending"] == 0 and consumer["idle"] > SILENT_CONSUMER_MS
+            if is_silent and _text(consumer["name"]) != self.consumer:
+                self._client.xgroup_delconsumer(self._stream, CONSUMER_GROUP, consumer["name"])
+        return GroupStart(_newest_signal(entries))
 
     def read_own_pending(self, *, after: str) -> Entry | None:
         """Return the next entry pending with us, or None.
@@ -98,29 +100,38 @@ class SignalGroup:
             Where to go on (`0-0` at the end of the pending entries list), and the entry, if there is one.
 
         Redis:
-            XAUTOCLAIM COUNT 1; O(1).
+            XPENDING IDLE COUNT 10, which says whose it is, and XAUTOCLAIM COUNT 1, in one round trip; O(1).
         """
-        with self._endpoint.translated(self._stream):
-            reply = self._client.xautoclaim(
-                self._stream, CONSUMER_GROUP, self.consumer, idle_ms, start_id=after, count=1
-            )
-        entries = [entry for entry in reply[1] if entry[0] is not None]
-        return _text(reply[0]), _entry(entries[0], is_redelivered=True) if entries else None
+        pipeline = self._client.pipeline(transaction=False)
+        pipeline.xpending_range(self._stream, CONSUMER_GROUP, min=after, max="+", count=10, idle=idle_ms)
+        pipeline.xautoclaim(self._stream, CONSUMER_GROUP, self.consumer, idle_ms, start_id=after, count=1)
+        pending, (cursor, claimed, *_) = pipeline.execute()
+        entries = [entry for entry in claimed if entry[0] is not None]
+        if not entries:
+            return _text(cursor), None
+        owners = {_text(entry["message_id"]): _text(entry["consumer"]) for entry in pending}
+        entry_id = _text(entries[0][0])
+        return _text(cursor), _entry(entries[0], is_redelivered=True, claimed_from=owners.get(entry_id, ""))
 
-    def deliveries(self, entry: Entry) -> int:
-        """Return how often an entry was delivered, this time included; 0 when it is no longer pending.
+    def ask_deliveries(self, asked: Together, entry: Entry) -> None:
+        """Ask how often an entry was delivered, this time included; see `deliveries_of`.
 
         Redis:
             XPENDING with the entry's id; O(1).
         """
-        with self._endpoint.translated(self._stream):
-            reply = cast(
-                "list[dict[str, int]]",
-                self._client.xpending_range(
-                    self._stream, CONSUMER_GROUP, min=entry.entry_id, max=entry.entry_id, count=1
-                ),
-            )
-        return reply[0]["times_delivered"] if reply else 0
+        asked.at(self._stream).xpending_range(
+            self._stream, CONSUMER_GROUP, min=entry.entry_id, max=entry.entry_id, count=1
+        )
+
+    def deliveries(self, entry: Entry) -> int:
+        """Return how often an entry was delivered; 0 when it is no longer pending.
+
+        Redis:
+            XPENDING with the entry's id; O(1).
+        """
+        asked = Together(self._endpoint)
+        self.ask_deliveries(asked, entry)
+        return deliveries_of(*asked.send())
 
     def own_pending_ids(self) -> set[str]:
         """Return the ids of entries pending with us, the oldest hundred.
@@ -128,10 +139,9 @@ class SignalGroup:
         Redis:
             XPENDING with our name COUNT 100; O(entries).
         """
-        with self._endpoint.translated(self._stream):
-            pending = self._client.xpending_range(
-                self._stream, CONSUMER_GROUP, min="-", max="+", count=100, consumername=self.consumer
-            )
+        pending = self._client.xpending_range(
+            self._stream, CONSUMER_GROUP, min="-", max="+", count=100, consumername=self.consumer
+        )
         return {_text(cast("dict[str, Any]", entry)["message_id"]) for entry in pending}
 
     def renew(self, entry: Entry, *, idle_ms: int = 0, deliveries: int | None = None) -> bool:
@@ -149,30 +159,7 @@ class SignalGroup:
         if deliveries is not None:
             options += ["RETRYCOUNT", deliveries]
         mine = (CONSUMER_GROUP, self.consumer, entry.entry_id)
-        with self._endpoint.translated(self._stream):
-            reply = self._client.eval(_RENEW_SCRIPT, 1, self._stream, *mine, *options, "JUSTID")
-        return bool(reply)
-
-    def acknowledge(self, entry: Entry) -> None:
-        """Remove an entry from the pending entries list; its result must be durable by now.
-
-        Redis:
-            XACK; O(1).
-        """
-        with self._endpoint.translated(self._stream):
-            self._client.xack(self._stream, CONSUMER_GROUP, entry.entry_id)
-
-    def remove_silent_consumers(self) -> None:
-        """Remove consumer names with nothing pending that were silent for an hour.
-
-        Redis:
-            XINFO CONSUMERS, O(consumers); XGROUP DELCONSUMER for each, O(1).
-        """
-        with self._endpoint.translated(self._stream):
-            for consumer in self._client.xinfo_consumers(self._stream, CONSUMER_GROUP):
-                is_silent = consumer["pending"] == 0 and consumer["idle"] > SILENT_CONSUMER_MS
-                if is_silent and _text(consumer["name"]) != self.consumer:
-                    self._client.xgroup_delconsumer(self._stream, CONSUMER_GROUP, consumer["name"])
+        return bool(self._client.eval(_RENEW_SCRIPT, 1, self._stream, *mine, *map(str, options), "JUSTID"))
 
     def leave(self) -> None:
         """Remove our name, if nothing is pending with it; removing it otherwise would throw those entries away.
@@ -180,45 +167,49 @@ class SignalGroup:
         Redis:
             XPENDING with our name, XGROUP DELCONSUMER; O(1).
         """
-        with self._endpoint.translated(self._stream):
-            pending = self._client.xpending_range(
-                self._stream, CONSUMER_GROUP, min="-", max="+", count=1, consumername=self.consumer
-            )
-            if not pending:
-                self._client.xgroup_delconsumer(self._stream, CONSUMER_GROUP, self.consumer)
+        pending = self._client.xpending_range(
+            self._stream, CONSUMER_GROUP, min="-", max="+", count=1, consumername=self.consumer
+        )
+        if not pending:
+            self._client.xgroup_delconsumer(self._stream, CONSUMER_GROUP, self.consumer)
 
     def newest_signal(self) -> Signal | None:
         """Return the newest entry of the stream that is a signal, delivered or not; of the last hundred at most.
 
         Redis:
-            XREVRANGE COUNT 1; when that is no signal, COUNT 100; O(1).
+            XREVRANGE COUNT 100; O(1).
         """
-        for count in (1, LOOK_BACK):
-            with self._endpoint.translated(self._stream):
-                entries = cast("list[Any]", self._client.xrevrange(self._stream, count=count))
-            for _, fields in entries:
-                with suppress(InvalidInputError):
-                    return Signal.decode(fields)
-        return None
+        return _newest_signal(cast("list[Any]", self._client.xrevrange(self._stream, count=LOOK_BACK)))
 
     def _read_group(self, after: str, *, block_ms: int | None) -> list[Any]:
         """Read one entry; a group that is gone is made again, since results make a second delivery harmless."""
-        with self._endpoint.translated(self._stream):
-            try:
-                reply = self._client.xreadgroup(
-                    CONSUMER_GROUP, self.consumer, {self._stream: after}, count=1, block=block_ms
-                )
-            except ResponseError as error:
-                if not str(error).startswith(("NOGROUP", "UNBLOCKED")):
-                    raise
-                reply = []
-                self.create()
+        try:
+            reply = self._client.xreadgroup(
+                CONSUMER_GROUP, self.consumer, {self._stream: after}, count=1, block=block_ms
+            )
+        except TransientError as error:
+            if not is_reply(error, "NOGROUP", "UNBLOCKED"):
+                raise
+            self.join()
+            return []
         streams = cast("list[list[Any]]", reply)
         return cast("list[Any]", streams[0][1]) if streams else []
 
 
-def _entry(raw: tuple[bytes, dict[bytes, bytes] | None], *, is_redelivered: bool) -> Entry:
-    return Entry(_text(raw[0]), raw[1] or None, is_redelivered)
+def deliveries_of(reply: list[dict[str, int]]) -> int:
+    """Return what the reply to `ask_deliveries` says; 0 when the entry is no longer pending."""
+    return reply[0]["times_delivered"] if reply else 0
+
+
+def _newest_signal(entries: list[Any]) -> Signal | None:
+    for _, fields in entries:
+        with suppress(InvalidInputError):
+            return Signal.decode(fields)
+    return None
+
+
+def _entry(raw: tuple[bytes, dict[bytes, bytes] | None], *, is_redelivered: bool, claimed_from: str = "") -> Entry:
+    return Entry(_text(raw[0]), raw[1] or None, is_redelivered, claimed_from)
 
 
 def _text(raw: bytes | str) -> str:

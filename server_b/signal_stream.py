@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any, cast
 
 from server_b.checkpoint import START
-from shared.endpoint.client import Endpoint
+from shared.endpoint.endpoint import Endpoint
 from shared.errors import InvalidInputError
 from shared.run_signal import Signal
 
@@ -33,8 +33,7 @@ class SignalStream:
         Redis:
             XREVRANGE COUNT 1; O(1).
         """
-        with self._endpoint.translated(self.key):
-            newest = cast("list[Any]", self._endpoint.client.xrevrange(self.key, count=1))
+        newest = cast("list[Any]", self._endpoint.at(self.key).xrevrange(self.key, count=1))
         return str(newest[0][0].decode()) if newest else START
 
     def next_entry(self, *, after: str) -> Entry | None:
@@ -66,8 +65,7 @@ class SignalStream:
         return list(newest.values())
 
     def _read(self, after: str, *, count: int, block_ms: int | None = None) -> list[Entry]:
-        with self._endpoint.translated(self.key):
-            reply = self._endpoint.client.xread({self.key: after}, count=count, block=block_ms)
+        reply = self._endpoint.at(self.key).xread({self.key: after}, count=count, block=block_ms)
         streams = cast("list[list[Any]]", reply)
         return [(entry_id.decode(), fields) for entry_id, fields in streams[0][1]] if streams else []
 

@@ -7,36 +7,26 @@ from hashlib import blake2b
 from server_b.chunks import Chunk
 from shared.digest import DIGEST_BYTES, block_digest, blocks_of, combined_digest
 
-MAX_KEPT_BYTES = 16 * 1024 * 1024
-
 
 class SegmentVerifier:
     """Takes a segment's chunks in the order of `chunks_by_block` and keeps one digest a block.
 
     Attributes:
-        first: The newest values, newest first, at most `keep` of them and 16 MiB.
-        last: The oldest value; empty until it was read.
         values: How many were taken.
     """
 
-    def __init__(self, *, count: int, digest: str, keep: int) -> None:
+    def __init__(self, *, count: int, digest: str) -> None:
         """Expect a segment.
 
         Args:
             count: Values announced.
             digest: Digest announced, lower-case hex.
-            keep: How many of the newest values to keep.
         """
         self._count = count
         self._announced = digest
-        self._keep = keep
         self._digests: list[bytes] = [b""] * blocks_of(count)
         self._block = blake2b(digest_size=DIGEST_BYTES)
         self._filled = 0
-        self._tail: list[bytes] = []
-        self._is_cut = False
-        self.first: list[bytes] = []
-        self.last = b""
         self.values = 0
 
     def add(self, chunk: Chunk, values: list[bytes]) -> str:
@@ -53,10 +43,6 @@ class SegmentVerifier:
             self._digests[chunk.block] = block_digest(b"\n".join(values))
         else:
             self._add_part(chunk, values)
-        if len(self.first) < self._keep:
-            self._keep_newest(chunk, values)
-        if chunk.block == 0 and chunk.stop == self._count - 1:
-            self.last = values[0]
         return ""
 
     def _add_part(self, chunk: Chunk, values: list[bytes]) -> None:
@@ -68,22 +54,6 @@ class SegmentVerifier:
             self._digests[chunk.block] = self._block.digest()
             self._block = blake2b(digest_size=DIGEST_BYTES)
             self._filled = 0
-
-    def _keep_newest(self, chunk: Chunk, values: list[bytes]) -> None:
-        """Keep the newest values of the block so far, and add them to `first` when the block is whole."""
-        self._tail = (self._tail + values)[len(self.first) - self._keep :]
-        size = sum(map(len, self.first)) + sum(map(len, self._tail))
-        dropped = 0
-        while size > MAX_KEPT_BYTES:
-            size -= len(self._tail[dropped])
-            dropped += 1
-        del self._tail[:dropped]
-        self._is_cut = self._is_cut or dropped > 0
-        if chunk.ends_block:
-            self.first += reversed(self._tail)
-            self._tail = []
-            if self._is_cut:
-                self._keep = len(self.first)  # no gap: nothing older is kept either
 
     def verdict(self) -> str:
         """Return what is wrong with the values taken, or an empty text when they are exactly those announced."""

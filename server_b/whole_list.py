@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from typing import Any, cast
 
 from server_b.chunks import ChunkSize, chunk_size, chunks_from_head
 from server_b.reader import SegmentReader
-from shared.endpoint.client import Endpoint
+from shared.endpoint.endpoint import Endpoint
 from shared.errors import InvalidInputError, NotFinishedError, SegmentChangedError
 from shared.keys import Keyspace
 from shared.run_signal import SegmentState, Signal, chunk_field
@@ -36,7 +37,7 @@ def current_segments(endpoint: Endpoint, keys: Keyspace) -> list[CurrentSegment]
     """
     signal = _newest_signal(endpoint, keys)
     segments, run_id = (signal.segments, signal.run_id) if signal is not None else (1, "")
-    found = [_segment(endpoint, keys, keys.segment(n), n) for n in range(segments, 0, -1)]
+    found = [_segment(endpoint, keys, n) for n in range(segments, 0, -1)]
     published = [segment for segment in found if segment.state is not None and segment.state.count]
     if segments == 1 and not published and _exists(endpoint, found[0].key):
         return found  # somebody else's list, under the name of the original exercise
@@ -53,12 +54,11 @@ def current_segments(endpoint: Endpoint, keys: Keyspace) -> list[CurrentSegment]
 
 def _newest_signal(endpoint: Endpoint, keys: Keyspace) -> Signal | None:
     """Return a signal of the newest run; the newest entry may be an older run's, sent again, or nobody's."""
-    with endpoint.wire(keys.signals()) as wire:
-        entries = wire.call("XREVRANGE", keys.signals(), "+", "-", "COUNT", _LOOK_BACK)
+    entries = cast("list[Any]", endpoint.at(keys.signals()).xrevrange(keys.signals(), count=_LOOK_BACK))
     signals = []
     for _, fields in entries:
         with suppress(InvalidInputError):
-            signals.append(Signal.decode(dict(zip(fields[::2], fields[1::2], strict=True))))
+            signals.append(Signal.decode(fields))
     return max(signals, key=lambda signal: signal.run_id, default=None)
 
 
@@ -72,7 +72,7 @@ def values_in_reverse(endpoint: Endpoint, keys: Keyspace, *, limit: int | None) 
 
     Raises:
         NotFinishedError: Nothing is published, or another run was published while this one was read.
-        ConnectionLostError: The connection is lost.
+        TransientError: The connection is lost.
     """
     left = limit
     for segment in current_segments(endpoint, keys):
@@ -88,31 +88,31 @@ def values_in_reverse(endpoint: Endpoint, keys: Keyspace, *, limit: int | None) 
 
 def _segment_values(endpoint: Endpoint, keys: Keyspace, segment: CurrentSegment) -> Iterator[list[bytes]]:
     state = segment.state
+    count = state.count if state is not None else endpoint.at(segment.key).llen(segment.key)
     expected = (state.run_id.encode(), state.attempt.encode()) if state is not None else (None, None)
     with closing(SegmentReader(endpoint, keys, segment.key, expected=expected)) as reader:
-        count = reader.length()
-        if state is not None and count != state.count:
-            raise NotFinishedError(where=segment.key, expected=f"{state.count} values", got=f"{count}")
         chunks = chunks_from_head(count, chunk_values=segment.size.values)
-        for chunk, values in reader.read(chunks, together=segment.size.together):
+        opening = reader.open(chunks, together=segment.size.together)
+        if opening.length != count:
+            raise NotFinishedError(where=segment.key, expected=f"{count} values", got=f"{opening.length}")
+        for chunk, values in reader.read():
             if len(values) != chunk.values:
                 raise SegmentChangedError(where=segment.key, expected="a list at rest", got="one that became shorter")
             yield values
         reader.require_untouched(count)
 
 
-def _segment(endpoint: Endpoint, keys: Keyspace, key: str, number: int) -> CurrentSegment:
+def _segment(endpoint: Endpoint, keys: Keyspace, number: int) -> CurrentSegment:
+    key = keys.segment(number)
     state_key = keys.state(key)
-    with endpoint.wire(state_key) as wire:
-        state = SegmentState.decode(state_key, wire.call("HMGET", state_key, *SegmentState.FIELDS))
+    found = endpoint.at(state_key).hmget(state_key, list(SegmentState.FIELDS))
+    state = SegmentState.decode(state_key, found)
     if state is None:
         return CurrentSegment(key, None, chunk_size(None, None))
     run_key = keys.run(state.run_id)
-    with endpoint.wire(run_key) as wire:
-        size = chunk_size(*wire.call("HMGET", run_key, "max_value_bytes", chunk_field(number)))
-    return CurrentSegment(key, state, size)
+    longest, chunk_values = endpoint.at(run_key).hmget(run_key, ["max_value_bytes", chunk_field(number)])
+    return CurrentSegment(key, state, chunk_size(cast("bytes | None", longest), cast("bytes | None", chunk_values)))
 
 
 def _exists(endpoint: Endpoint, key: str) -> bool:
-    with endpoint.wire(key) as wire:
-        return bool(wire.call("EXISTS", key))
+    return bool(endpoint.at(key).exists(key))

@@ -23,11 +23,15 @@ def block_digest(joined_values: bytes) -> bytes:
 
 
 class SegmentDigest:
-    """The digest of one segment, fed in insertion order by a producer, in pieces that never cross a block's border."""
+    """The digest of one segment, fed in insertion order by a producer, in pieces that never cross a block's border.
+
+    Attributes:
+        blocks: The raw digests of its blocks, one behind the other; complete once `hexdigest` was called.
+    """
 
     def __init__(self) -> None:
         """Start with no values."""
-        self._outer = blake2b(digest_size=DIGEST_BYTES)
+        self.blocks = bytearray()
         self._block = blake2b(digest_size=DIGEST_BYTES)
         self._filled = 0
 
@@ -44,10 +48,10 @@ class SegmentDigest:
         """Return the segment's digest in lower-case hex; nothing may be added afterwards."""
         if self._filled:
             self._end_block()
-        return self._outer.hexdigest()
+        return blake2b(self.blocks, digest_size=DIGEST_BYTES).hexdigest()
 
     def _end_block(self) -> None:
-        self._outer.update(self._block.digest())
+        self.blocks += self._block.digest()
         self._block = blake2b(digest_size=DIGEST_BYTES)
         self._filled = 0
 

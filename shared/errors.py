@@ -3,14 +3,16 @@
     HandoverError
     ├── InvalidInputError          2   an option, an id, a file: the caller can mend it
     ├── VerificationFailedError   65   the values that arrived are not the values that were sent
-    ├── EndpointUnreachableError  69   no server answers at the URL, or not for as long as our patience lasts
+    ├── EndpointUnreachableError  69   no server answers at the URL, or not for as long as is retried
     ├── NotFinishedError          75   memory, replicas, a stop request, nothing came in time: run it again
     │   ├── SupersededError            a newer run has taken the segment over
     │   └── SegmentChangedError        the list was touched while it was read: read it again, or look what came
-    ├── NotAllowedError           77   password, right or certificate
+    ├── NotAllowedError           77   password or permission
+    │   └── CertificateError           a certificate that does not verify
     ├── WrongEndpointError        78   a server of another kind than this command needs
     │   └── WrongKeyError              a key that holds something else than this product's data
-    └── ConnectionLostError       69   a transient fault, always caught by `Patience`, which bounds it
+    └── TransientError            69   a fault that may pass; `Retry` catches it and bounds the waiting
+        ├── OutcomeUnknownError        the connection was lost with a transaction under way
         └── ReadOnlyEndpointError 78   a primary that has just become a replica
 
 The exit codes are those of sysexits.h, so a supervisor can tell "again later" (75, 69) from "never like this" (2, 77,
@@ -59,12 +61,12 @@ class VerificationFailedError(HandoverError):
 
 
 class EndpointUnreachableError(HandoverError):
-    """No server answered at the URL for as long as the patience given."""
+    """No server answered at the URL for as long as was retried."""
 
     exit_code = 69
 
 
-class ConnectionLostError(HandoverError):
+class TransientError(HandoverError):
     """A transient fault: a lost connection, or a server that loads, fails over or lacks replicas and says so."""
 
     exit_code = 69
@@ -75,7 +77,7 @@ class ConnectionLostError(HandoverError):
         self.answered = answered
 
     def lasting(self) -> HandoverError:
-        """Return the error to end with when the fault has outlasted our patience."""
+        """Return the error to end with when the fault has lasted for too long."""
         kind = NotFinishedError if self.answered else EndpointUnreachableError
         return kind(where=self.where, expected=self.expected, got=self.got, advice=self.advice)
 
@@ -95,9 +97,13 @@ class SegmentChangedError(NotFinishedError):
 
 
 class NotAllowedError(HandoverError):
-    """A wrong password, a missing right, or a certificate that does not verify."""
+    """A wrong password, a missing permission, or a certificate that does not verify."""
 
     exit_code = 77
+
+
+class CertificateError(NotAllowedError):
+    """A certificate that does not verify."""
 
 
 class WrongEndpointError(HandoverError):
@@ -110,7 +116,11 @@ class WrongKeyError(WrongEndpointError):
     """A key of ours holds something of another type, or somebody else's data."""
 
 
-class ReadOnlyEndpointError(ConnectionLostError):
+class OutcomeUnknownError(TransientError):
+    """The connection was lost with a transaction under way, which may have been carried out."""
+
+
+class ReadOnlyEndpointError(TransientError):
     """The server refuses writes: a primary that has become a replica, perhaps only until we have found the new one."""
 
     exit_code = 78

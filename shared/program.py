@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from shared.errors import ConnectionLostError, HandoverError, NotFinishedError
+from shared.errors import HandoverError, NotFinishedError, TransientError
 
 _INTERRUPTED = 130
 # click quotes as it pleases: all up to the last @ goes, and where there is none, as in a quotation cut short, the rest
@@ -33,7 +33,7 @@ def run_program(group: click.Group, program: str) -> None:
         code = group.main(prog_name=program, standalone_mode=False)
         sys.stdout.flush()
     except HandoverError as error:
-        final = error.lasting() if isinstance(error, ConnectionLostError) else error  # nobody is left to try again
+        final = error.lasting() if isinstance(error, TransientError) else error  # nobody is left to try again
         _complain(f"{program}: {_without_login(str(final), _LOGIN_OF_OURS)}")
         code = final.exit_code
     except click.exceptions.NoArgsIsHelpError as error:

@@ -7,9 +7,11 @@ has arrived, which over replication is the usual order of things.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from shared.errors import InvalidInputError, WrongKeyError
 from shared.segments import MAX_COUNT, MAX_SEGMENT_VALUES, MAX_SEGMENTS, segments_of
@@ -18,10 +20,12 @@ from shared.tokens import is_token
 SCHEMA_VERSION = 1
 READABLE_SCHEMA_VERSIONS = (1,)
 CONSUMER_GROUP = "server-b"
-SIGNAL_FIELDS = ("schema_version", "run_id", "attempt", "segment", "segments", "count", "digest")
+SIGNAL_FIELDS = ("run_id", "schema_version", "attempt", "segment", "segments", "count", "digest")
 OPTIONAL_SIGNAL_FIELDS = ("traceparent",)
 SOURCE_NUMBERS = "numbers"
 SOURCE_VALUES = "values"
+MAX_COMMAND_CHARACTERS = 1_000
+MAX_POINTS = 1_000
 
 
 @dataclass(frozen=True)
@@ -44,10 +48,10 @@ class Signal:
     digest: str
 
     def encode(self) -> dict[str, str]:
-        """Return the fields of the stream entry."""
+        """Return the fields of the stream entry; browsers of keys show the first one, so it names the run."""
         return {
-            "schema_version": str(SCHEMA_VERSION),
             "run_id": self.run_id,
+            "schema_version": str(SCHEMA_VERSION),
             "attempt": self.attempt,
             "segment": str(self.segment),
             "segments": str(self.segments),
@@ -94,7 +98,7 @@ class SegmentState:
         return {"run_id": self.run_id, "attempt": self.attempt, "count": str(self.count), "digest": self.digest}
 
     @classmethod
-    def decode(cls, key: str, values: list[bytes | None]) -> SegmentState | None:
+    def decode(cls, key: str, values: Sequence[Any]) -> SegmentState | None:
         """Return the state from the reply of `HMGET key run_id attempt count digest`; None when there is none.
 
         Raises:
@@ -117,13 +121,16 @@ class SegmentState:
 class RunRecord:
     """What a run is to write; kept under `run:<run_id>` so that the run can go on after the program was killed.
 
-    The hash also holds `published` (segments so far), `finished_ms` (0 until the audit is done), and, for each segment,
-    `signal:<n>` (stream id of its signal) and, only where values are large, `chunk_values:<n>`.
+    The hash also holds `published` (segments so far), `finished_ms` (0 until the audit is done), `outages` and
+    `samples` (JSON: when A lost the server and had it back, and how many values were written by when; milliseconds of
+    the server's clock), and, for each segment, `attempt:<n>` (token of an attempt under way), `signal:<n>` (stream id
+    of its signal) and, only where values are large, `chunk_values:<n>`.
 
     Attributes:
         source: `numbers` or `values`.
         max_value_bytes: Length of the longest value.
         retain_ms: How long run, results and signals are kept.
+        command: As it was typed, without a password, cut at 1,000 characters; empty where that is not known.
     """
 
     run_id: str
@@ -136,6 +143,7 @@ class RunRecord:
     carts: int
     seed: int
     retain_ms: int
+    command: str = ""
 
     NUMBERS = ("count", "segment_values", "max_value_bytes", "users", "skus", "carts", "seed", "retain_ms")
 
@@ -147,6 +155,7 @@ class RunRecord:
     def encode(self) -> dict[str, str]:
         """Return the fields of the hash, without those that say how far the run is."""
         fields = {"schema_version": str(SCHEMA_VERSION), "run_id": self.run_id, "source": self.source}
+        fields["command"] = self.command
         return fields | {name: str(getattr(self, name)) for name in self.NUMBERS}
 
     @classmethod
@@ -163,12 +172,29 @@ class RunRecord:
         numbers = {name: _number(key, name, fields.get(name.encode(), b""), least=0) for name in cls.NUMBERS}
         _check_bounds(key, "count", numbers["count"], MAX_COUNT)
         _check_bounds(key, "segment_values", numbers["segment_values"], MAX_SEGMENT_VALUES)
-        return cls(_token(key, "run_id", fields.get(b"run_id", b"")), source, **numbers)
+        command = fields.get(b"command", b"")[:MAX_COMMAND_CHARACTERS].decode("utf-8", "backslashreplace")
+        return cls(_token(key, "run_id", fields.get(b"run_id", b"")), source, **numbers, command=command)
+
+
+def decode_points(raw: bytes | None) -> list[tuple[int, int]]:
+    """Return the pairs of numbers that a field of a run's hash holds as JSON; none where it is somebody else's."""
+    try:
+        found = json.loads(raw or b"[]")
+    except (ValueError, RecursionError):
+        return []
+    is_ours = isinstance(found, list) and len(found) <= MAX_POINTS
+    pairs = [tuple(pair) for pair in found if isinstance(pair, list) and len(pair) == 2] if is_ours else []
+    return [(a, b) for a, b in pairs if type(a) is int and type(b) is int and min(a, b) >= 0 and max(a, b) < 2**53]
 
 
 def signal_field(segment: int) -> str:
     """Return the field of a run's hash that holds the stream id of a segment's signal."""
     return f"signal:{segment}"
+
+
+def attempt_field(segment: int) -> str:
+    """Return the field of a run's hash that holds the token of the attempt under way at a segment."""
+    return f"attempt:{segment}"
 
 
 def chunk_field(segment: int) -> str:

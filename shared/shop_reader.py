@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import cast
 
-from shared.endpoint.client import Endpoint
-from shared.endpoint.pipelined import run_pipelined
+from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.together import ask_each
 from shared.keys import ID_PATTERN, Keyspace
 from shared.natural_order import natural_order
 from shared.record_checks import stored_text
@@ -24,7 +24,7 @@ def read_user(endpoint: Endpoint, keys: Keyspace, user_id: str) -> User | None:
     """Return a user, or None when there is none of that id.
 
     Raises:
-        ConnectionLostError: The connection is lost.
+        TransientError: The connection is lost.
         WrongEndpointError: The key holds something else than a hash.
 
     Redis:
@@ -38,7 +38,7 @@ def read_sku(endpoint: Endpoint, keys: Keyspace, sku_id: str) -> Sku | None:
     """Return a SKU, or None when there is none of that id.
 
     Raises:
-        ConnectionLostError: The connection is lost.
+        TransientError: The connection is lost.
         WrongEndpointError: The key holds something else than a hash.
 
     Redis:
@@ -62,7 +62,7 @@ def read_carts(endpoint: Endpoint, keys: Keyspace, user_ids: Iterable[str]) -> l
         user_ids: Different from each other; each cart is held in memory.
 
     Raises:
-        ConnectionLostError: The connection is lost; reading again is safe.
+        TransientError: The connection is lost; reading again is safe.
         WrongEndpointError: A cart's key holds something else than a hash.
 
     Redis:
@@ -84,14 +84,14 @@ def read_hashes(endpoint: Endpoint, keys: Iterable[str], *, skip_wrong_type: boo
         skip_wrong_type: Leave out keys of other types instead of raising.
 
     Raises:
-        ConnectionLostError: The connection is lost; reading again is safe.
+        TransientError: The connection is lost; reading again is safe.
         WrongEndpointError: A key holds something else than a hash.
 
     Redis:
         HGETALL for each, pipelined.
     """
-    replies = run_pipelined(endpoint, (("HGETALL", key) for key in keys), skip_wrong_type=skip_wrong_type)
-    return {str(command[1]): _paired(reply) for command, reply in replies if reply}
+    replies = ask_each(endpoint, keys, lambda pipeline, key: pipeline.hgetall(key), skip_wrong_type=skip_wrong_type)
+    return {key: fields for key, fields in replies if fields}
 
 
 def _read_skus(endpoint: Endpoint, keys: Keyspace, sku_ids: Iterable[str]) -> dict[str, Sku]:
@@ -108,10 +108,4 @@ def _cart(user_id: str, fields: Fields, skus: dict[str, Sku]) -> Cart:
 
 
 def _read_hash(endpoint: Endpoint, key: str) -> Fields:
-    with endpoint.translated(key):
-        fields = endpoint.client.hgetall(key)
-    return cast("Fields", fields)
-
-
-def _paired(reply: list[Any]) -> Fields:
-    return dict(zip(reply[::2], reply[1::2], strict=True))
+    return cast("Fields", endpoint.at(key).hgetall(key))

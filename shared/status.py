@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from shared.endpoint.client import Endpoint
+from shared.endpoint.endpoint import Endpoint
 from shared.errors import NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace
 from shared.status_facts import GroupStatus, RunStatus

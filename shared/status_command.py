@@ -24,7 +24,7 @@ def status_command(program: str) -> click.Command:
     @endpoint_options(program)
     @option(program, "--json", "as_json", is_flag=True, help="Print one JSON object.")
     def status(common: CommonSettings, *, as_json: bool) -> int:
-        from shared.endpoint.client import open_endpoint
+        from shared.endpoint.opening import open_endpoint
         from shared.status import read_status
 
         with closing(open_endpoint(common.endpoint)) as endpoint:

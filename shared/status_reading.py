@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
-from shared.endpoint.client import Endpoint
-from shared.endpoint.pipelined import Command, run_pipelined
+from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.together import Together, ask_each
 from shared.errors import InvalidInputError, NotAllowedError, WrongEndpointError, WrongKeyError
 from shared.keys import Keyspace
 from shared.run_signal import CONSUMER_GROUP, RunRecord, SegmentState, Signal
@@ -38,7 +38,7 @@ def read_facts(endpoint: Endpoint, keys: Keyspace, *, is_scanned: bool) -> Facts
         is_scanned: Whether runs without a signal are looked for among all keys.
 
     Redis:
-        SCAN for at most 2 seconds a server; HMGET of two states; XREVRANGE COUNT 1000, at most 20 times; HGETALL of at
+        SCAN for at most 2 seconds a server; HMGET of a state; XREVRANGE COUNT 1000, at most 20 times; HGETALL of at
         most 12 runs and results; HMGET and LLEN for each segment of the newest run; XINFO GROUPS and CONSUMERS;
         XREVRANGE COUNT 1 if the lag is unknown; XLEN.
     """
@@ -46,15 +46,14 @@ def read_facts(endpoint: Endpoint, keys: Keyspace, *, is_scanned: bool) -> Facts
     begun = _begun_runs(endpoint, keys) if is_scanned else []
     runs = _newest_runs(endpoint, keys, found=[*first_runs.values(), *begun])
     group = _group_status(endpoint, keys)
-    with endpoint.wire(keys.dead_letters()) as wire:
-        dead_letters = int(wire.call("XLEN", keys.dead_letters()))
+    dead_letters = int(endpoint.at(keys.dead_letters()).xlen(keys.dead_letters()))
     is_at_rest = bool(runs) and (runs[0].is_finished or not runs[0].has_record)
     segments = _segments(endpoint, keys, runs[0]) if is_at_rest else []
     return Facts(runs, first_runs, group, segments, dead_letters)
 
 
 def _first_runs(endpoint: Endpoint, keys: Keyspace) -> dict[str, str]:
-    """Return which runs the segments are of that a run publishes first, without states that are not ours."""
+    """Return which run the segment is of that every run publishes first, without a state that is not ours."""
     names = [keys.segment(1)]
     found = {}
     for name, reply in _raw_states(endpoint, keys, names, skip_wrong_type=True):
@@ -90,27 +89,25 @@ def _newest_signals(endpoint: Endpoint, keys: Keyspace) -> list[Signal]:
     """Return one signal of each of the newest runs, the newest run first."""
     found: dict[str, Signal] = {}
     end = "+"
-    with endpoint.wire(keys.signals()) as wire:
-        for _ in range(MAX_PAGES):
-            page = wire.call("XREVRANGE", keys.signals(), end, "-", "COUNT", PAGE_ENTRIES)
-            for _entry_id, fields in page:
-                try:
-                    signal = Signal.decode(dict(zip(fields[::2], fields[1::2], strict=True)))
-                except InvalidInputError:
-                    continue  # a dead letter says so
+    for _ in range(MAX_PAGES):
+        page = cast("list[Any]", endpoint.at(keys.signals()).xrevrange(keys.signals(), max=end, count=PAGE_ENTRIES))
+        for _entry_id, fields in page:
+            with suppress(InvalidInputError):  # a dead letter says so
+                signal = Signal.decode(fields)
                 found.setdefault(signal.run_id, signal)
-            if len(page) < PAGE_ENTRIES or len(found) > MAX_RUNS:
-                break
-            end = "(" + page[-1][0].decode()
+        if len(page) < PAGE_ENTRIES or len(found) > MAX_RUNS:
+            break
+        end = "(" + page[-1][0].decode()
     return [found[run_id] for run_id in sorted(found, reverse=True)][:MAX_RUNS]
 
 
 def _run_status(endpoint: Endpoint, keys: Keyspace, run_id: str, signalled_segments: int) -> RunStatus:
     run_key, result_key = keys.run(run_id), keys.result(run_id)
-    with endpoint.wire(run_key) as wire:
-        fields = _pairs(wire.call("HGETALL", run_key))
-    with endpoint.wire(result_key) as wire:
-        verdicts = decode_result(_pairs(wire.call("HGETALL", result_key)))
+    asked = Together(endpoint)
+    asked.at(run_key).hgetall(run_key)
+    asked.at(result_key).hgetall(result_key)
+    fields, result = asked.send()
+    verdicts = decode_result(result)
     record = None
     with suppress(InvalidInputError):  # its time to live is over, or it has not come here yet
         record = RunRecord.decode(run_key, fields)
@@ -145,28 +142,28 @@ def _group_status(endpoint: Endpoint, keys: Keyspace) -> GroupStatus:
     delivered one is asked for then.
     """
     stream = keys.signals()
-    with endpoint.wire(stream) as wire:
-        if not wire.call("EXISTS", stream):
-            return GroupStatus()
-        groups = [_pairs(group) for group in wire.call("XINFO", "GROUPS", stream)]
-        ours = next((group for group in groups if group[b"name"] == CONSUMER_GROUP.encode()), None)
-        if ours is None:
-            entries = int(wire.call("XLEN", stream))
-            return GroupStatus(lag=entries, has_undelivered=entries > 0)
-        lag: int | None = ours.get(b"lag")
-        after = "(" + ours[b"last-delivered-id"].decode()
-        has_undelivered = bool(wire.call("XREVRANGE", stream, "+", after, "COUNT", 1) if lag is None else lag)
-        consumers = [_pairs(consumer) for consumer in wire.call("XINFO", "CONSUMERS", stream, CONSUMER_GROUP)]
+    client = endpoint.at(stream)
+    if not client.exists(stream):
+        return GroupStatus()
+    groups = client.xinfo_groups(stream)
+    ours = next((group for group in groups if group["name"] == CONSUMER_GROUP.encode()), None)
+    if ours is None:
+        entries = int(client.xlen(stream))
+        return GroupStatus(lag=entries, has_undelivered=entries > 0)
+    lag: int | None = ours.get("lag")
+    after = "(" + ours["last-delivered-id"].decode()
+    has_undelivered = bool(client.xrevrange(stream, min=after, count=1) if lag is None else lag)
+    consumers = client.xinfo_consumers(stream, CONSUMER_GROUP)
     return GroupStatus(
         is_there=True,
         lag=lag,
         has_undelivered=has_undelivered,
-        pending=ours[b"pending"],
+        pending=ours["pending"],
         consumers=[
             {
-                "name": consumer[b"name"].decode("utf-8", "backslashreplace"),
-                "pending": consumer[b"pending"],
-                "idle_ms": consumer[b"idle"],
+                "name": consumer["name"].decode("utf-8", "backslashreplace"),
+                "pending": consumer["pending"],
+                "idle_ms": consumer["idle"],
             }
             for consumer in consumers
         ],
@@ -177,7 +174,7 @@ def _segments(endpoint: Endpoint, keys: Keyspace, run: RunStatus) -> list[Segmen
     """Return each segment of a run as it is now."""
     names = [keys.segment(number) for number in range(1, run.segments + 1)]
     states = {name: SegmentState.decode(keys.state(name), reply) for name, reply in _raw_states(endpoint, keys, names)}
-    lengths = {str(command[1]): reply for command, reply in run_pipelined(endpoint, (("LLEN", name) for name in names))}
+    lengths = dict(ask_each(endpoint, names, lambda pipeline, name: pipeline.llen(name)))
     return [SegmentSight(name, states[name], lengths[name]) for name in names]
 
 
@@ -186,10 +183,9 @@ def _raw_states(
 ) -> Iterator[tuple[str, list[bytes | None]]]:
     """Yield these segments' names and what the server has of their states."""
     name_of_state = {keys.state(name): name for name in names}
-    commands: list[Command] = [("HMGET", state, *SegmentState.FIELDS) for state in name_of_state]
-    for command, reply in run_pipelined(endpoint, commands, skip_wrong_type=skip_wrong_type):
-        yield name_of_state[str(command[1])], reply
-
-
-def _pairs(reply: list[Any]) -> dict[bytes, Any]:
-    return dict(zip(reply[::2], reply[1::2], strict=True))
+    fields = list(SegmentState.FIELDS)
+    states = ask_each(
+        endpoint, name_of_state, lambda pipeline, key: pipeline.hmget(key, fields), skip_wrong_type=skip_wrong_type
+    )
+    for key, reply in states:
+        yield name_of_state[key], reply

@@ -25,17 +25,18 @@ class SegmentVerdict:
     """What a consumer found out about one segment, under one attempt.
 
     Attributes:
-        verdict: `verified`, `failed` or `superseded`.
-        reason: Why it failed or was superseded; empty when verified.
-        count: Values announced.
-        digest: Digest announced; when verified also that of the values read.
-        segments: How many segments the run has.
-        first: The first values in reverse, as text; only as many as the run's first values lie in this segment.
-        last: The segment's oldest value, as text, of segment 1 alone.
-        lag_ms: Server clock when the signal was taken minus the milliseconds of its entry id.
-        started_us: Server clock at the first LRANGE, microseconds since 1970; 0 when nothing was read.
-        ended_us: Server clock at the verdict.
-        consumer: Name of the consumer that read it.
+        verdict: `verified`, `failed` or `superseded`. reason: Why it failed or was superseded; empty when verified.
+        count: Values announced. digest: Digest announced; when verified also that of the values read. segments: How
+        many segments the run has. first: The first values in reverse, as text; only as many as the run's first values
+        lie in this segment. last: The segment's oldest value, as text, of segment 1 alone. lag_ms: `taken_ms` minus the
+        milliseconds of the signal's entry id. taken_ms: Server clock when the signal was taken, milliseconds since
+        1970. started_us: Server clock at the first LRANGE, microseconds since 1970; 0 when nothing was read. ended_us:
+        Server clock at the verdict. consumer: Name of the consumer that read it. deliveries: How often the signal was
+        delivered, those left out that a lost connection ended. claimed_from: The consumer that the signal was claimed
+        from; empty where it was not. outages: When the consumer lost the server while it had the signal, and had it
+        back: pairs of milliseconds of the
+            server's clock, the last twenty.
+        witness: What exactly is wrong; None where that is not known, or nothing is.
     """
 
     verdict: str
@@ -51,6 +52,11 @@ class SegmentVerdict:
     started_us: int = 0
     ended_us: int = 0
     consumer: str = ""
+    taken_ms: int = 0
+    deliveries: int = 1
+    claimed_from: str = ""
+    outages: list[list[int]] = field(default_factory=list)
+    witness: dict[str, Any] | None = None
 
     def encode(self) -> str:
         """Return the JSON kept in the result hash."""
@@ -73,9 +79,12 @@ _MOST = {
     "lag_ms": 2**63,
     "started_us": 2**63,
     "ended_us": 2**63,
+    "taken_ms": 2**63,
+    "deliveries": 2**31,
 }
 _FROM_ONE = ("segment", "segments", "count")
-_TEXTS = ("attempt", "digest", "reason", "consumer")
+_TEXTS = ("attempt", "digest", "reason", "consumer", "claimed_from")
+MAX_OUTAGES = 20
 
 
 def _is_ours(fields: dict[str, Any]) -> bool:
@@ -91,6 +100,17 @@ def _is_ours(fields: dict[str, Any]) -> bool:
         and isinstance(first, list)
         and all(_is_text(value) for value in first)
         and (last is None or _is_text(last))
+        and _are_outages(fields.get("outages"))
+        and (fields.get("witness") is None or isinstance(fields["witness"], dict))
+    )
+
+
+def _are_outages(value: object) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) <= MAX_OUTAGES
+        and all(isinstance(pair, list) and len(pair) == 2 for pair in value)
+        and all(_is_number(moment, 0, 2**63) for pair in value for moment in pair)
     )
 
 

@@ -22,7 +22,7 @@ from server_b.session import consume
 from server_b.settings import ConsumerSettings
 from server_b.signal_group import SignalGroup
 from shared.command_line import CommonSettings
-from shared.endpoint.client import Endpoint, open_endpoint
+from shared.endpoint.opening import Endpoint, open_endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.keys import Keyspace
 from shared.run_signal import CONSUMER_GROUP
@@ -88,7 +88,7 @@ class Group:
     def __init__(self, endpoint: Endpoint, client: redis.Redis, keys: Keyspace) -> None:
         """Make the group."""
         self._endpoint, self._client, self._keys = endpoint, client, keys
-        self.member("nobody").create()
+        self.member("nobody").join()
 
     def member(self, name: str) -> SignalGroup:
         """Return the group as seen by a consumer."""

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Literal, Self
 
@@ -30,12 +31,14 @@ class Pair:
     Attributes:
         carried: Bytes so far, by direction.
         recent: The last bytes that went to the server.
+        kept_back: Bytes for the server that have come and did not go on yet.
     """
 
     client: socket.socket
     server: socket.socket
     carried: dict[Direction, int]
     recent: bytes = b""
+    kept_back: bytes = b""
 
 
 class Relay:
@@ -71,6 +74,16 @@ class Relay:
     def take(self, pair: Pair, data: bytes, direction: Direction) -> None:
         """Handle bytes that came; here they are forwarded."""
         self.forward(pair, data, direction)
+
+    def opened(self, pair: Pair) -> None:
+        """Note a new connection before anything is carried on it; a hook, which does nothing here."""
+
+    def next_due_s(self) -> float | None:
+        """Return in how many seconds at most `carry_due` must be called; None when there is nothing to wait for."""
+        return None
+
+    def carry_due(self) -> None:
+        """Forward what `take` kept back and is due now; called after each round of reads. Here nothing is kept back."""
 
     def forward(self, pair: Pair, data: bytes, direction: Direction) -> None:
         """Send bytes on to the other end."""
@@ -147,16 +160,21 @@ class Relay:
 
     def _serve(self) -> None:
         while self._is_open:
-            for key, _ in self._selector.select():
-                try:
-                    self._step(key)
-                except BaseException as error:  # noqa: BLE001 - `close` raises it in the test's own thread
-                    self.failures.append(error)
+            for key, _ in self._selector.select(self.next_due_s()):
+                self._guard(partial(self._step, key))
+            self._guard(self.carry_due)
         for pair in list(self.pairs):
             self.drop(pair)
         for closing in (self._listener, self._wake, self._waking):
             closing.close()
         self._selector.close()
+
+    def _guard(self, step: Callable[[], object]) -> None:
+        """Carry out a step of the relay's thread, which goes on whatever comes of it."""
+        try:
+            step()
+        except BaseException as error:  # noqa: BLE001 - `close` raises it in the test's own thread
+            self.failures.append(error)
 
     def _step(self, key: selectors.SelectorKey) -> None:
         """Carry out one order, accept one connection, or carry what one end of a connection has sent."""
@@ -191,6 +209,7 @@ class Relay:
             end.settimeout(_SEND_S)
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._selector.register(end, selectors.EVENT_READ, pair)
+        self.opened(pair)
 
 
 def finish(server: socket.socket) -> bytes:

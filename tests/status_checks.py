@@ -17,11 +17,14 @@ DONE, WRONG, UNFINISHED = 0, VerificationFailedError.exit_code, NotFinishedError
 
 
 def run_stopped_at(request: bytes, hand_over: HandOver, link: FaultyLink, *, nth: int = 1) -> str:
-    """Have a run of three segments stopped at its nth request with a text, and return the run's id."""
+    """Have a run of three segments stopped at its nth request with a text, and return the run's id.
+
+    A segment is larger than the in-flight window: the writer waits for a reply before it has sent all of it.
+    """
     with closing(StopRequest()) as stop:
         link.at(request, stop.request, nth=nth)
         with pytest.raises(NotFinishedError):
-            hand_over.produce(url=link.url, stop=stop, count=30_000, segment_values=10_000)
+            hand_over.produce(url=link.url, stop=stop, count=300_000, segment_values=100_000)
     return begun_run(hand_over)
 
 

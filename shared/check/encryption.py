@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 
 from shared.check.findings import TlsFindings
 from shared.endpoint.settings import CONNECT_TIMEOUT_S, EndpointSettings
+from shared.endpoint.tls import tls_context
 from shared.endpoint.url import EndpointUrl
-from shared.errors import ConnectionLostError
+from shared.errors import TransientError
 
 SOON_DAYS = 14
 _DAY_S = 24 * 60 * 60
@@ -23,15 +24,15 @@ def read_tls(url: EndpointUrl, settings: EndpointSettings) -> TlsFindings | None
     """Return what the server of a URL shows, or the first of its Sentinels that answers; None for a URL without TLS.
 
     Raises:
-        ConnectionLostError: None can be reached, or no certificate verifies, though one did a moment ago.
+        TransientError: None can be reached, or no certificate verifies, though one did a moment ago.
     """
     if not url.is_tls:
         return None
-    failure: ConnectionLostError | None = None
+    failure: TransientError | None = None
     for host, port in url.hosts:
         try:
             return _read_of(host, port, settings)
-        except ConnectionLostError as error:
+        except TransientError as error:
             failure = failure or error
     assert failure is not None, "a URL with TLS has a host"
     raise failure
@@ -42,12 +43,12 @@ def _read_of(host: str, port: int, settings: EndpointSettings) -> TlsFindings:
     try:
         with (
             socket.create_connection((host, port), timeout=CONNECT_TIMEOUT_S) as plain,
-            _context(settings).wrap_socket(plain, server_hostname=host) as secured,
+            tls_context(settings).wrap_socket(plain, server_hostname=host) as secured,
         ):
             certificate = secured.getpeercert() or {}
             version = secured.version() or "TLS"
     except OSError as error:
-        raise ConnectionLostError(where=address, expected="a TLS handshake like the first", got=str(error)) from error
+        raise TransientError(where=address, expected="a TLS handshake like the first", got=str(error)) from error
     return tls_findings(address, version, str(certificate.get("notAfter", "")), now_s=time.time())
 
 
@@ -76,17 +77,3 @@ def tls_notes(tls: TlsFindings | None) -> list[str]:
     if tls.days_left < SOON_DAYS:
         return [f"the certificate of {tls.address} ends in {tls.days_left} days; renew it"]
     return []
-
-
-def _context(settings: EndpointSettings) -> ssl.SSLContext:
-    """Return the context that redis-py makes of the same settings."""
-    context = ssl.create_default_context()
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if settings.tls_insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if settings.tls_ca:
-        context.load_verify_locations(settings.tls_ca)
-    if settings.tls_cert:
-        context.load_cert_chain(settings.tls_cert, settings.tls_key)
-    return context

@@ -18,10 +18,10 @@ from shared.check.needs import Need
 from shared.check.right_troubles import right_notes, right_troubles
 from shared.check.rights import Answer, ask_rights, rights_of
 from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.server_kind import ServerKind
 from shared.endpoint.settings import EndpointSettings
-from shared.endpoint.topology import ServerKind
 from shared.endpoint.url import EndpointUrl, parse_url
-from shared.errors import ConnectionLostError, HandoverError, NotAllowedError, WrongEndpointError
+from shared.errors import HandoverError, NotAllowedError, TransientError, WrongEndpointError
 from shared.keys import Keyspace
 
 ROUND_TRIPS = 21
@@ -52,7 +52,7 @@ def examine(endpoint: Endpoint, settings: EndpointSettings, keys: Keyspace, job:
     """Return what there is to know of an endpoint.
 
     Raises:
-        ConnectionLostError: The connection is lost.
+        TransientError: The connection is lost.
 
     Redis:
         21 TIME, ACL WHOAMI, INFO memory of each server concerned, what `ask_rights` and `try_reading` send.
@@ -103,9 +103,8 @@ def _version(kind: ServerKind) -> tuple[int, ...]:
 
 def _user(endpoint: Endpoint, keys: Keyspace, url: EndpointUrl, settings: EndpointSettings) -> str | None:
     """Return who we are there: as the server says, else as we told it."""
-    with suppress(NotAllowedError, WrongEndpointError), endpoint.wire(keys.signals()) as wire:
-        name: bytes = wire.call("ACL", "WHOAMI")
-        return name.decode("utf-8", "backslashreplace")
+    with suppress(NotAllowedError, WrongEndpointError):
+        return str(endpoint.at(keys.signals()).acl_whoami())
     return None if settings.auth == "entra" else url.username or "default"
 
 
@@ -121,7 +120,7 @@ def _memory(endpoint: Endpoint, job: Job) -> tuple[MemoryFindings | None, list[s
 def _tls(url: EndpointUrl, settings: EndpointSettings) -> tuple[TlsFindings | None, list[str]]:
     try:
         tls = read_tls(url, settings)
-    except ConnectionLostError as error:  # the endpoint itself has been reached, so that is no obstacle
+    except TransientError as error:  # the endpoint itself has been reached, so that is no obstacle
         return None, [f"nothing is known of the encryption: {error}"]
     return tls, tls_notes(tls)
 
@@ -142,9 +141,8 @@ def _right_findings(answer: Answer) -> RightFindings:
 def _round_trip_ms(endpoint: Endpoint, keys: Keyspace) -> float:
     """Return the median of some round trips; TIME, since both programs have the right to it."""
     times = []
-    with endpoint.wire(keys.signals()) as wire:
-        for _ in range(ROUND_TRIPS):
-            started = time.perf_counter()
-            wire.call("TIME")
-            times.append(time.perf_counter() - started)
+    for _ in range(ROUND_TRIPS):
+        started = time.perf_counter()
+        endpoint.at(keys.signals()).time()
+        times.append(time.perf_counter() - started)
     return round(statistics.median(times) * 1_000, 3)

@@ -77,30 +77,28 @@ def read_memory(endpoint: Endpoint, values_of: Mapping[str, int], *, largest: in
         values[node] += count
     found = []
     for node, key in keys.items():
-        with endpoint.wire(key) as wire:
-            try:
-                reply = wire.call("INFO", "memory")
-            except (NotAllowedError, WrongEndpointError):
-                return None
-        memory = parse_memory(node, reply.decode("utf-8", "replace"), needed_bytes(values[node], largest=largest))
+        try:
+            info = endpoint.at(key).info("memory")
+        except (NotAllowedError, WrongEndpointError):
+            return None
+        memory = decode_memory(node, info, needed_bytes(values[node], largest=largest))
         if memory is None:
             return None
         found.append(memory)
     return found
 
 
-def parse_memory(name: str, info: str, needed: int) -> NodeMemory | None:
-    """Return what the text of INFO memory says, or None when it lacks what we need."""
-    fields = dict(line.split(":", 1) for line in info.splitlines() if ":" in line)
-    used = fields.get("used_memory", "")
-    if not used.isdigit():
+def decode_memory(name: str, info: Mapping[str, object], needed: int) -> NodeMemory | None:
+    """Return what redis-py's form of INFO memory says, or None when it lacks what we need."""
+    used = info.get("used_memory")
+    if not isinstance(used, int):
         return None
-    numbers = {field: int(fields[field]) if fields.get(field, "").isdigit() else 0 for field in _NUMBERS}
-    policy = fields.get("maxmemory_policy", "unknown")
-    return NodeMemory(name, int(used), numbers["maxmemory"], numbers["total_system_memory"], policy, needed)
+    max_bytes, host_bytes = (_number(info.get(field)) for field in ("maxmemory", "total_system_memory"))
+    return NodeMemory(name, used, max_bytes, host_bytes, str(info.get("maxmemory_policy", "unknown")), needed)
 
 
-_NUMBERS = ("maxmemory", "total_system_memory")
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def memory_findings(nodes: list[NodeMemory], count: int | None) -> MemoryFindings:

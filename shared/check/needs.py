@@ -5,7 +5,7 @@ forgotten when a program learns a new command. The commands stand as they are se
 `Keyspace` builds, so that a reader can compare them with the code by eye.
 
 What every connection is allowed anyway (AUTH, HELLO) is missing here, and so is what only some connections send before
-they can be used, which fail at once without it: SELECT, and on a cluster CLUSTER SLOTS and COMMAND.
+they can be used, which fail at once without it: SELECT, and on a cluster CLUSTER SLOTS.
 """
 
 from __future__ import annotations
@@ -33,13 +33,14 @@ SERVER_A = (
     Need("write the shop", ("HSET {user} f v", "HSET {sku} f v", "HSET {cart} f v")),
     Need(
         "write a segment",
-        ("LPUSH {staging} v", "LPUSHX {staging} v", "EXPIRE {staging} 1", "LLEN {staging}", "UNLINK {staging}"),
+        ("LPUSH {staging} v", "LPUSHX {staging} v", "EXPIRE {staging} 1", "UNLINK {staging}"),
     ),
     Need("look what is published", ("HMGET {state} f", "LLEN {segment}", "EXISTS {segment}")),
     Need(
         "publish a segment",
         (
             "WATCH {staging} {state} {segment}",
+            "LLEN {staging}",
             "UNLINK {segment}",
             "RENAME {staging} {segment}",
             "PERSIST {segment}",
@@ -47,10 +48,10 @@ SERVER_A = (
             "HSET {state} f v",
         ),
     ),
-    Need("remove what an older run left", ("PEXPIRE {state} 1",)),
+    Need("remove what an older run left", ("WATCH {state} {segment}", "PEXPIRE {state} 1")),
     Need(
         "record the run",
-        ("HSET {run} f v", "HSETNX {run} f v", "PEXPIRE {run} 1", "HGETALL {run}", "HMGET {run} f"),
+        ("HSET {run} f v", "HSETNX {run} f v", "HDEL {run} f", "PEXPIRE {run} 1", "HGETALL {run}", "HMGET {run} f"),
     ),
     Need("signal to server-b", ("TYPE {signals}", "XADD {signals} MINID = 0 * f v", "XRANGE {signals} 0 0")),
     Need("run --await-verdict-s", ("HGETALL {result}",), is_needed=False),
@@ -83,9 +84,10 @@ SERVER_A = (
     Need(
         "purge",
         (
-            *(f"{name} {{{kind}}}" for kind in ("user", "sku", "cart", "state", "run", "result", "canary")
+            *(f"{name} {{{kind}}}" for kind in ("user", "sku", "cart", "run", "result", "canary")
               for name in ("TYPE", "HGETALL", "UNLINK")),
-            *(f"{name} {{{kind}}}" for kind in ("staging", "signals", "dead_letters") for name in ("TYPE", "UNLINK")),
+            *(f"{name} {{{kind}}}" for kind in ("state", "staging", "signals", "dead_letters")
+              for name in ("TYPE", "UNLINK")),
         ),
         is_needed=False,
     ),
@@ -149,10 +151,12 @@ SERVER_B_GROUP = (
             "HLEN {result}",
             "PEXPIRE {result} 1",
             "HGETALL {result}",
-            "HGET {run} f",
         ),
     ),
-    Need("set aside what can't be processed", ("XADD {dead_letters} MAXLEN ~ 1 * f v",)),
+    Need(
+        "set aside what can't be processed",
+        ("WATCH {dead_letters}", "XREVRANGE {dead_letters} + - COUNT 1", "XADD {dead_letters} MAXLEN ~ 1 * f v"),
+    ),
     Need("follow when the server becomes a replica", ("XREAD COUNT 1 STREAMS {signals} 0",), is_needed=False),
     *_READING,
     Need(

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from shared.check.findings import Trouble
 from shared.check.rights import Answer
 from shared.errors import (
-    ConnectionLostError,
     NotAllowedError,
     NotFinishedError,
     ReadOnlyEndpointError,
+    TransientError,
     WrongEndpointError,
 )
 
@@ -59,7 +59,7 @@ def _refused_writes(answers: Iterable[Answer]) -> list[Trouble]:
     found: dict[str, Trouble] = {}
     for answer in answers:
         error = answer.error
-        if isinstance(error, (NotFinishedError, ConnectionLostError)):
+        if isinstance(error, (NotFinishedError, TransientError)):
             is_wrong_kind = isinstance(error, ReadOnlyEndpointError)
             code = WrongEndpointError.exit_code if is_wrong_kind else NotFinishedError.exit_code
             found.setdefault(str(error), Trouble(str(error), code))

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from redis.crc import key_slot
 
 from shared.check.needs import Need
+from shared.endpoint.batch_connection import BatchConnection, Reply, pack
 from shared.endpoint.endpoint import Endpoint
-from shared.endpoint.wire import Reply
 from shared.errors import (
-    ConnectionLostError,
     HandoverError,
     NotAllowedError,
     ReadOnlyEndpointError,
+    TransientError,
     WrongEndpointError,
 )
 from shared.keys import Keyspace
@@ -85,7 +85,7 @@ def ask_rights(endpoint: Endpoint, keys: Keyspace, rights: Iterable[Right]) -> l
     """Return what the server says to the rights; without the one to MULTI those that need asking inside are left out.
 
     Raises:
-        ConnectionLostError: The connection is lost; ask again.
+        TransientError: The connection is lost; ask again.
 
     Redis:
         For each slot a connection with MULTI and the commands, pipelined, queued and thrown away; one more for those
@@ -106,26 +106,37 @@ def ask_rights(endpoint: Endpoint, keys: Keyspace, rights: Iterable[Right]) -> l
 
 
 def _ask(endpoint: Endpoint, key: str, rights: list[Right], *, in_transaction: bool) -> list[Answer]:
-    """Ask for each right; a server that can't write now ends our wire, which is an answer to one of them."""
+    """Ask for each right; a server that can't write now ends our connection, which is an answer to one of them."""
     answers: list[Answer] = []
     while len(answers) < len(rights):
         left = rights[len(answers) :]
-        with endpoint.wire(key) as wire:
-            if in_transaction and _error_of(lambda: wire.call("MULTI")) is not None:
+        connection = endpoint.batch(key)
+        try:
+            if in_transaction and _refuses_multi(connection):
                 return answers
-            wire.send(b"".join(wire.pack(*right.command) for right in left))
-            for right in left:
-                answers.append(Answer(right, _error_of(wire.read)))
-                if not wire.is_open:
-                    break
+            connection.send(b"".join(pack(*right.command) for right in left), replies=len(left))
+            answers += _read_answers(connection, left)
+        finally:
+            connection.close(keep=False)  # a transaction is never executed
     return answers
+
+
+def _refuses_multi(connection: BatchConnection) -> bool:
+    return _error_of(lambda: connection.call("MULTI")) is not None
+
+
+def _read_answers(connection: BatchConnection, rights: list[Right]) -> Iterator[Answer]:
+    for right in rights:
+        yield Answer(right, _error_of(connection.read))
+        if not connection.is_open:
+            return
 
 
 def _error_of(receive: Callable[[], Reply]) -> HandoverError | None:
     """Return the error that a server answers with; raise when it does not answer."""
     try:
         receive()
-    except ConnectionLostError as error:
+    except TransientError as error:
         if not error.answered and not isinstance(error, ReadOnlyEndpointError):
             raise
         return error

@@ -1,42 +1,41 @@
-"""A cluster: each key is on the primary of its slot, which redis-py's cluster client knows and keeps up to date.
+"""A cluster: each key is on the primary of its slot.
 
-Wires go straight to the nodes. The cluster client's own pipelines were rejected: they send what failed again, even with
-retries off, which doubles pushes (redis-py #3554). Single commands are routed by `RoutedCluster`.
+The map of slots is kept here, and each node has a client like any single server. redis-py's cluster client was
+rejected: its pipelines send what failed again, even with retries off, which doubles pushes (redis-py #3554); it follows
+redirections, also to addresses that no certificate names; and it takes a right and a round trip more, for COMMAND. Here
+a redirection is an error that may pass: whoever retries asks anew where the slot is.
 """
 
 from __future__ import annotations
 
 import ipaddress
+from bisect import bisect_right
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast
+from itertools import chain
 
-from redis.cluster import ClusterNode, RedisCluster
+from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
-from shared.endpoint.arguments import new_connection
-from shared.endpoint.endpoint import Endpoint, scan_server
-from shared.endpoint.routed import RoutedCluster
-from shared.endpoint.topology import ServerKind
-from shared.endpoint.translation import translated
-from shared.endpoint.url import EndpointUrl
-from shared.endpoint.wire import Wire
-from shared.errors import HandoverError, NotAllowedError, WrongEndpointError
+from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.node_client import NodeClient
+from shared.endpoint.pools import PoolMaker
+from shared.endpoint.server_kind import ServerKind, Slots
+from shared.endpoint.url import EndpointUrl, is_resolvable
+from shared.errors import CertificateError, HandoverError, TransientError, WrongEndpointError
 
-if TYPE_CHECKING:
-    import redis
+Address = tuple[str, int]
 
 
 class ClusterEndpoint(Endpoint):
     """All primaries of a cluster, found from any one node."""
 
-    def __init__(self, url: EndpointUrl, arguments: dict[str, Any], kind: ServerKind) -> None:
-        """Ask the node which slots are where.
+    def __init__(self, url: EndpointUrl, pools: PoolMaker, kind: ServerKind, slots: Slots) -> None:
+        """Take what the node at the URL has said of the slots.
 
         Where nodes announce addresses that their certificate does not name, as under the OSS policy of Azure Managed
         Redis, the given host name is kept and only their ports are taken.
 
         Raises:
-            ConnectionLostError: The node does not answer, or the cluster does not cover all slots.
-            NotAllowedError: Wrong password or certificate.
+            TransientError: The cluster does not cover all slots.
             WrongEndpointError: A database other than 0 was given.
         """
         self.name = str(url)
@@ -47,94 +46,110 @@ class ClusterEndpoint(Endpoint):
                 where=self.name, expected="database 0, all a cluster has", got="another", advice=advice
             )
         self._url = url
-        self._arguments = {name: value for name, value in arguments.items() if name != "ssl_min_version"}
-        self._cluster = self._connect_verified()
-        self.client = cast("redis.Redis", self._cluster)  # the same commands, routed
+        self._pools = pools
+        self._clients: dict[Address, NodeClient] = {}
+        self._keeps_host = False
+        self._take(slots, asked=url.hosts[0])
+        if url.is_tls and not _is_address(url.hosts[0][0]):
+            self._keeps_host = not all(map(_is_named_by_certificate, self.primaries()))
+            self._take(slots, asked=url.hosts[0])
 
-    def _connect_verified(self) -> RedisCluster:
-        """Connect to the nodes' own addresses; to the given host name, when a certificate does not name one of them."""
-        if not self._url.is_tls or _is_address(self._url.hosts[0][0]):
-            return self._connect(keeps_host=False)
-        try:
-            cluster = self._connect(keeps_host=False)
-            if all(self._is_named_by_certificate(cluster, node) for node in cluster.get_primaries()):
-                return cluster
-            cluster.close()
-        except NotAllowedError as error:  # redis-py asks one of the nodes for its commands, at once
-            if "certificate" not in error.expected:
-                raise
-        return self._connect(keeps_host=True)
-
-    def _connect(self, *, keeps_host: bool) -> RedisCluster:
-        host, port = self._url.hosts[0]
-        if self._url.is_tls and host == "localhost":
-            host = (
-                "Localhost"  # redis-py puts an address in the place of the other spelling; certificates name the host
-            )
-        with translated(self.name, is_cluster=True):
-            return RoutedCluster(
-                startup_nodes=[ClusterNode(host, port)],
-                address_remap=(lambda address: (host, address[1])) if keeps_host else None,
-                ssl=self._url.is_tls,
-                **self._arguments,
-            )
-
-    def _is_named_by_certificate(self, cluster: RedisCluster, node: ClusterNode) -> bool:
-        try:
-            Wire(new_connection(cluster.get_redis_connection(node).connection_pool), self.name, is_cluster=True).close()
-        except NotAllowedError as error:
-            if "certificate" not in error.expected:
-                raise
-            return False
-        except HandoverError:
-            return True  # a node that does not answer now says nothing about its certificate
-        return True
-
-    def wire(self, key: str) -> Wire:
-        """Open a connection to the primary of a key's slot."""
-        return self._node_wire(self._node(key))
+    def at(self, key: str) -> NodeClient:
+        """Return the client for the primary of a key's slot."""
+        return self._client(self._address(key))
 
     def node_of(self, key: str) -> str:
         """Return host and port of the primary of a key's slot."""
-        return str(self._node(key).name)
+        host, port = self._address(key)
+        return f"{host}:{port}"
 
-    def server_us(self, key: str) -> int:
-        """Return the clock of the primary of a key's slot."""
-        with self.translated():
-            seconds, microseconds = self._node_client(self._node(key)).time()
-        return seconds * 1_000_000 + microseconds
-
-    def scan(self, pattern: str, *, limit_s: float | None = None) -> Iterator[bytes]:
-        """Yield the keys that match a glob pattern, one primary after the other."""
-        for node in self._cluster.get_primaries():
-            with self.translated():
-                yield from scan_server(self._node_client(node), pattern, limit_s=limit_s)
-
-    def primaries(self) -> list[str]:
-        """Return host and port of each primary."""
-        return sorted(str(node.name) for node in self._cluster.get_primaries())
+    def primaries(self) -> list[NodeClient]:
+        """Return the clients of all primaries."""
+        return [self._client(address) for address in dict.fromkeys(self._addresses)]
 
     def refresh(self) -> None:
-        """Ask anew which slots are where; the given host, too, where none of the nodes known so far answers."""
-        with self.translated():
-            self._cluster.nodes_manager.initialize(additional_startup_nodes_info=[self._url.hosts[0]])
+        """Close idle connections and ask anew which slots are where; the given host, too, if no other node answers."""
+        for client in self._clients.values():
+            client.connection_pool.disconnect(inuse_connections=False)
+        failure: HandoverError | None = None
+        for address in list(dict.fromkeys(chain(self._addresses, self._clients, self._url.hosts))):
+            try:
+                self._take(self._client(address).execute_command("CLUSTER SLOTS"), asked=address)
+            except HandoverError as error:
+                failure = failure or error
+            else:
+                return
+        assert failure is not None, "a URL has a host"
+        raise failure
 
     def close(self) -> None:
-        """Close every connection of the client."""
-        self._cluster.close()
+        """Close every connection."""
+        for client in self._clients.values():
+            client.connection_pool.disconnect()
 
-    def _node(self, key: str) -> ClusterNode:
-        with self.translated():
-            slot = self._cluster.keyslot(key)
-            return self._cluster.nodes_manager.get_node_from_slot(slot)
+    def _address(self, key: str) -> Address:
+        return self._addresses[bisect_right(self._starts, key_slot(key.encode("utf-8", "surrogateescape"))) - 1]
 
-    def _node_client(self, node: ClusterNode) -> redis.Redis:
-        return self._cluster.get_redis_connection(node)
+    def _client(self, address: Address) -> NodeClient:
+        if address not in self._clients:
+            where = f"{self.name} node {address[0]}:{address[1]}"
+            pool = self._pools.of_host(*address)
+            self._clients[address] = NodeClient(pool, where, is_cluster=True, provider=self._pools.provider)
+        return self._clients[address]
 
-    def _node_wire(self, node: ClusterNode) -> Wire:
-        with self.translated():
-            connection = new_connection(self._node_client(node).connection_pool)
-        return Wire(connection, f"{self.name} node {node.name}", is_cluster=True)
+    def _take(self, slots: Slots, *, asked: Address) -> None:
+        """Keep a map of slots that leaves none out.
+
+        Args:
+            slots: The reply to CLUSTER SLOTS.
+            asked: The node that said so, which may leave its own host out.
+        """
+        next_slot = 0
+        starts: list[int] = []
+        addresses: list[Address] = []
+        for first, last, host, port in sorted(_decoded(slots, self.name)):
+            if first != next_slot:
+                break
+            next_slot = last + 1
+            starts.append(first)
+            addresses.append((self._host(host, asked), port))
+        if next_slot != REDIS_CLUSTER_HASH_SLOTS:
+            raise TransientError(
+                where=self.name, expected="a primary for every slot", got=f"none for slot {next_slot}", answered=True
+            )
+        self._starts, self._addresses = starts, addresses
+
+    def _host(self, announced: str, asked: Address) -> str:
+        if self._keeps_host:
+            return self._url.hosts[0][0]
+        # a node that does not know its name announces none or "?": the host that it was reached by
+        return announced if announced not in ("", "?") else asked[0]
+
+
+def _decoded(slots: object, where: str) -> Iterator[tuple[int, int, str, int]]:
+    """Yield first slot, last slot, host (empty when none is announced) and port of each range.
+
+    Raises:
+        WrongEndpointError: The reply has another shape.
+    """
+    for part in slots if isinstance(slots, list) else [slots]:
+        match part:
+            case [int(first), int(last), [(bytes() | None) as raw_host, int(port), *_], *_]:
+                host = (raw_host or b"").decode("utf-8", "backslashreplace")
+                if 0 < port < 65_536 and (not host or is_resolvable(host)):
+                    yield first, last, host, port
+                    continue
+        raise WrongEndpointError(where=where, expected="ranges of slots", got="a reply of another shape")
+
+
+def _is_named_by_certificate(client: NodeClient) -> bool:
+    try:
+        client.time()
+    except CertificateError:
+        return False
+    except HandoverError:
+        return True  # a node that does not answer now says nothing about its certificate
+    return True
 
 
 def _is_address(host: str) -> bool:

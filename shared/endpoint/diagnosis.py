@@ -13,13 +13,13 @@ from contextlib import suppress
 
 from shared.endpoint.settings import EndpointSettings
 from shared.endpoint.url import EndpointUrl
-from shared.errors import ConnectionLostError, HandoverError, NotAllowedError, WrongEndpointError
+from shared.errors import HandoverError, NotAllowedError, TransientError, WrongEndpointError
 
 _PROBE_TIMEOUT_S = 1.0
 _CERTIFICATE_ALERTS = ("CERTIFICATE", "UNKNOWN_CA", "HANDSHAKE_FAILURE", "ACCESS_DENIED")
 
 
-def diagnosed(error: ConnectionLostError, url: EndpointUrl, settings: EndpointSettings) -> HandoverError:
+def diagnosed(error: TransientError, url: EndpointUrl, settings: EndpointSettings) -> HandoverError:
     """Return the error to end with when the first connection fails: the cause if it can be found, else this one.
 
     Redis:

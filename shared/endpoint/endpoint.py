@@ -1,7 +1,8 @@
-"""What the programs need of an endpoint, whatever kind of server is behind it.
+"""One door to Redis, whatever kind of server is behind it.
 
-`SingleEndpoint` and `ClusterEndpoint` implement it; the programs know neither. What redis-py retries by itself is
-settled for both in `arguments.py`: nothing. `Patience` repeats what may be repeated, where the code says so.
+`endpoint.at(key)` is redis-py's client for the server that holds a key, so that the programs use redis-py's own
+commands and know nothing of clusters and Sentinels. Nobody keeps what it returned beyond one call or transaction: the
+next one may have to go to another server.
 """
 
 from __future__ import annotations
@@ -10,26 +11,13 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
-from shared.endpoint.topology import ServerKind
-from shared.endpoint.translation import translated
-from shared.endpoint.wire import Wire
-
-if TYPE_CHECKING:
-    import redis
+from shared.endpoint.batch_connection import BatchConnection
+from shared.endpoint.node_client import NodeClient
+from shared.endpoint.server_kind import ServerKind
 
 SCAN_COUNT = 1_000
-
-
-def scan_server(client: redis.Redis, pattern: str, *, limit_s: float | None) -> Iterator[bytes]:
-    """Yield the keys of one server; see `Endpoint.scan`."""
-    give_up_at = math.inf if limit_s is None else time.monotonic() + limit_s
-    cursor: int | None = None
-    while cursor != 0 and (cursor is None or time.monotonic() < give_up_at):
-        cursor, keys = cast("tuple[int, list[bytes]]", client.scan(cursor or 0, match=pattern, count=SCAN_COUNT))
-        yield from keys
 
 
 class Endpoint(ABC):
@@ -37,35 +25,58 @@ class Endpoint(ABC):
 
     Attributes:
         name: Its URL without user and password.
-        client: For single commands that may be repeated; sends each once, answers in bytes.
         kind: What the server said it is.
     """
 
     name: str
-    client: redis.Redis
     kind: ServerKind
 
     @abstractmethod
-    def wire(self, key: str) -> Wire:
-        """Open a connection to the server that holds a key.
+    def at(self, key: str) -> NodeClient:
+        """Return the client for the server that holds a key.
 
         Raises:
-            ConnectionLostError: It does not answer.
+            TransientError: Nobody knows which server that is now.
         """
 
     @abstractmethod
     def node_of(self, key: str) -> str:
-        """Return a name for the server that holds a key; equal names share a wire."""
+        """Return a name for the server that holds a key; equal names are one server."""
 
     @abstractmethod
+    def primaries(self) -> list[NodeClient]:
+        """Return the clients of all servers that together hold every key."""
+
+    @abstractmethod
+    def refresh(self) -> None:
+        """Close idle connections and look again which server holds what: called after a fault, and before an audit.
+
+        A demoted primary keeps answering on connections that are already open.
+
+        Raises:
+            TransientError: Nobody answers yet.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close every connection."""
+
+    def batch(self, key: str) -> BatchConnection:
+        """Return a connection of its own to the server that holds a key, for sending ahead of the replies."""
+        return BatchConnection(self.at(key))
+
     def server_us(self, key: str) -> int:
         """Return the clock of the server that holds a key, in microseconds since 1970.
 
         Redis:
             TIME; O(1).
         """
+        return microseconds(self.at(key).time())
 
-    @abstractmethod
+    def server_ms(self, key: str) -> int:
+        """Return the clock of the server that holds a key, in milliseconds since 1970; see `server_us`."""
+        return self.server_us(key) // 1_000
+
     def scan(self, pattern: str, *, limit_s: float | None = None) -> Iterator[bytes]:
         """Yield the keys that match a glob pattern, of every primary; one may come twice.
 
@@ -76,23 +87,16 @@ class Endpoint(ABC):
         Redis:
             SCAN with COUNT 1000 until the cursor is 0; O(keys in the database).
         """
+        for client in self.primaries():
+            give_up_at = math.inf if limit_s is None else time.monotonic() + limit_s
+            cursor: int | None = None
+            while cursor != 0 and (cursor is None or time.monotonic() < give_up_at):
+                reply = client.scan(cursor or 0, match=pattern, count=SCAN_COUNT)
+                cursor, keys = cast("tuple[int, list[bytes]]", reply)
+                yield from keys
 
-    @abstractmethod
-    def refresh(self) -> None:
-        """Forget idle connections and look again which server holds what; called after a fault.
 
-        Raises:
-            ConnectionLostError: Nobody answers yet.
-        """
-
-    @abstractmethod
-    def close(self) -> None:
-        """Close every connection of the client."""
-
-    def server_ms(self, key: str) -> int:
-        """Return the clock of the server that holds a key, in milliseconds since 1970; see `server_us`."""
-        return self.server_us(key) // 1_000
-
-    def translated(self, key: str = "") -> AbstractContextManager[None]:
-        """Raise redis-py's exceptions inside the block, which is about one key, as ours."""
-        return translated(self.name, is_cluster=self.kind.is_cluster, key=key)
+def microseconds(reply: tuple[int, int]) -> int:
+    """Return the microseconds since 1970 that a reply to TIME says."""
+    seconds, rest = reply
+    return seconds * 1_000_000 + rest

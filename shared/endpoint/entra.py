@@ -10,12 +10,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from redis.auth.err import RequestTokenErr
 from redis.credentials import StreamingCredentialProvider
 
-from shared.errors import ConnectionLostError, HandoverError, InvalidInputError, NotAllowedError
+from shared.errors import HandoverError, InvalidInputError, NotAllowedError, TransientError
+
+if TYPE_CHECKING:
+    from redis.auth.token import TokenInterface
 
 SCOPE = "https://redis.azure.com/.default"
 TOKEN_TIMEOUT_S = 10
@@ -33,8 +36,9 @@ class EntraTokens(StreamingCredentialProvider):
         self._provider = provider
         self._lock = threading.Lock()
         self._has_given_one = False
-        # without a callback the first token would be the last one: redis-entraid gives its renewal up
-        provider.on_next(lambda _token: None)
+        self._callbacks: list[Callable[[Any], None]] = []
+        # redis-entraid keeps one callback, and a cluster has a pool for each node; without one it renews no token
+        provider.on_next(self._hand_out)
         provider.on_error(lambda _error: None)
 
     def get_credentials(self) -> tuple[str, str]:
@@ -42,7 +46,7 @@ class EntraTokens(StreamingCredentialProvider):
 
         Raises:
             NotAllowedError: We never got one.
-            ConnectionLostError: We get none now, which may pass.
+            TransientError: We get none now, which may pass.
         """
         try:
             with self._lock:
@@ -53,8 +57,8 @@ class EntraTokens(StreamingCredentialProvider):
         return user, token
 
     def on_next(self, callback: Callable[[Any], None]) -> None:
-        """Have redis-py's callback called with each renewed token."""
-        self._provider.on_next(callback)
+        """Have redis-py's callback, one for each pool, called with each renewed token."""
+        self._callbacks.append(callback)
 
     def on_error(self, callback: Callable[[Exception], None]) -> None:
         """Leave a failed renewal unsaid: the next connection asks for a token again, and says so if there is none."""
@@ -63,11 +67,15 @@ class EntraTokens(StreamingCredentialProvider):
         """Return whether tokens are being renewed."""
         return self._provider.is_streaming()
 
+    def _hand_out(self, token: TokenInterface) -> None:
+        for callback in list(self._callbacks):
+            callback(token)
+
     def _error(self, text: str) -> HandoverError:
         got = text.partition("\n")[0].rstrip(". ") or "none"
         where, expected = "--auth entra", "a token from Microsoft Entra ID"
         if self._has_given_one:
-            return ConnectionLostError(where=where, expected=expected, got=got)
+            return TransientError(where=where, expected=expected, got=got)
         advice = (
             "az login, or set AZURE_CLIENT_ID, AZURE_TENANT_ID and AZURE_CLIENT_SECRET, or give the host an identity"
         )

@@ -13,28 +13,28 @@ from typing import Any
 
 from hiredis import pack_command
 
-from shared.endpoint.client import Endpoint
-from shared.endpoint.wire import Wire
+from shared.endpoint.batch_connection import BatchConnection
+from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.node_client import Command
 from shared.errors import WrongKeyError
-
-Command = tuple[str | bytes | int, ...]
 
 BATCH_COMMANDS = 1_000
 WINDOW_BATCHES = 2
 
 
 class _Lane:
-    """One server's wire, the commands gathered for it, and the batches in flight."""
+    """One server's connection, the commands gathered for it, and the batches in flight."""
 
-    def __init__(self, wire: Wire, *, skip_wrong_type: bool) -> None:
-        self.wire = wire
+    def __init__(self, connection: BatchConnection, *, skip_wrong_type: bool) -> None:
+        self.connection = connection
         self.gathered: list[Command] = []
         self._in_flight: deque[list[Command]] = deque()
         self._skip_wrong_type = skip_wrong_type
 
     def send_batch(self) -> None:
         # hiredis takes 0.8 µs for a command of six parts, and by way of redis-py's connection 4.6
-        self.wire.send(b"".join([pack_command(command) for command in self.gathered]))  # type: ignore[arg-type]
+        packed = b"".join([pack_command(command) for command in self.gathered])  # type: ignore[arg-type]
+        self.connection.send(packed, replies=len(self.gathered))
         self._in_flight.append(self.gathered)
         self.gathered = []
 
@@ -43,7 +43,7 @@ class _Lane:
         while len(self._in_flight) > leave:
             for command in self._in_flight.popleft():
                 try:
-                    reply = self.wire.read(key=command[1])
+                    reply = self.connection.read(key=str(command[1]))
                 except WrongKeyError:
                     if self._skip_wrong_type:
                         continue
@@ -62,7 +62,7 @@ def run_pipelined(
         skip_wrong_type: Leave out commands whose key holds another type instead of raising: somebody else's key.
 
     Raises:
-        ConnectionLostError: A connection was lost; which of the commands in flight were carried out is unknown.
+        TransientError: A connection was lost; which of the commands in flight were carried out is unknown.
         HandoverError: A command was refused.
 
     Redis:
@@ -74,7 +74,7 @@ def run_pipelined(
             key = str(command[1])
             node = endpoint.node_of(key)
             if node not in lanes:
-                lanes[node] = _Lane(endpoint.wire(key), skip_wrong_type=skip_wrong_type)
+                lanes[node] = _Lane(endpoint.batch(key), skip_wrong_type=skip_wrong_type)
             lane = lanes[node]
             lane.gathered.append(command)
             if len(lane.gathered) == BATCH_COMMANDS:
@@ -87,4 +87,4 @@ def run_pipelined(
             yield from lane.read_batches(leave=0)
     finally:
         for lane in lanes.values():
-            lane.wire.close()
+            lane.connection.close()

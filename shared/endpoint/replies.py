@@ -22,6 +22,10 @@ _WRAPPED_REASON = re.compile(
 )
 
 
+class StrangeReplyError(ResponseError):
+    """A reply of another shape than the command's documentation has."""
+
+
 def reason_of(error: Exception) -> Exception:
     """Return the error that a reply wraps: why EXEC was refused, or what a command in a script met; else itself.
 

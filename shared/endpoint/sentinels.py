@@ -8,29 +8,27 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import redis
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
+from redis.sentinel import MasterNotFoundError, Sentinel
 
+from shared.endpoint.pools import PoolMaker
 from shared.endpoint.url import EndpointUrl
 from shared.errors import NotAllowedError, WrongEndpointError
 
-_LOGIN = ("username", "password", "credential_provider", "db")
 _REFUSALS = (AuthenticationError, ResponseError)
 
 
 class Sentinels(Sentinel):
     """The Sentinels that a URL names."""
 
-    def __init__(self, url: EndpointUrl, arguments: dict[str, Any]) -> None:
-        """Prepare to ask.
-
-        Args:
-            url: Where they are, and the group's name.
-            arguments: For connections, those with a TLS key included; the login is the primary's, and not sent here.
-        """
-        own = {name: value for name, value in arguments.items() if name not in _LOGIN}
-        super().__init__(list(url.hosts), sentinel_kwargs=own | ({"ssl": True} if url.is_tls else {}))  # type: ignore[no-untyped-call]
+    def __init__(self, url: EndpointUrl, pools: PoolMaker) -> None:
+        """Prepare to ask; the login is the primary's, and not sent here."""
+        super().__init__([])  # type: ignore[no-untyped-call]
+        self.sentinels = [
+            redis.Redis(connection_pool=pools.of_host(host, port, with_login=False)) for host, port in url.hosts
+        ]
         self._name = str(url)
 
     def discover_master(self, service_name: str) -> tuple[str, int]:
@@ -78,7 +76,7 @@ class Sentinels(Sentinel):
             advice=f"they watch {', '.join(sorted(known)) or 'none'}",
         )
 
-
-def sentinel_pool(url: EndpointUrl, arguments: dict[str, Any]) -> SentinelConnectionPool:
-    """Return a pool of connections to the group's primary, which is looked up anew for each."""
-    return SentinelConnectionPool(url.service, Sentinels(url, arguments), ssl=url.is_tls, **arguments)
+    def close(self) -> None:
+        """Close the connections to all of them."""
+        for sentinel in self.sentinels:
+            sentinel.connection_pool.disconnect()

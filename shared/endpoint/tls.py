@@ -4,53 +4,47 @@ from __future__ import annotations
 
 import os
 import ssl
-from typing import Any
+from functools import cache
 
 from shared.endpoint.settings import EndpointSettings
 from shared.errors import InvalidInputError
 
 
-def tls_arguments(settings: EndpointSettings) -> dict[str, Any]:
-    """Return redis-py's connection arguments for an encrypted connection.
+def tls_context(settings: EndpointSettings) -> ssl.SSLContext:
+    """Return the context of all TLS connections; made once for the same options, since loading certificates is slow.
+
+    Authorities that are named replace the system's. redis-py's own option adds them, so that a certificate of any
+    public authority would still be accepted.
 
     Raises:
         InvalidInputError: A file that was named can't be read or does not hold what it should, or a key came without
             its certificate.
     """
-    if settings.tls_key and not settings.tls_cert:
+    return _context(settings.tls_ca, settings.tls_cert, settings.tls_key, is_insecure=settings.tls_insecure)
+
+
+@cache
+def _context(ca: str | None, cert: str | None, key: str | None, *, is_insecure: bool) -> ssl.SSLContext:
+    if key and not cert:
         raise InvalidInputError(where="--tls-key", expected="--tls-cert beside it", got="none")
-    _check_files(settings)
-    return {
-        "ssl_ca_certs": settings.tls_ca,
-        "ssl_certfile": settings.tls_cert,
-        "ssl_keyfile": settings.tls_key,
-        "ssl_cert_reqs": ssl.CERT_NONE if settings.tls_insecure else ssl.CERT_REQUIRED,
-        "ssl_check_hostname": not settings.tls_insecure,
-        "ssl_min_version": ssl.TLSVersion.TLSv1_2,
-    }
-
-
-def _check_files(settings: EndpointSettings) -> None:
-    """Load the files once, so that a bad one is named by its option and not by a failed handshake."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    for option, path in (
-        ("--tls-ca", settings.tls_ca),
-        ("--tls-cert", settings.tls_cert),
-        ("--tls-key", settings.tls_key),
-    ):
+    for option, path in (("--tls-ca", ca), ("--tls-cert", cert), ("--tls-key", key)):
         if path and not os.access(path, os.R_OK):
             raise InvalidInputError(where=option, expected="a PEM file that can be read", got=path)
     try:
-        if settings.tls_ca:
-            context.load_verify_locations(settings.tls_ca)
+        context = ssl.create_default_context(cafile=ca)  # without a file: the system's authorities
     except OSError as error:
-        raise InvalidInputError(where="--tls-ca", expected="a PEM certificate", got=settings.tls_ca or "") from error
+        raise InvalidInputError(where="--tls-ca", expected="a PEM certificate", got=ca or "") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if is_insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
     try:
-        if settings.tls_cert:
-            context.load_cert_chain(settings.tls_cert, settings.tls_key, password=_refuse_to_ask)
+        if cert:
+            context.load_cert_chain(cert, key, password=_refuse_to_ask)
     except (OSError, _EncryptedKeyError) as error:
         expected = "a PEM certificate and its key without a pass phrase (--tls-key)"
-        raise InvalidInputError(where="--tls-cert", expected=expected, got=settings.tls_cert or "") from error
+        raise InvalidInputError(where="--tls-cert", expected=expected, got=cert or "") from error
+    return context
 
 
 class _EncryptedKeyError(Exception):

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from redis import exceptions as redis_errors
 
-from shared.endpoint.replies import reason_of, reply_text
+from shared.endpoint.replies import StrangeReplyError, reason_of, reply_text
 from shared.errors import (
-    ConnectionLostError,
+    CertificateError,
     HandoverError,
     NotAllowedError,
     NotFinishedError,
     ReadOnlyEndpointError,
+    TransientError,
     WrongEndpointError,
     WrongKeyError,
 )
@@ -31,19 +30,9 @@ _PASSWORD_PREFIXES = ("WRONGPASS", "NOAUTH", "invalid username-password pair", "
 _LOGIN_ADVICE = "check user and password (--password-file, the password variable, or the URL)"
 
 
-@contextmanager
-def translated(where: str, *, is_cluster: bool = False, key: str = "") -> Iterator[None]:
-    """Raise redis-py's exceptions inside the block as ours.
-
-    Args:
-        where: The endpoint as people may see it, without password.
-        is_cluster: Whether a key that is elsewhere is a matter of asking again rather than a wrong URL.
-        key: The key the block is about, which a server that finds the wrong type there does not say.
-    """
-    try:
-        yield
-    except (redis_errors.RedisError, redis_errors.RedisClusterException) as error:
-        raise translate(error, where, is_cluster=is_cluster, key=key) from error
+def is_reply(error: BaseException, *prefixes: str) -> bool:
+    """Tell whether an error of ours stands for a server's reply that begins with one of these words."""
+    return isinstance(error.__cause__, redis_errors.ResponseError) and str(error.__cause__).startswith(prefixes)
 
 
 def translate(error: Exception, where: str, *, is_cluster: bool = False, key: str = "") -> HandoverError:
@@ -88,11 +77,11 @@ def _about_readiness(error: Exception, text: str, where: str) -> HandoverError |
         advice = "free memory or raise maxmemory, then run it again"
         return NotFinishedError(where=where, expected="memory for the values", got="a full server", advice=advice)
     if isinstance(error, redis_errors.ResponseError) and text.startswith(_WAITING_PREFIXES):
-        return ConnectionLostError(where=where, expected="a server that takes writes", got=text, answered=True)
+        return TransientError(where=where, expected="a server that takes writes", got=text, answered=True)
     if text.startswith("NOGROUP"):  # destroyed, or lost in a failover: begin anew, which makes it again
-        return ConnectionLostError(where=where, expected="the consumer group", got=text, answered=True)
+        return TransientError(where=where, expected="the consumer group", got=text, answered=True)
     if isinstance(error, (redis_errors.ClusterDownError, redis_errors.TryAgainError, redis_errors.BusyLoadingError)):
-        return ConnectionLostError(where=where, expected="a server that is ready", got=text, answered=True)
+        return TransientError(where=where, expected="a server that is ready", got=text, answered=True)
     if isinstance(error, redis_errors.ExecAbortError):  # without its reason, which an earlier reply has told
         return NotFinishedError(where=where, expected="a transaction that is carried out", got=text)
     return _about_room(error, text, where)
@@ -102,22 +91,22 @@ def _about_room(error: Exception, text: str, where: str) -> HandoverError | None
     """Return what a server or proxy means that answers, but has no place for us or nobody behind it."""
     if text.startswith("max number of clients"):
         advice = "close other connections, or raise maxclients"
-        return ConnectionLostError(where=where, expected="room for a client", got=text, advice=advice, answered=True)
+        return TransientError(where=where, expected="room for a client", got=text, advice=advice, answered=True)
     if isinstance(error, redis_errors.ExternalAuthProviderError):
-        return ConnectionLostError(where=where, expected="a login that is decided on", got=text, answered=True)
+        return TransientError(where=where, expected="a login that is decided on", got=text, answered=True)
     if type(error) is redis_errors.ResponseError and text.startswith(_PROXY_PREFIXES):
-        return ConnectionLostError(where=where, expected="a server behind the proxy", got=text, answered=True)
+        return TransientError(where=where, expected="a server behind the proxy", got=text, answered=True)
     return None
 
 
 def _about_moving(error: Exception, text: str, where: str) -> HandoverError | None:
     """Return what a redirection in a cluster means: the map of slots is old, or a slot is just being moved."""
     if isinstance(error, redis_errors.MovedError):
-        return ConnectionLostError(where=where, expected="the slot here", got=f"MOVED {text}", answered=True)
+        return TransientError(where=where, expected="the slot here", got=f"MOVED {text}", answered=True)
     if isinstance(error, redis_errors.AskError):
         advice = "wait until its migration is over, or end it with CLUSTER SETSLOT"
         got = f"a slot in migration that takes no new keys here (ASK {text})"
-        return ConnectionLostError(where=where, expected="a settled slot", got=got, advice=advice, answered=True)
+        return TransientError(where=where, expected="a settled slot", got=got, advice=advice, answered=True)
     return None
 
 
@@ -143,6 +132,9 @@ def _about_key(text: str, where: str) -> HandoverError | None:
 
 
 def _about_protocol(error: Exception, text: str, where: str) -> HandoverError | None:
+    if isinstance(error, StrangeReplyError):
+        expected = "replies of the protocol's documentation"
+        return WrongEndpointError(where=where, expected=expected, got=text, advice="check what answers there")
     if isinstance(error, redis_errors.InvalidResponse):
         advice = "check host and port"
         return WrongEndpointError(where=where, expected="a Redis server", got="a server of another kind", advice=advice)
@@ -177,7 +169,7 @@ def _about_connection(error: Exception, text: str, where: str) -> HandoverError 
         cause = cause.__cause__ or cause.__context__
     if found := re.search(r"certificate verify failed: (.*?) \(_ssl", str(error)):  # of a Sentinel, as text alone
         return _about_certificate(found[1], where)
-    return ConnectionLostError(
+    return TransientError(
         where=where,
         expected="an answer",
         got=text.rstrip(".") or type(error).__name__,
@@ -185,7 +177,7 @@ def _about_connection(error: Exception, text: str, where: str) -> HandoverError 
     )
 
 
-def _about_certificate(reason: str, where: str) -> NotAllowedError:
+def _about_certificate(reason: str, where: str) -> CertificateError:
     """Return what a certificate that does not verify means, with the cure for OpenSSL's reason."""
     if "mismatch" in reason:
         advice = "write a host name or address that the certificate names"
@@ -194,4 +186,4 @@ def _about_certificate(reason: str, where: str) -> NotAllowedError:
     else:
         advice = "name its authority with --tls-ca"
     got = reason.rstrip(".")
-    return NotAllowedError(where=where, expected="a certificate that verifies", got=got, advice=advice)
+    return CertificateError(where=where, expected="a certificate that verifies", got=got, advice=advice)

@@ -151,14 +151,14 @@ def _host(text: str, default_port: int) -> tuple[str, int]:
         raise _bad("a host", "none", "for this machine write localhost")
     if not all(character.isalnum() or character in "-._:%" for character in host):
         raise _bad("a host name or address", "other characters", _QUOTING)
-    if not _is_resolvable(host):
+    if not is_resolvable(host):
         raise _bad("a host name whose parts have 1 to 63 characters each", "another", _QUOTING)
     if port == 0:
         raise _bad("a port from 1 to 65535", "0")
     return host, port or default_port
 
 
-def _is_resolvable(host: str) -> bool:
+def is_resolvable(host: str) -> bool:
     """Tell whether Python can hand a name to the resolver at all, which it does in this encoding."""
     try:
         host.encode("idna")

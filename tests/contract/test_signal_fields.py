@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from demo.servers import Server
-from shared.digest import run_digest
+from shared.digest import DIGEST_BYTES, blocks_of, combined_digest, run_digest
 from tests.programs import run_program
 from tests.servers import NewServer, connect
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 TOKEN = r"[0-9]{8}T[0-9]{9}Z-[0-9a-f]{6}"
 FIELDS = {
-    "schema_version": "1",
     "run_id": TOKEN,
+    "schema_version": "1",
     "attempt": TOKEN,
     "segment": "[1-9][0-9]*",
     "segments": "[1-9][0-9]*",
@@ -80,6 +80,9 @@ def _assert_states_name_what_signals_name(client: redis.Redis, namespace: str, s
     for number, fields in enumerate(_signals(client, namespace), start=1):
         key = f"{namespace}:biglist" + (f":{number}" if number > 1 else "")
         raw: Any = client.hgetall(f"{{{key}}}:state")
+        blocks = raw.pop(b"blocks")
+        assert combined_digest([blocks]).hex() == fields["digest"]
+        assert len(blocks) == DIGEST_BYTES * blocks_of(int(fields["count"]))
         state = {name.decode(): value.decode() for name, value in raw.items()}
         assert state == {name: fields[name] for name in ("run_id", "attempt", "count", "digest")}
         assert client.llen(key) == int(fields["count"])

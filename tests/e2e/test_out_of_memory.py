@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import signal
 
 import pytest
 
 from shared.keys import Keyspace
-from tests.e2e.hand_over import assert_exact, resume, verify
+from tests.e2e.hand_over import assert_exact, resume, run_id_in_log, verify
+from tests.e2e.test_kills import Victim
+from tests.faulty_link import FaultyLink
 from tests.hand_over import list_keys
-from tests.programs import run_program
+from tests.programs import StartProgram, run_program
 from tests.servers import Kind, NewServer, connect
 
 
@@ -39,3 +42,29 @@ def test_a_server_that_was_full_before_the_run_had_begun(new_server: NewServer, 
     assert a.exit_code == 75
     assert "memory" in a.stderr
     assert "--resume" not in a.stderr, "there is nothing to go on with"
+
+
+def test_three_kills_within_a_segment_leave_room_for_the_resume(
+    new_server: NewServer, server_kind: Kind, namespace: str, start_program: StartProgram
+) -> None:
+    """With room for three segments and a half, what three killed attempts had written would be too much."""
+    count, keys = 1_000_000, Keyspace(namespace)
+    server = new_server(server_kind, "--maxmemory-policy", "noeviction")
+    with connect(server) as client:
+        assert run_program("server-a", "run", "--count", str(count), server=server, namespace=namespace).exit_code == 0
+        segment_bytes = client.memory_usage(keys.segment(1), samples=0)
+        client.flushall()
+        client.config_set("maxmemory", int(client.info("memory")["used_memory"] + 3.5 * segment_bytes))
+        arguments: tuple[str, ...] = ("run", "--count", str(count))
+        run_id = ""
+        for _ in range(3):
+            victim = Victim()
+            with FaultyLink(server.port) as link:
+                link.at(b"LPUSHX", victim.kill, nth=980)
+                victim.program = start_program("server-a", *arguments, server=link.url, namespace=namespace)
+                assert victim.program.wait(30) == 128 + signal.SIGKILL, victim.program.errors()
+            run_id = run_id_in_log(victim.program)
+            arguments = ("run", "--resume", run_id)
+        summary = resume(server, namespace, run_id)
+        assert list_keys(client, keys) == {keys.segment(1)}
+        assert_exact(client, keys, summary, verify(server, namespace, run_id), count=count)

@@ -77,11 +77,11 @@ def test_a_full_disk_is_one_sentence_and_75(
     assert "Traceback" not in ended.stderr
 
 
-def test_a_report_that_could_not_be_printed_is_printed_at_the_next_start(
+def test_a_report_that_could_not_be_printed_is_printed_when_the_run_is_named(
     server: Server, namespace: str, tmp_path: Path
 ) -> None:
     summary = run_program("server-a", "run", "--json", server=server, namespace=namespace).json()
-    command = "run --once --wait-s 20 --claim-idle-ms 100"
+    command = f"run --run {summary['run_id']} --wait-s 20"
     ended = _in_shell("server-b", command, ">/dev/full", server=server, namespace=namespace, tmp_path=tmp_path)
     assert ended.exit_code == 75
     report = run_program("server-b", *command.split(), "--json", server=server, namespace=namespace)

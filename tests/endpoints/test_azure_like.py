@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.endpoint.client import open_endpoint
+from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.keys import Keyspace
 from tests.endpoints.certificates import Authority

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from demo.servers import Server
+from tests.endpoints.answers_alike import AnswersAlike
 from tests.endpoints.sentences import SECRET, require_no_secret, require_sentence
 from tests.endpoints.speaks_http import SpeaksHttp
 from tests.programs import Finished, Name, run_program
@@ -106,3 +107,12 @@ def test_a_server_of_another_kind(program: Name) -> None:
         ended = run(program, url=f"redis://:{SECRET}@127.0.0.1:{server.port}")
     require_sentence(ended, 78, "expected a Redis server", "check host and port")
     require_no_secret(ended)
+
+
+@both_programs
+@pytest.mark.parametrize("reply", [b":1\r\n", b"+OK\r\n", b"$-1\r\n", b"*0\r\n", b"*1\r\n*0\r\n"])
+def test_a_server_whose_replies_have_another_shape(program: Name, reply: bytes) -> None:
+    """A proxy that knows few commands may give any answer to the others."""
+    with AnswersAlike(reply) as server:
+        ended = run(program, "--log-level", "error", url=f"redis://127.0.0.1:{server.port}")
+    require_sentence(ended, 78)

@@ -6,7 +6,7 @@ Microsoft Entra ID was ever seen by these tests.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -19,13 +19,13 @@ from redis.credentials import StreamingCredentialProvider
 
 from demo.servers import Server
 from shared.command_line import CommonSettings
-from shared.endpoint import client as endpoint_client
-from shared.endpoint import wires as endpoint_wires
-from shared.endpoint.client import open_endpoint
+from shared.endpoint import opening
+from shared.endpoint.batch_connection import pack
+from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.entra import EntraTokens
+from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
-from shared.endpoint.wires import Wires
-from shared.errors import ConnectionLostError, NotAllowedError
+from shared.errors import NotAllowedError, TransientError
 from shared.keys import Keyspace
 from tests.endpoints.rotating_tokens import USER, RotatingTokens
 from tests.endpoints.sentences import require_sentence
@@ -34,6 +34,7 @@ from tests.faulty_link import FaultyLink
 from tests.hand_over import HandOver
 from tests.programs import Name, run_program
 from tests.servers import NewServer
+from tests.topologies.raw import call
 
 both_programs = pytest.mark.parametrize("program", ["server-a", "server-b"])
 
@@ -52,8 +53,15 @@ def tokens(own_server: Server, monkeypatch: pytest.MonkeyPatch) -> RotatingToken
     provider = RotatingTokens(own_server)
     with redis.Redis(unix_socket_path=str(own_server.socket_path)) as client:
         client.acl_setuser("default", enabled=True, nopass=True, commands=["+@all"], keys=["*"])
-    monkeypatch.setattr(endpoint_client, "entra_provider", lambda: provider)
+    monkeypatch.setattr(opening, "entra_provider", lambda: EntraTokens(provider))
     return provider
+
+
+@pytest.fixture
+def endpoint(own_server: Server, tokens: RotatingTokens) -> Iterator[Endpoint]:
+    """An endpoint that logs in with these tokens."""
+    with closing(open_endpoint(EndpointSettings(url=own_server.url), provider=EntraTokens(tokens))) as opened:
+        yield opened
 
 
 def test_a_run_whose_token_ends_again_and_again(own_server: Server, tokens: RotatingTokens) -> None:
@@ -73,32 +81,65 @@ def test_a_run_whose_token_ends_again_and_again(own_server: Server, tokens: Rota
     assert tokens.asked - asked_by_producer > 4
 
 
-def test_wires_of_some_minutes_are_opened_anew(
-    own_server: Server, tokens: RotatingTokens, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("dead", [None, 0, 1, 2])
+def test_every_kept_connection_gets_a_renewed_token(
+    own_server: Server, tokens: RotatingTokens, endpoint: Endpoint, dead: int | None
 ) -> None:
-    settings = EndpointSettings(url=own_server.url)
-    with (
-        closing(open_endpoint(settings, provider=tokens)) as endpoint,
-        closing(Wires(endpoint)) as wires,
-    ):
-        first = wires.of("a")
-        assert wires.of("a") is first
+    """One that its server has cut meanwhile is in nobody's way, and comes back with the renewed token."""
+    kept = [endpoint.batch("a") for _ in range(3)]
+    ids = [connection.call("CLIENT", "ID") for connection in kept]
+    for connection in kept:
+        connection.close()
+    if dead is not None:
+        call(own_server, "CLIENT", "KILL", "ID", ids.pop(dead))
+    asked = tokens.asked
+    tokens.renew()
+    tokens.announce()
+    assert sorted(tokens.last_commands()) == [(number, "auth") for number in sorted(ids)]
+    again = [endpoint.batch("a") for _ in range(3)]
+    assert [connection.call("PING") for connection in again] == [b"PONG"] * 3
+    assert tokens.asked - asked == 3 - len(ids)
+    for connection in again:
+        connection.close()
+
+
+def test_a_connection_in_use_is_opened_anew_once_it_is_given_back(tokens: RotatingTokens, endpoint: Endpoint) -> None:
+    """A login between a command and its reply would be read as the reply."""
+    with endpoint.batch("a") as connection:
+        own_id = connection.call("CLIENT", "ID")
+        connection.send(pack("PING"), replies=1)
         asked = tokens.asked
-        monkeypatch.setattr(endpoint_wires, "RENEW_AFTER_S", -1.0)
-        assert wires.of("a") is not first
-        assert not first.is_open
-        assert tokens.asked == asked + 1
-
-
-def test_pooled_connections_get_renewed_tokens(own_server: Server, tokens: RotatingTokens) -> None:
-    with closing(open_endpoint(EndpointSettings(url=own_server.url), provider=tokens)) as endpoint:
-        assert endpoint.client.exists("none") == 0
         tokens.renew()
         tokens.announce()
-        with redis.Redis(unix_socket_path=str(own_server.socket_path)) as other:
-            commands = [each["cmd"] for each in other.client_list() if each["user"] == USER]
-        assert commands == ["auth"]
-        assert endpoint.client.exists("none") == 0
+        assert connection.read() == b"PONG"
+        assert connection.call("CLIENT", "ID") == own_id
+    assert tokens.asked == asked
+    assert endpoint.at("a").client_id() != own_id
+    assert tokens.asked == asked + 1
+
+
+def test_a_connection_that_is_lost_in_use_is_given_back_all_the_same(
+    own_server: Server, tokens: RotatingTokens, endpoint: Endpoint
+) -> None:
+    with endpoint.batch("a") as connection:
+        tokens.renew()
+        tokens.announce()
+        own_server.stop()
+        with pytest.raises(TransientError):
+            connection.call("PING")
+
+
+def test_every_pool_gets_a_renewed_token(own_server: Server, tokens: RotatingTokens) -> None:
+    """As many as a cluster has primaries; redis-entraid itself keeps only who asked last."""
+    provider = EntraTokens(tokens)
+    settings = EndpointSettings(url=own_server.url)
+    with (
+        closing(open_endpoint(settings, provider=provider)),
+        closing(open_endpoint(settings, provider=provider)),
+    ):
+        tokens.renew()
+        tokens.announce()
+        assert [command for _, command in tokens.last_commands()] == ["auth", "auth"]
 
 
 class _Failing(StreamingCredentialProvider):
@@ -128,7 +169,7 @@ def test_a_first_token_that_fails_is_final_and_a_later_one_transient() -> None:
     assert refused.value.got == "DefaultAzureCredential failed"
     tokens = EntraTokens(_Failing((USER, "token")))
     assert tokens.get_credentials() == (USER, "token")
-    with pytest.raises(ConnectionLostError):
+    with pytest.raises(TransientError):
         tokens.get_credentials()
 
 

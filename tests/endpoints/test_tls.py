@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from demo.servers import Server
-from shared.endpoint.client import open_endpoint
+from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
 from tests.endpoints.certificates import Authority
 from tests.programs import Name, run_program
@@ -79,6 +79,22 @@ def test_another_authority(tls_server: Server, program: Name, tmp_path: Path) ->
     other = Authority(tmp_path, "other")
     parts = ("a certificate that verifies", "name its authority with --tls-ca")
     refuse(program, tls_server.url, "--tls-ca", str(other.file), code=77, parts=parts)
+
+
+@both_programs
+def test_a_named_authority_replaces_those_of_the_system(
+    authority: Authority, tls_server: Server, program: Name, tmp_path: Path
+) -> None:
+    """A certificate that any public authority has issued must not do for a server of our own authority."""
+    other = Authority(tmp_path, "other")
+    in_store = {"SSL_CERT_FILE": str(authority.file)}
+    ended = run_program(program, "status", "--tls-ca", str(other.file), server=tls_server, env=in_store)
+    require_one_sentence(ended, 77, "a certificate that verifies", "name its authority with --tls-ca")
+    ended = run_program(program, "status", server=tls_server, env=in_store)
+    assert ended.exit_code == 0, ended.stderr
+    other_in_store = {"SSL_CERT_FILE": str(other.file)}
+    ended = run_program(program, "status", "--tls-ca", str(authority.file), server=tls_server, env=other_in_store)
+    assert ended.exit_code == 0, ended.stderr
 
 
 @both_programs
@@ -198,5 +214,5 @@ def test_pooled_connections_are_ready(tls_server: Server, authority: Authority) 
     """The session tickets of TLS 1.3 come unasked for; redis-py's pool took them for a reply and gave up."""
     with closing(open_endpoint(EndpointSettings(url=tls_server.url, tls_ca=str(authority.file)))) as endpoint:
         for _ in range(100):
-            assert endpoint.client.exists("none") == 0
+            assert endpoint.at("none").exists("none") == 0
             endpoint.refresh()

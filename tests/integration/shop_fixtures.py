@@ -9,7 +9,7 @@ import pytest
 from demo.servers import Server
 from server_a.shop import Shop
 from server_a.shop_writer import write_shop
-from shared.endpoint.client import Endpoint, open_endpoint
+from shared.endpoint.opening import Endpoint, open_endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.keys import Keyspace
 

@@ -14,6 +14,7 @@ from shared.check.needs import SERVER_A, SERVER_B_FOLLOW, SERVER_B_GROUP, Need
 from shared.check.rights import rights_of
 from shared.keys import Keyspace
 from tests.access_rules import PASSWORDS, Guarded, guarded, rules
+from tests.every_command import run_every_command_of_server_b, run_every_other_command_of_server_a
 from tests.programs import Name, StartProgram, run_program
 from tests.servers import Kind, NewServer, connect
 from tests.waiting import wait_until
@@ -68,22 +69,7 @@ def test_every_run_of_server_a(guarded: Guarded, start_program: StartProgram) ->
 
 @with_and_without_namespace
 def test_every_other_command_of_server_a(guarded: Guarded) -> None:
-    guarded.run("server-a", "run", "--count", "2500", "--segment-values", "1000")
-    for kind, options in (
-        ("user", ("--first-name", "A", "--last-name", "L")),
-        ("sku", ("--name", "N", "--price", "1")),
-    ):
-        guarded.run("server-a", kind, "add", "x", *options)
-        guarded.run("server-a", kind, "show", "x")
-        guarded.run("server-a", kind, "list")
-    guarded.run("server-a", "cart", "add", "x", "x", "--quantity", "2")
-    guarded.run("server-a", "cart", "remove", "x", "x")
-    guarded.run("server-a", "cart", "show", "x")
-    guarded.run("server-a", "user", "remove", "x")
-    guarded.run("server-a", "sku", "remove", "x")
-    guarded.run("server-a", "status", codes=(0, 65, 75))
-    guarded.run("server-a", "check", "--peer-url", guarded.url("server-b"))
-    guarded.run("server-a", "purge", "--yes")
+    run_every_other_command_of_server_a(guarded)
     assert guarded.refused() <= ASKED_FOR_IN_VAIN
     with connect(guarded.server) as client:
         assert not list(client.scan_iter())
@@ -91,19 +77,8 @@ def test_every_other_command_of_server_a(guarded: Guarded) -> None:
 
 @with_and_without_namespace
 def test_every_command_of_server_b(guarded: Guarded) -> None:
-    keys = Keyspace(guarded.namespace)
     guarded.run("server-a", "run", "--count", "2500", "--segment-values", "1000")
-    guarded.run("server-b", "run", "--once", "--wait-s", "30")
-    assert guarded.run("server-b", "read", "--limit", "2").stdout.split() == ["2500", "2499"]
-    with connect(guarded.server) as client:
-        for field in ("first", "second"):
-            client.xadd(keys.signals(), {field: "no signal"})
-    guarded.run("server-b", "run", "--once", "--wait-s", "1", codes=(75,))
-    guarded.run("server-b", "dead", "list")
-    guarded.run("server-b", "dead", "retry")
-    guarded.run("server-b", "run", "--once", "--wait-s", "1", codes=(75,))
-    guarded.run("server-b", "dead", "drop")
-    guarded.run("server-b", "status", codes=(0, 65, 75))
+    run_every_command_of_server_b(guarded)
     assert guarded.refused() <= ASKED_FOR_IN_VAIN
 
 

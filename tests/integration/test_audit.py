@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 COUNT, SEGMENT = 5_500, 1_000
 Damage = Callable[["redis.Redis", Keyspace], object]
-# The first look of the audit: one batch of EXISTS, HMGET, LLEN and XRANGE.
+# The first look of the audit: one batch of HMGET, TIME, LLEN and XRANGE.
 AUDIT = b"XRANGE"
 
 

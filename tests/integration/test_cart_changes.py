@@ -13,7 +13,7 @@ import pytest
 from demo.servers import Server
 from server_a.cart_changes import CartChange, CartChanger
 from server_a.shop import Shop
-from shared.endpoint.client import open_endpoint
+from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.errors import EndpointUnreachableError, HandoverError, InvalidInputError, WrongEndpointError
 from shared.keys import Keyspace

@@ -12,7 +12,7 @@ import pytest
 
 from demo.servers import Server
 from server_a.peer import PeerCheck
-from shared.endpoint.client import open_endpoint
+from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.keys import Keyspace
 from shared.stopping import StopRequest

@@ -11,7 +11,7 @@ import pytest
 
 from demo.servers import Server
 from shared.check.examination import Job, examine
-from shared.endpoint.client import open_endpoint
+from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.keys import Keyspace
 from tests.check_runs import PROGRAMS, check

@@ -8,8 +8,9 @@ import pytest
 
 from server_b import entry_source, signal_group
 from server_b.dead_letters import DeadLetters
-from server_b.results import Results
-from shared.endpoint.client import Endpoint
+from server_b.results import read_result
+from server_b.settling import EntrySettler
+from shared.endpoint.endpoint import Endpoint
 from shared.errors import NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace
 from shared.run_signal import Signal
@@ -48,7 +49,9 @@ def test_an_entry_is_not_claimed_from_a_consumer_that_is_not_silent(hand_over: H
     assert hand_over.consume(claim_idle_ms=1).verdict == "verified"
 
 
-def test_a_claim_is_renewed_only_while_it_is_ours_and_is_no_delivery(hand_over: HandOver, group: Group) -> None:
+def test_a_claim_is_renewed_only_while_it_is_ours_and_is_no_delivery(
+    hand_over: HandOver, group: Group, endpoint: Endpoint, keys: Keyspace
+) -> None:
     hand_over.produce(count=10)
     slow, quick = group.member("slow"), group.member("quick")
     entry = slow.read_new(block_ms=1)
@@ -63,7 +66,7 @@ def test_a_claim_is_renewed_only_while_it_is_ours_and_is_no_delivery(hand_over: 
     slow.renew(entry, idle_ms=60_000)
     assert group.pending() == {"quick": 1}
     assert group.deliveries() == [2]
-    quick.acknowledge(claimed)
+    EntrySettler(endpoint, keys, "quick").acknowledge(claimed)
     assert not quick.renew(claimed)
 
 
@@ -124,7 +127,7 @@ def test_a_run_that_a_newer_one_replaced_is_superseded_and_passed_over(
     newer = hand_over.produce(count=10)
     assert hand_over.consume().run_id == newer.run_id
     assert len(hand_over.reports) == 1
-    verdicts = Results(endpoint, keys).read(older.run_id)
+    verdicts = read_result(endpoint, keys, older.run_id)
     assert [verdicts[number].reason for number in (1, 2, 3)] == [f"by run {newer.run_id}"] * 3
     with pytest.raises(NotFinishedError) as caught:
         hand_over.consume(run_id=older.run_id)
@@ -138,23 +141,31 @@ def test_a_signal_of_an_earlier_attempt_gets_no_verdict(
     summary = hand_over.produce(url=link.url, count=10)
     attempts = [Signal.decode(fields).attempt for _, fields in entries_of(client, keys.signals())]
     assert hand_over.consume().run_id == summary.run_id
-    assert attempts[0] < attempts[1] == Results(endpoint, keys).read(summary.run_id)[1].attempt
+    assert attempts[0] < attempts[1] == read_result(endpoint, keys, summary.run_id)[1].attempt
     assert _examined(hand_over) == [1]
 
 
 def test_a_later_attempts_verdict_replaces_an_earlier_ones_and_never_the_other_way(
-    endpoint: Endpoint, client: redis.Redis, keys: Keyspace
+    group: Group, endpoint: Endpoint, client: redis.Redis, keys: Keyspace
 ) -> None:
     def verdict(attempt: str, kind: str) -> SegmentVerdict:
         return SegmentVerdict(kind, attempt, segment=1, segments=2, count=3, digest=DIGEST)
 
-    results = Results(endpoint, keys)
-    assert results.record(OLDER, verdict(RUN, "failed"), retain_ms=90_000).is_written
-    assert not results.record(OLDER, verdict(RUN, "verified"), retain_ms=90_000).is_written
-    assert not results.record(OLDER, verdict(OLDER, "verified"), retain_ms=90_000).is_written
-    assert results.read(OLDER)[1] == verdict(RUN, "failed")
-    assert results.record(OLDER, verdict(NEWER, "verified"), retain_ms=90_000).is_written
-    assert results.read(OLDER)[1] == verdict(NEWER, "verified")
+    def is_written(recorded: SegmentVerdict) -> bool:
+        client.xadd(keys.signals(), {"any": "entry"})
+        entry = group.member("b").read_new(block_ms=1)
+        assert entry is not None
+        written = EntrySettler(endpoint, keys, "b").record(entry, OLDER, recorded, retain_ms=90_000)
+        assert written.fields == 1
+        assert group.pending() == {}
+        return written.is_written
+
+    assert is_written(verdict(RUN, "failed"))
+    assert not is_written(verdict(RUN, "verified"))
+    assert not is_written(verdict(OLDER, "verified"))
+    assert read_result(endpoint, keys, OLDER)[1] == verdict(RUN, "failed")
+    assert is_written(verdict(NEWER, "verified"))
+    assert read_result(endpoint, keys, OLDER)[1] == verdict(NEWER, "verified")
     assert 0 < client.pttl(keys.result(OLDER)) <= 90_000
 
 
@@ -171,7 +182,7 @@ def test_a_new_entry_of_a_complete_run_is_acknowledged_silently(
 
 
 def test_a_name_is_removed_unless_something_is_pending_with_it(
-    hand_over: HandOver, group: Group, monkeypatch: pytest.MonkeyPatch
+    hand_over: HandOver, group: Group, endpoint: Endpoint, keys: Keyspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hand_over.produce(count=20, segment_values=10)
     assert group.member("holds one").read_new(block_ms=1)
@@ -179,7 +190,7 @@ def test_a_name_is_removed_unless_something_is_pending_with_it(
     assert entry is not None
     group.member("holds none").renew(entry, idle_ms=0)
     monkeypatch.setattr(signal_group, "SILENT_CONSUMER_MS", -1)
-    group.member("holds none").acknowledge(entry)
+    EntrySettler(endpoint, keys, "holds none").acknowledge(entry)
     with pytest.raises(NotFinishedError):
         hand_over.consume(claim_idle_ms=60_000, wait_s=0.2)
     assert group.names() == {"holds one"}

@@ -8,12 +8,13 @@ import pytest
 
 from demo.servers import Server
 from server_b.dead_letters import DeadLetters
-from server_b.results import Results
-from shared.endpoint.client import Endpoint
+from server_b.entry import Entry
+from server_b.results import read_result
+from server_b.settling import EntrySettler
+from shared.endpoint.endpoint import Endpoint
 from shared.errors import InvalidInputError, NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace
 from shared.run_signal import Signal
-from tests.faulty_link import FaultyLink
 from tests.hand_over import DIGEST, OLDER, RUN, HandOver, entries_of
 from tests.programs import run_program
 
@@ -47,6 +48,11 @@ def letters(endpoint: Endpoint, keys: Keyspace) -> DeadLetters:
     return DeadLetters(endpoint, keys)
 
 
+@pytest.fixture
+def settler(endpoint: Endpoint, keys: Keyspace) -> EntrySettler:
+    return EntrySettler(endpoint, keys, "b")
+
+
 def _pending(client: redis.Redis, keys: Keyspace) -> int:
     return int(client.xpending(keys.signals(), "server-b")["pending"])
 
@@ -68,17 +74,18 @@ def test_what_cannot_be_decoded_is_put_aside_with_its_reason_and_the_rest_goes_o
     assert _pending(client, keys) == 0
 
 
-def test_a_letter_whose_reply_was_lost_is_listed_once(
-    hand_over: HandOver, link: FaultyLink, letters: DeadLetters, client: redis.Redis, keys: Keyspace
+def test_an_entry_that_is_set_aside_twice_makes_one_letter(
+    letters: DeadLetters, settler: EntrySettler, client: redis.Redis, keys: Keyspace
 ) -> None:
-    client.xadd(keys.signals(), {"hello": "world"})
-    hand_over.produce(count=10)
-    link.lose_reply(b"XADD")
-    hand_over.consume(url=link.url)
-    assert letters.count() == 2
-    assert len(letters.list_letters()) == 1
+    for reason in ("first", "second"):
+        settler.dead_letter(Entry("1-1", {b"a": b"b"}), reason)
+        settler.dead_letter(Entry("1-2", None), reason)
+    assert [(letter.origin, letter.reason, letter.fields) for letter in letters.list_letters()] == [
+        ("1-1", "first", {b"a": b"b"}),
+        ("1-2", "first", {}),
+    ]
     letters.drop(letters.list_letters()[0])
-    assert letters.count() == 0
+    assert client.xlen(keys.dead_letters()) == 1
 
 
 def test_a_list_of_another_type_fails_the_run_and_is_put_aside(
@@ -135,20 +142,23 @@ def test_a_retried_letter_is_taken_anew(
     with pytest.raises(VerificationFailedError):
         hand_over.consume()
     client.restore(keys.segment(1), 0, values, replace=True)  # type: ignore[arg-type]
-    letters.retry(letters.list_letters()[0], Results(endpoint, keys))
-    assert letters.count() == 0
+    letter = letters.list_letters()[0]
+    assert letters.retry(letter)
+    assert not letters.retry(letter)
+    assert client.xlen(keys.dead_letters()) == 0
+    assert read_result(endpoint, keys, summary.run_id) == {}
     report = hand_over.consume()
     assert (report.run_id, report.verdict) == (summary.run_id, "verified")
 
 
 def test_a_retried_letter_that_is_no_better_comes_back(
-    hand_over: HandOver, letters: DeadLetters, endpoint: Endpoint, client: redis.Redis, keys: Keyspace
+    hand_over: HandOver, letters: DeadLetters, client: redis.Redis, keys: Keyspace
 ) -> None:
     client.xadd(keys.signals(), {"hello": "world"})
     hand_over.produce(count=10)
     hand_over.consume()
     first = letters.list_letters()[0]
-    letters.retry(first, Results(endpoint, keys))
+    assert letters.retry(first)
     hand_over.produce(count=10)
     hand_over.consume()
     second = letters.list_letters()[0]
@@ -156,9 +166,9 @@ def test_a_retried_letter_that_is_no_better_comes_back(
     assert second.fields == first.fields == {b"hello": b"world"}
 
 
-def test_letters_are_chosen_by_their_origins(letters: DeadLetters) -> None:
+def test_letters_are_chosen_by_their_origins(letters: DeadLetters, settler: EntrySettler) -> None:
     for number in range(3):
-        letters.add(origin=f"{number}-1", reason="r", consumer="b", fields={b"a": b"b"})
+        settler.dead_letter(Entry(f"{number}-1", {b"a": b"b"}), "r")
     assert [letter.origin for letter in letters.choose(())] == ["0-1", "1-1", "2-1"]
     assert [letter.origin for letter in letters.choose(("2-1", "0-1"))] == ["0-1", "2-1"]
     with pytest.raises(InvalidInputError):
@@ -167,7 +177,7 @@ def test_letters_are_chosen_by_their_origins(letters: DeadLetters) -> None:
 
 @pytest.mark.parametrize("server_kind", ["redis7"], indirect=True)
 def test_the_commands_list_retry_and_drop(
-    server: Server, namespace: str, letters: DeadLetters, client: redis.Redis, keys: Keyspace
+    server: Server, namespace: str, settler: EntrySettler, client: redis.Redis, keys: Keyspace
 ) -> None:
     def dead(*arguments: str) -> tuple[int, str]:
         ended = run_program("server-b", "dead", *arguments, server=server, namespace=namespace)
@@ -175,7 +185,7 @@ def test_the_commands_list_retry_and_drop(
 
     assert dead("list") == (0, "No dead letters.\n")
     for number in range(1_050):
-        letters.add(origin=f"{number}-0", reason="no reason", consumer="b", fields={b"name": b"\xffvalue"})
+        settler.dead_letter(Entry(f"{number}-0", {b"name": b"\xffvalue"}), "no reason")
     code, text = dead("list")
     assert code == 0
     assert len(text.splitlines()) == 1_050
@@ -185,4 +195,4 @@ def test_the_commands_list_retry_and_drop(
     assert [fields for _, fields in entries_of(client, keys.signals())] == [{b"name": b"\xffvalue"}]
     assert dead("retry", "1-0")[0] == 2
     assert dead("drop")[0] == 0
-    assert letters.count() == 0
+    assert client.xlen(keys.dead_letters()) == 0

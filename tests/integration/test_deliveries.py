@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from demo.servers import Server
-from server_b import consumer, entry_source
-from server_b.pulse import Pulse
+from server_b import entry_source
+from server_b.entry import Entry
+from server_b.lease import Lease
 from server_b.settings import ConsumerSettings
-from shared.endpoint.client import Endpoint
+from shared.endpoint.endpoint import Endpoint
 from shared.errors import EndpointUnreachableError, NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace
 from shared.run_signal import Signal
@@ -41,8 +42,8 @@ def test_deliveries_that_an_outage_ended_are_not_counted_by_whoever_comes_next(
         with pytest.raises(NotFinishedError):
             hand_over.consume(url=link.url, stop=stop, max_deliveries=2)
     assert link.cuts == 8
-    assert group.deliveries() == [1]
-    report = hand_over.consume(consumer="c", claim_idle_ms=100, max_deliveries=2)
+    assert group.deliveries() == [0]
+    report = hand_over.consume(consumer="c", max_deliveries=1)
     assert (report.run_id, report.verdict) == (summary.run_id, "verified")
 
 
@@ -107,28 +108,23 @@ def test_an_entry_left_pending_is_claimed_at_once_when_its_consumer_has_ended(
 
 def test_a_claim_is_renewed_in_time_however_short_it_is() -> None:
     settings = ConsumerSettings(consumer="b", claim_idle_ms=150)
-    renewals: list[bool] = []
+    entry = Entry("1-1", {})
+    renewed: list[Entry] = []
 
-    def renew() -> bool:
-        renewals.append(True)
-        return True
+    class Renewer:
+        def renew(self, entry: Entry) -> bool:
+            renewed.append(entry)
+            return True
 
     with closing(StopRequest()) as stop:
-        pulse = Pulse(settings, stop, log=None, endpoint="")  # type: ignore[arg-type] # has nothing to log
-        pulse.holds(renew)
-        pulse.pause(1.5)
-    assert len(renewals) >= 4
-
-
-def test_verdicts_lost_while_nothing_else_failed_are_recorded_again(
-    hand_over: HandOver, link: FaultyLink, client: redis.Redis, keys: Keyspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(consumer, "REPAIR_EVERY_S", 0.0)
-    summary = hand_over.produce(count=20, segment_values=10)
-    link.at(b"XACK", lambda: client.delete(keys.result(summary.run_id)))
-    report = hand_over.consume(url=link.url)
-    assert (report.run_id, report.verdict) == (summary.run_id, "verified")
-    assert "verdicts lost, recorded again" in hand_over.events()
+        lease = Lease(settings, stop, log=None, endpoint="")  # type: ignore[arg-type] # has nothing to log
+        lease.hold(Renewer(), entry)
+        lease.pause(1.5)
+        assert len(renewed) >= 4
+        assert set(map(id, renewed)) == {id(entry)}
+        lease.release()
+        lease.pause(0.2)
+    assert len(renewed) >= 4
 
 
 def test_the_newest_signal_is_found_behind_what_is_none(

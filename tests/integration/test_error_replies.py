@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from demo.servers import Server
-from shared.endpoint.client import open_endpoint
+from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.errors import (
-    ConnectionLostError,
     HandoverError,
     NotAllowedError,
     NotFinishedError,
     ReadOnlyEndpointError,
+    TransientError,
 )
 from tests.check_runs import user_url
 from tests.endpoints.sentences import SECRET, require_no_secret, require_sentence
@@ -33,7 +33,7 @@ both_programs = pytest.mark.parametrize("program", ["server-a", "server-b"])
     ("turn", "kind"),
     [
         (lambda client: client.config_set("maxmemory", 1), NotFinishedError),
-        (lambda client: client.config_set("min-replicas-to-write", 1), ConnectionLostError),
+        (lambda client: client.config_set("min-replicas-to-write", 1), TransientError),
         (lambda client: client.replicaof("127.0.0.1", 1), ReadOnlyEndpointError),
     ],
     ids=["memory", "replicas", "role"],
@@ -41,13 +41,13 @@ both_programs = pytest.mark.parametrize("program", ["server-a", "server-b"])
 def test_a_server_that_turns_between_queue_and_exec(
     own_server: Server, turn: Callable[[redis.Redis], object], kind: type[HandoverError]
 ) -> None:
-    with closing(open_endpoint(EndpointSettings(own_server.url))) as endpoint, endpoint.wire("k") as wire:
-        assert wire.call("MULTI") == b"OK"
-        assert wire.call("SET", "k", "v") == b"QUEUED"
+    with closing(open_endpoint(EndpointSettings(own_server.url))) as endpoint, endpoint.batch("k") as connection:
+        assert connection.call("MULTI") == b"OK"
+        assert connection.call("SET", "k", "v") == b"QUEUED"
         with connect(own_server) as client:
             turn(client)
         with pytest.raises(HandoverError) as caught:
-            wire.call("EXEC")
+            connection.call("EXEC")
     assert type(caught.value) is kind
 
 
@@ -57,10 +57,10 @@ def test_a_right_that_lacks_inside_a_script(own_server: Server, rules: tuple[str
     url = user_url(own_server, *rules)
     with (
         closing(open_endpoint(EndpointSettings(url))) as endpoint,
-        endpoint.wire("") as wire,
+        endpoint.batch("") as connection,
         pytest.raises(NotAllowedError),
     ):
-        wire.call("EVAL", script, 0)
+        connection.call("EVAL", script, 0)
 
 
 @both_programs
@@ -90,3 +90,14 @@ def test_a_server_that_takes_no_more_clients(new_server: NewServer, server_kind:
         client.ping()
         ended = run_program(program, "status", server=server)
     require_sentence(ended, 75, "max number of clients", "maxclients")
+
+
+def test_what_a_server_says_before_it_is_asked_is_told(new_server: NewServer, server_kind: Kind) -> None:
+    """Its refusal may be there before anything is sent, and is then read by nobody but the pool."""
+    server = new_server(server_kind, "--maxclients", "1")
+    with connect(server) as client:
+        client.ping()
+        for _ in range(50):
+            with pytest.raises(NotFinishedError) as caught:
+                open_endpoint(EndpointSettings(server.url))
+            assert "max number of clients" in caught.value.got

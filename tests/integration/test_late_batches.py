@@ -127,7 +127,7 @@ def test_a_late_retirement_does_not_touch_a_newer_run(
     hand_over: HandOver, link: FaultyLink, keys: Keyspace, client: redis.Redis
 ) -> None:
     hand_over.produce(count=50_000, segment_values=10_000)
-    link.hold(b"PEXPIRE", nth=3)  # after those of the run and of its name
+    link.hold(b":state\r\n$9\r\n604800000")  # PEXPIRE of a state that is retired, with the rest of its transaction
     hand_over.produce(url=link.url, count=10_000, segment_values=5_000)
     summary = hand_over.produce(count=COUNT, segment_values=5_000)
     link.deliver_held()
@@ -139,7 +139,7 @@ def test_a_late_retirement_does_not_touch_a_newer_run(
 def test_many_cuts_in_one_run_are_survived(
     *, byte_count: int, cuts: int, hand_over: HandOver, link: FaultyLink, keys: Keyspace, client: redis.Redis
 ) -> None:
-    # Not before the run has begun: there is no patience with an endpoint that has never answered.
+    # Not before the run has begun: an endpoint that has never answered is not tried again.
     link.at(b"HSETNX", lambda: link.cut_after("to_server", byte_count, times=cuts))
     summary = hand_over.produce(url=link.url, count=COUNT, segment_values=10_000)
     assert link.cuts == cuts

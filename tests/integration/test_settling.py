@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from demo.servers import Server
-from server_b import dead_letters, pulse
+from server_b import dead_letters, lease
 from server_b.dead_letters import DeadLetters
-from server_b.pulse import Pulse
+from server_b.entry import Entry
+from server_b.lease import Lease
 from server_b.settings import ConsumerSettings
-from shared.endpoint.client import Endpoint
+from server_b.settling import EntrySettler
+from shared.endpoint.endpoint import Endpoint
 from shared.errors import NotFinishedError
 from shared.keys import Keyspace
 from shared.run_signal import Signal
@@ -69,7 +71,7 @@ def test_a_wait_that_ends_while_a_list_is_awaited_ends_with_75(
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(pulse, "time", clock)
+    monkeypatch.setattr(lease, "time", clock)
     return clock
 
 
@@ -78,7 +80,7 @@ def test_ten_seconds_without_a_signal_are_remarked_upon_once(
     *, is_quiet: bool, hand_over: HandOver, clock: Clock
 ) -> None:
     with closing(StopRequest()) as stop:
-        beating = Pulse(ConsumerSettings(consumer="b"), stop, hand_over._log(), endpoint="redis://here")
+        beating = Lease(ConsumerSettings(consumer="b"), stop, hand_over._log(), endpoint="redis://here")
         if not is_quiet:
             beating.found_something()
         logged = []
@@ -103,10 +105,10 @@ def test_a_consumer_that_no_signal_reaches_says_so(
     """The ten seconds are over at once, or as soon as something that is no signal has come."""
 
     def end_the_ten_seconds() -> None:
-        monkeypatch.setattr(pulse, "QUIET_AFTER_S", 0.0)
+        monkeypatch.setattr(lease, "QUIET_AFTER_S", 0.0)
 
-    monkeypatch.setattr(pulse, "QUIET_AFTER_S", 3_600.0)
-    monkeypatch.setattr(pulse, "BEAT_EVERY_S", 0.0)
+    monkeypatch.setattr(lease, "QUIET_AFTER_S", 3_600.0)
+    monkeypatch.setattr(lease, "BEAT_EVERY_S", 0.0)
     if is_quiet:
         end_the_ten_seconds()
     else:
@@ -127,7 +129,7 @@ def test_the_oldest_dead_letters_go_when_there_are_ten_thousand(
         for number in range(12_000):
             pipeline.xadd(keys.dead_letters(), {"origin": f"{number}-1"})
         pipeline.execute()
-    DeadLetters(endpoint, keys).add(origin="12000-1", reason="r", consumer="b", fields={})
+    EntrySettler(endpoint, keys, "b").dead_letter(Entry("12000-1", {}), "r")
     letters = DeadLetters(endpoint, keys).list_letters()
     assert dead_letters.MAX_LETTERS == 10_000
     assert 10_000 <= len(letters) <= 10_100
@@ -183,7 +185,7 @@ class Heart:
 
 @pytest.fixture
 def heart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Heart:
-    monkeypatch.setattr(pulse, "BEAT_EVERY_S", 0.0)
+    monkeypatch.setattr(lease, "BEAT_EVERY_S", 0.0)
     return Heart(tmp_path / "heartbeat")
 
 

@@ -11,7 +11,7 @@ from server_a.cart_changes import CartChanger
 from server_a.shop import Shop
 from server_a.shop_writer import write_shop
 from shared.cart_text import cart_json
-from shared.endpoint.client import Endpoint
+from shared.endpoint.endpoint import Endpoint
 from shared.errors import InvalidInputError, WrongEndpointError
 from shared.keys import Keyspace
 from shared.records import Sku, User

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from server_b.dead_letters import DeadLetters
-from shared.endpoint.client import Endpoint
+from server_b.entry import Entry
+from server_b.settling import EntrySettler
+from shared.endpoint.endpoint import Endpoint
 from shared.errors import VerificationFailedError
 from shared.keys import Keyspace
 from shared.run_signal import CONSUMER_GROUP, Signal
@@ -38,7 +39,7 @@ def test_a_run_stopped_before_its_first_signal_is_shown_with_what_resumes_it(
     run_id = run_stopped_at(b"LPUSHX", hand_over, link)
     status = look(endpoint, keys)
     require_status(status, UNFINISHED, f"server-a run --resume {run_id}", "verdicts on 0 of 3")
-    assert [(run.run_id, run.count, run.segments, run.published) for run in status.runs] == [(run_id, 30_000, 3, 0)]
+    assert [(run.run_id, run.count, run.segments, run.published) for run in status.runs] == [(run_id, 300_000, 3, 0)]
     assert read_status(endpoint, keys).runs == []  # to server-b, which does not scan
     hand_over.produce(resume=run_id)
     hand_over.consume()
@@ -46,7 +47,7 @@ def test_a_run_stopped_before_its_first_signal_is_shown_with_what_resumes_it(
 
 
 def test_a_run_stopped_in_the_middle(hand_over: HandOver, link: FaultyLink, endpoint: Endpoint, keys: Keyspace) -> None:
-    run_id = run_stopped_at(b"LPUSHX", hand_over, link, nth=12)
+    run_id = run_stopped_at(b"LPUSHX", hand_over, link, nth=102)
     status = look(endpoint, keys)
     require_status(status, UNFINISHED, f"--resume {run_id}", "verdicts on 0 of 3", "1 signals not delivered")
     assert [(run.run_id, run.published, run.is_finished) for run in status.runs] == [(run_id, 1, False)]
@@ -136,7 +137,7 @@ def test_a_failed_run_and_its_dead_letter(
     with pytest.raises(VerificationFailedError):
         hand_over.consume()
     require_status(look(endpoint, keys), WRONG, "failed: segment 1: changed")
-    DeadLetters(endpoint, keys).add(origin="1-1", reason="r", consumer="b", fields={})
+    EntrySettler(endpoint, keys, "b").dead_letter(Entry("1-1", {}), "r")
     require_status(look(endpoint, keys), WRONG, "failed", "1 dead letters")
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from server_a.settings import RunSummary
-from shared.endpoint.client import Endpoint, open_endpoint
+from shared.endpoint.opening import Endpoint, open_endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.errors import HandoverError, VerificationFailedError
 from shared.keys import Keyspace
@@ -61,7 +61,7 @@ def test_a_run_that_nobody_took_waits_for_its_consumer_still(
 def test_a_run_that_was_stopped_is_not_to_be_resumed_without_its_record(
     hand_over: HandOver, link: FaultyLink, endpoint: Endpoint, client: redis.Redis, keys: Keyspace
 ) -> None:
-    _expire(client, keys, run_stopped_at(b"LPUSHX", hand_over, link, nth=12))
+    _expire(client, keys, run_stopped_at(b"LPUSHX", hand_over, link, nth=102))
     status = read_status(endpoint, keys)
     require_status(status, UNFINISHED, "2 of 3 segments are not those of run", "1 signals not delivered")
     assert "--resume" not in status_text(status)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.endpoint.client import Endpoint
+from shared.endpoint.endpoint import Endpoint
 from shared.keys import Keyspace
 from shared.status import read_status
 from shared.status_command import status_text

@@ -1,4 +1,4 @@
-"""Servers that answer but do not take writes for a while: waited out, or 75 once patience is at its end."""
+"""Servers that answer but do not take writes for a while: waited out, or 75 once `--patience-s` is over."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from demo.servers import Server
 from server_a import segment_producer
-from shared.endpoint import patience
+from shared.endpoint import retry
 from shared.errors import NotFinishedError
 from shared.keys import Keyspace
 from tests.faulty_link import FaultyLink
@@ -108,7 +108,7 @@ def test_a_trouble_that_passes_is_waited_out(
 
 
 @pytest.mark.parametrize(("make", "name"), TROUBLES)
-def test_a_trouble_that_outlasts_patience_ends_the_run_which_can_be_resumed(
+def test_a_trouble_that_lasts_too_long_ends_the_run_which_can_be_resumed(
     make: Callable[[NewServer], Trouble], name: str, new_server: NewServer, keys: Keyspace
 ) -> None:
     trouble = make(new_server)
@@ -128,8 +128,8 @@ def test_a_trouble_that_outlasts_patience_ends_the_run_which_can_be_resumed(
 def test_a_segment_that_failed_a_hundred_times_ends_the_run(
     hand_over: HandOver, link: FaultyLink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each attempt has a success in it, so patience alone would never end."""
-    monkeypatch.setattr(patience, "FIRST_PAUSE_S", 0.0001)
+    """Each attempt has a success in it, so the retries alone would never end."""
+    monkeypatch.setattr(retry, "FIRST_PAUSE_S", 0.0001)
     link.at(b"HSETNX", lambda: link.cut_after("to_server", 30_000, times=None))
     with pytest.raises(NotFinishedError) as caught:
         hand_over.produce(url=link.url, count=10_000)

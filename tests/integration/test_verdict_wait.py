@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from server_a.verdict_wait import await_verdict
-from shared.endpoint.client import Endpoint, open_endpoint
+from shared.endpoint.opening import Endpoint, open_endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.errors import NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace

@@ -11,7 +11,7 @@ import pytest
 
 from demo.servers import Server
 from server_b.whole_list import values_in_reverse
-from shared.endpoint.client import Endpoint
+from shared.endpoint.endpoint import Endpoint
 from shared.errors import HandoverError, NotFinishedError, SegmentChangedError
 from shared.keys import Keyspace
 from tests.hand_over import HandOver, entries_of, numbers

@@ -14,7 +14,7 @@ from tests.topologies.raw import call
 from tests.topologies.replicas import ReplicatedPair
 from tests.topologies.sentinel_groups import SentinelGroup
 
-CLUSTER_RULES = ("+cluster|slots", "+command")
+CLUSTER_RULES = ("+cluster|slots",)
 
 
 @pytest.mark.parametrize("program", PASSWORDS)

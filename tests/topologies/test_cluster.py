@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 
 import pytest
+from redis.crc import key_slot
 
+from shared.endpoint.entra import EntraTokens
+from shared.endpoint.opening import open_endpoint
+from shared.endpoint.settings import EndpointSettings
 from shared.keys import Keyspace
+from tests.endpoints.rotating_tokens import USER, RotatingTokens
 from tests.programs import StartProgram, run_program
 from tests.topologies.clusters import PRIMARIES, Cluster
 from tests.topologies.raw import call
@@ -96,7 +102,8 @@ def test_read_status_and_purge_cover_the_whole_cluster(cluster: Cluster) -> None
     assert [call(primary, "DBSIZE") for primary in cluster.primaries()] == [0] * PRIMARIES
 
 
-def test_dead_letters_are_listed_and_retried_though_they_lie_on_another_primary(cluster: Cluster) -> None:
+def test_dead_letters_lie_beside_their_signals_and_are_listed_and_retried(cluster: Cluster) -> None:
+    """Signal and letter change in one transaction, which takes one slot."""
     summary = produce(cluster.url, "--count", "5000")
     holder = cluster.primary_of("signals")
     (_, fields), *_ = call(holder, "XRANGE", "signals", "-", "+")
@@ -105,7 +112,7 @@ def test_dead_letters_are_listed_and_retried_though_they_lie_on_another_primary(
     broken[broken.index(b"count") + 1] = b"none"
     call(holder, "XADD", "signals", "*", *broken)
     call(holder, "XADD", "signals", "*", *fields)
-    assert cluster.primary_of("{signals}:dead") is not holder
+    assert key_slot(b"{signals}:dead") == key_slot(b"signals")
 
     require_exact(summary, consume(cluster.url))
     listed = run_program("server-b", "dead", "list", "--json", server=cluster.url)
@@ -113,6 +120,22 @@ def test_dead_letters_are_listed_and_retried_though_they_lie_on_another_primary(
     assert "Signalled 1 again" in run_program("server-b", "dead", "retry", server=cluster.url).stdout
     assert call(holder, "XLEN", "signals") == 3
     assert run_program("server-b", "dead", "list", server=cluster.url).stdout == "No dead letters.\n"
+
+
+def test_a_renewed_token_reaches_every_primary(cluster: Cluster) -> None:
+    """Each has a pool of its own, and redis-entraid's provider keeps only one callback."""
+    tokens = RotatingTokens(*cluster.primaries())
+    try:
+        settings = EndpointSettings(url=cluster.primaries()[0].url)
+        with closing(open_endpoint(settings, provider=EntraTokens(tokens))) as endpoint:
+            assert [client.ping() for client in endpoint.primaries()] == [True] * PRIMARIES
+            tokens.renew()
+            tokens.announce()
+            commands = [command for _, command in tokens.last_commands()]
+        assert commands == ["auth"] * PRIMARIES
+    finally:
+        for primary in cluster.primaries():
+            call(primary, "ACL", "DELUSER", USER)
 
 
 @pytest.mark.parametrize("program", ["server-a", "server-b"])

@@ -9,17 +9,18 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from redis._parsers.helpers import parse_info
 
 from server_a.peer import peer_troubles
 from shared.check.encryption import tls_findings, tls_notes
 from shared.check.findings import Findings, MemoryFindings, PeerFindings, RightFindings, Trouble
 from shared.check.memory import (
     NodeMemory,
+    decode_memory,
     memory_findings,
     memory_notes,
     memory_troubles,
     needed_bytes,
-    parse_memory,
     shown_bytes,
 )
 from shared.check.text import findings_text
@@ -58,18 +59,18 @@ def test_memory_is_read_from_info() -> None:
     info = (
         "# Memory\r\nused_memory:1000\r\nmaxmemory:3000\r\nmaxmemory_policy:allkeys-lru\r\ntotal_system_memory:9000\r\n"
     )
-    memory = parse_memory("a:1", info, 500)
+    memory = decode_memory("a:1", parse_info(info), 500)
     assert memory == NodeMemory("a:1", 1000, 3000, 9000, "allkeys-lru", 500)
     assert memory.free_bytes == 2000
 
 
 @pytest.mark.parametrize("info", ["", "used_memory:", "used_memory:many", "used_memory_human:1K"])
 def test_an_info_without_the_figures_says_nothing(info: str) -> None:
-    assert parse_memory("a:1", info, 0) is None
+    assert decode_memory("a:1", parse_info(info), 0) is None
 
 
 def test_figures_that_lack_are_no_limit() -> None:
-    assert parse_memory("a:1", "used_memory:5", 7) == NodeMemory("a:1", 5, 0, 0, "unknown", 7)
+    assert decode_memory("a:1", parse_info("used_memory:5"), 7) == NodeMemory("a:1", 5, 0, 0, "unknown", 7)
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ from shared.check.needs import SERVER_A, SERVER_B_FOLLOW, SERVER_B_GROUP, Need
 from shared.check.right_troubles import right_notes, right_troubles
 from shared.check.rights import Answer, Right, rights_of
 from shared.errors import (
-    ConnectionLostError,
     HandoverError,
     NotAllowedError,
     NotFinishedError,
     ReadOnlyEndpointError,
+    TransientError,
     WrongEndpointError,
 )
 from shared.keys import Keyspace
@@ -89,7 +89,7 @@ def test_an_error_of_another_kind_shows_that_the_right_is_there() -> None:
     ("error", "exit_code"),
     [
         (refused(NotFinishedError, "a full server"), 75),
-        (refused(ConnectionLostError, "NOREPLICAS", answered=True), 75),
+        (refused(TransientError, "NOREPLICAS", answered=True), 75),
         (refused(ReadOnlyEndpointError, "a read-only replica"), 78),
     ],
 )

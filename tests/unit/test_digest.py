@@ -23,7 +23,7 @@ def naive_segment_digest(values: list[bytes]) -> str:
     return _raw(b"".join(_raw(b"\n".join(block)) for block in blocks)).hex()
 
 
-def _fed(values: list[bytes], cuts: list[int]) -> str:
+def _fed(values: list[bytes], cuts: list[int]) -> SegmentDigest:
     """Feed values in pieces as long as `cuts` says, in turn, but never across a border between blocks."""
     digest = SegmentDigest()
     done = turn = 0
@@ -33,7 +33,7 @@ def _fed(values: list[bytes], cuts: list[int]) -> str:
         digest.add(b"\n".join(piece), len(piece))
         done += len(piece)
         turn += 1
-    return digest.hexdigest()
+    return digest
 
 
 # printf '1\n2\n3' | b2sum -l 128, and that as bytes into b2sum -l 128 again; a block of 1,000 the same way
@@ -50,7 +50,7 @@ def _fed(values: list[bytes], cuts: list[int]) -> str:
 )
 def test_digests_that_b2sum_gives_for_the_numbers(count: int, expected: str) -> None:
     values = [b"%d" % number for number in range(1, count + 1)]
-    assert _fed(values, [1_000]) == naive_segment_digest(values) == expected
+    assert _fed(values, [1_000]).hexdigest() == naive_segment_digest(values) == expected
 
 
 def test_a_blocks_digest_that_b2sum_gives() -> None:
@@ -60,19 +60,38 @@ def test_a_blocks_digest_that_b2sum_gives() -> None:
 @given(st.integers(0, 3_100), st.lists(st.integers(1, 1_000), min_size=1, max_size=20))
 def test_numbers_in_any_pieces_have_the_same_digest(count: int, cuts: list[int]) -> None:
     values = [b"%d" % number for number in range(1, count + 1)]
-    assert _fed(values, cuts) == naive_segment_digest(values)
+    assert _fed(values, cuts).hexdigest() == naive_segment_digest(values)
 
 
 @given(values_lists, st.integers(0, 1_010), st.lists(st.integers(1, 1_000), min_size=1, max_size=20))
 def test_any_bytes_in_any_pieces_have_the_same_digest(some: list[bytes], before: int, cuts: list[int]) -> None:
     """Empty values count too; `before` moves them to the border between two blocks."""
     values = [b""] * before + some
-    assert _fed(values, cuts) == naive_segment_digest(values)
+    assert _fed(values, cuts).hexdigest() == naive_segment_digest(values)
+
+
+@given(st.integers(0, 3_100), st.lists(st.integers(1, 1_000), min_size=1, max_size=20))
+def test_the_blocks_are_the_raw_digests_of_the_blocks_in_order(count: int, cuts: list[int]) -> None:
+    values = [b"%d" % number for number in range(count)]
+    digest = _fed(values, cuts)
+    whole = count - count % 1_000
+    expected = [_raw(b"\n".join(values[start : start + 1_000])) for start in range(0, count, 1_000)]
+    assert digest.blocks == b"".join(expected[: whole // 1_000])
+    found = digest.hexdigest()
+    assert digest.blocks == b"".join(expected)
+    assert len(digest.blocks) == 16 * blocks_of(count)
+    assert combined_digest(expected).hex() == found
+
+
+def test_asking_for_the_digest_twice_adds_no_block() -> None:
+    digest = _fed([b"1", b"2"], [1])
+    assert digest.hexdigest() == digest.hexdigest()
+    assert len(digest.blocks) == 16
 
 
 @pytest.mark.parametrize("count", [1, 2, 999, 1_000, 1_001])
 def test_the_number_of_empty_values_matters(count: int) -> None:
-    assert _fed([b""] * count, [7]) != _fed([b""] * (count + 1), [7])
+    assert _fed([b""] * count, [7]).hexdigest() != _fed([b""] * (count + 1), [7]).hexdigest()
 
 
 def test_a_combined_digest_is_over_raw_digests() -> None:

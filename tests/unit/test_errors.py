@@ -6,15 +6,17 @@ import pytest
 
 from shared import errors
 from shared.errors import (
-    ConnectionLostError,
+    CertificateError,
     EndpointUnreachableError,
     HandoverError,
     InvalidInputError,
     NotAllowedError,
     NotFinishedError,
+    OutcomeUnknownError,
     ReadOnlyEndpointError,
     SegmentChangedError,
     SupersededError,
+    TransientError,
     VerificationFailedError,
     WrongEndpointError,
     WrongKeyError,
@@ -24,11 +26,13 @@ EXIT_CODES: dict[type[HandoverError], int] = {
     InvalidInputError: 2,
     VerificationFailedError: 65,
     EndpointUnreachableError: 69,
-    ConnectionLostError: 69,
+    TransientError: 69,
+    OutcomeUnknownError: 69,
     NotFinishedError: 75,
     SupersededError: 75,
     SegmentChangedError: 75,
     NotAllowedError: 77,
+    CertificateError: 77,
     WrongEndpointError: 78,
     WrongKeyError: 78,
     ReadOnlyEndpointError: 78,
@@ -68,7 +72,7 @@ def test_advice_may_be_left_out() -> None:
     ("answered", "kind"), [("no", EndpointUnreachableError), ("yes", NotFinishedError)], ids=["silent", "answered"]
 )
 def test_a_lasting_fault_is_told_by_whether_a_server_answered(answered: str, kind: type[HandoverError]) -> None:
-    error = ConnectionLostError(where="w", expected="e", got="g", advice="a", answered=answered == "yes")
+    error = TransientError(where="w", expected="e", got="g", advice="a", answered=answered == "yes")
     lasting = error.lasting()
     assert type(lasting) is kind
     assert str(lasting) == str(error)

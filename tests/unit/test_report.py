@@ -10,7 +10,7 @@ import pytest
 from demo.servers import Server
 from server_b.report import MODE_GROUP, RunReport, make_report
 from shared.digest import run_digest
-from shared.endpoint.client import open_endpoint
+from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.keys import Keyspace
 from shared.verdict import FAILED, SUPERSEDED, VERIFIED, SegmentVerdict

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,7 +18,9 @@ from shared.run_signal import (
     RunRecord,
     SegmentState,
     Signal,
+    attempt_field,
     chunk_field,
+    decode_points,
     signal_field,
 )
 from shared.segments import MAX_COUNT, MAX_SEGMENT_VALUES, MAX_SEGMENTS
@@ -37,6 +41,7 @@ RECORD = RunRecord(
     carts=1,
     seed=1,
     retain_ms=604_800_000,
+    command="server-a run --count 10000",
 )
 
 tokens = st.integers(0, 4_102_444_800_000).map(make_token)
@@ -193,6 +198,7 @@ class TestRunRecord:
             "schema_version": "1",
             "run_id": RUN_ID,
             "source": "numbers",
+            "command": "server-a run --count 10000",
             "count": "10000",
             "segment_values": "1000000",
             "max_value_bytes": "5",
@@ -202,7 +208,7 @@ class TestRunRecord:
             "seed": "1",
             "retain_ms": "604800000",
         }
-        assert (signal_field(3), chunk_field(3)) == ("signal:3", "chunk_values:3")
+        assert (signal_field(3), attempt_field(3), chunk_field(3)) == ("signal:3", "attempt:3", "chunk_values:3")
 
     @given(
         tokens,
@@ -212,14 +218,35 @@ class TestRunRecord:
         st.lists(st.integers(0, 10**12), min_size=6, max_size=6),
     )
     def test_round_trip(self, run_id: str, source: str, count: int, segment_values: int, others: list[int]) -> None:
-        record = RunRecord(run_id, source, count, segment_values, *others)
+        numbers: dict[str, Any] = dict(zip(RunRecord.NUMBERS, (count, segment_values, *others), strict=True))
+        record = RunRecord(run_id, source, **numbers)
         assert RunRecord.decode("run:x", _raw(record.encode())) == record
 
     def test_fields_that_say_how_far_it_is_do_not_matter(self) -> None:
         more = {b"published": b"1", b"finished_ms": b"0", b"signal:1": b"1-0", b"chunk_values:1": b"4", b"new": b"\xff"}
         assert RunRecord.decode("run:x", _raw(RECORD.encode()) | more) == RECORD
 
-    @pytest.mark.parametrize("name", RECORD.encode())
+    @given(st.text(max_size=200))
+    def test_the_command_is_kept_as_it_was_typed(self, command: str) -> None:
+        record = replace(RECORD, command=command)
+        assert RunRecord.decode("run:x", _raw(record.encode())) == record
+
+    @pytest.mark.parametrize(
+        ("raw", "command"),
+        [
+            (None, ""),
+            (b"x" * 1_000, "x" * 1_000),
+            (b"x" * 1_001, "x" * 1_000),
+            (b"server-a run \xff", "server-a run \\xff"),
+        ],
+    )
+    def test_the_command_may_be_missing_long_or_no_text(self, raw: bytes | None, command: str) -> None:
+        fields = _raw(RECORD.encode())
+        del fields[b"command"]
+        record = RunRecord.decode("run:x", fields if raw is None else fields | {b"command": raw})
+        assert record == replace(RECORD, command=command)
+
+    @pytest.mark.parametrize("name", [name for name in RECORD.encode() if name != "command"])
     def test_a_missing_field_is_refused_by_its_name(self, name: str) -> None:
         fields = _raw(RECORD.encode())
         del fields[name.encode()]
@@ -246,6 +273,64 @@ class TestRunRecord:
     )
     def test_segments(self, count: int, segment_values: int, segments: int) -> None:
         assert replace(RECORD, count=count, segment_values=segment_values).segments == segments
+
+
+POINTS = [(0, 0), (1_764_000_000_000, 2_000), (2**53 - 1, 2**53 - 1)]
+
+
+def test_points_are_pairs_of_numbers_in_their_order() -> None:
+    assert decode_points(json.dumps(POINTS).encode()) == POINTS
+    assert decode_points(b" [ [3, 1],\n[2, 2] ] ") == [(3, 1), (2, 2)]
+    assert decode_points(None) == decode_points(b"") == decode_points(b"[]") == []
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"\xff",
+        b"1",
+        b"null",
+        b'"[[1, 2]]"',
+        b'{"1": 2}',
+        b"[1, 2]",
+        b"[[1, 2]",
+        b"[[1, 2]] [[1, 2]]",
+        b"[" * 100_000,
+        b"[[1, " + b"9" * 5_000 + b"]]",
+        json.dumps([[1, 2]] * 1_001).encode(),
+    ],
+)
+def test_what_holds_no_points_is_somebody_elses(raw: bytes) -> None:
+    assert decode_points(raw) == []
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        "[1]",
+        "[1, 2, 3]",
+        "[-1, 2]",
+        "[1, -2]",
+        "[1.0, 2]",
+        "[true, 2]",
+        "[1, null]",
+        "[9007199254740992, 1]",
+        "[NaN, 1]",
+    ],
+)
+def test_a_pair_that_is_none_is_left_out(pair: str) -> None:
+    assert decode_points(f"[[1, 2], {pair}, [3, 4]]".encode()) == [(1, 2), (3, 4)]
+
+
+def test_a_thousand_points_are_read() -> None:
+    assert len(decode_points(json.dumps([[1, 2]] * 1_000).encode())) == 1_000
+
+
+@given(st.binary() | st.recursive(st.integers() | st.floats() | st.text(), st.lists).map(json.dumps).map(str.encode))
+def test_any_bytes_are_read_as_points_or_none(raw: bytes) -> None:
+    for first, second in decode_points(raw):
+        assert 0 <= first < 2**53
+        assert 0 <= second < 2**53
 
 
 def test_the_names_of_the_design_are_written_in_the_code_once() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.endpoint.topology import hello_fields
+from shared.endpoint.server_kind import hello_fields
 
 
 def test_the_fields_of_hello() -> None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 from redis.connection import DefaultParser
 
+from shared.endpoint.replies import StrangeReplyError
 from shared.endpoint.translation import translate
 from shared.errors import (
-    ConnectionLostError,
     HandoverError,
     NotAllowedError,
     NotFinishedError,
     ReadOnlyEndpointError,
+    TransientError,
     WrongEndpointError,
     WrongKeyError,
 )
@@ -28,23 +29,23 @@ UNKNOWN_AUTH = [
     "ERR unsupported command 'auth'",
 ]
 REPLIES: list[tuple[str, type[HandoverError], int]] = [
-    ("ERR max number of clients reached", ConnectionLostError, 75),
-    ("ERR max number of clients + cluster connections reached", ConnectionLostError, 75),
-    ("LOADING Redis is loading the dataset in memory", ConnectionLostError, 75),
-    ("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.", ConnectionLostError, 75),
-    ("NOREPLICAS Not enough good replicas to write.", ConnectionLostError, 75),
-    ("CLUSTERDOWN The cluster is down", ConnectionLostError, 75),
-    ("CLUSTERDOWN Hash slot not served", ConnectionLostError, 75),
-    ("TRYAGAIN Multiple keys request during rehashing of slot", ConnectionLostError, 75),
-    ("MISCONF Redis is configured to save RDB snapshots, but it can't persist to disk.", ConnectionLostError, 75),
-    ("BUSY Redis is busy running a script. You can only call SCRIPT KILL.", ConnectionLostError, 75),
-    ("UNKILLABLE Sorry the script already executed write commands.", ConnectionLostError, 75),
-    ("UNBLOCKED force unblock from blocking operation, instance state changed", ConnectionLostError, 75),
-    ("NOGROUP No such key 'signals' or consumer group 'server-b'", ConnectionLostError, 75),
-    ("ERR problem with LDAP service", ConnectionLostError, 75),
-    ("no upstream host", ConnectionLostError, 75),
-    ("upstream failure", ConnectionLostError, 75),
-    ("ERR Connection refused", ConnectionLostError, 75),
+    ("ERR max number of clients reached", TransientError, 75),
+    ("ERR max number of clients + cluster connections reached", TransientError, 75),
+    ("LOADING Redis is loading the dataset in memory", TransientError, 75),
+    ("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.", TransientError, 75),
+    ("NOREPLICAS Not enough good replicas to write.", TransientError, 75),
+    ("CLUSTERDOWN The cluster is down", TransientError, 75),
+    ("CLUSTERDOWN Hash slot not served", TransientError, 75),
+    ("TRYAGAIN Multiple keys request during rehashing of slot", TransientError, 75),
+    ("MISCONF Redis is configured to save RDB snapshots, but it can't persist to disk.", TransientError, 75),
+    ("BUSY Redis is busy running a script. You can only call SCRIPT KILL.", TransientError, 75),
+    ("UNKILLABLE Sorry the script already executed write commands.", TransientError, 75),
+    ("UNBLOCKED force unblock from blocking operation, instance state changed", TransientError, 75),
+    ("NOGROUP No such key 'signals' or consumer group 'server-b'", TransientError, 75),
+    ("ERR problem with LDAP service", TransientError, 75),
+    ("no upstream host", TransientError, 75),
+    ("upstream failure", TransientError, 75),
+    ("ERR Connection refused", TransientError, 75),
     ("OOM command not allowed when used memory > 'maxmemory'.", NotFinishedError, 75),
     ("EXECABORT Transaction discarded because of previous errors.", NotFinishedError, 75),
     ("READONLY You can't write against a read only replica.", ReadOnlyEndpointError, 78),
@@ -90,7 +91,7 @@ def _translated(reply: str, *, is_cluster: bool = False) -> HandoverError:
 
 
 def _lasting(error: HandoverError) -> HandoverError:
-    return error.lasting() if isinstance(error, ConnectionLostError) else error
+    return error.lasting() if isinstance(error, TransientError) else error
 
 
 @pytest.mark.parametrize(("reply", "kind", "exit_code"), REPLIES)
@@ -105,7 +106,7 @@ def test_error_replies(reply: str, kind: type[HandoverError], exit_code: int) ->
 @pytest.mark.parametrize("reply", ["MOVED 3999 127.0.0.1:6381", "ASK 3999 127.0.0.1:6381"])
 def test_redirections_in_a_cluster_are_transient(reply: str) -> None:
     error = _translated(reply, is_cluster=True)
-    assert (type(error), _lasting(error).exit_code) == (ConnectionLostError, 75)
+    assert (type(error), _lasting(error).exit_code) == (TransientError, 75)
 
 
 @pytest.mark.parametrize("wrapping", WRAPPINGS)
@@ -138,3 +139,9 @@ def test_protected_mode_says_what_to_do_about_it() -> None:
 
 def test_a_reply_forges_no_line() -> None:
     assert str(_translated("ERR no\nserver-a: done\x1b[2J")).isprintable()
+
+
+def test_a_reply_of_another_shape_is_a_server_of_another_kind() -> None:
+    error = translate(StrangeReplyError("a reply to TIME of another shape"), "redis://h")
+    assert (type(error), error.exit_code) == (WrongEndpointError, 78)
+    assert error.got == "a reply to TIME of another shape"

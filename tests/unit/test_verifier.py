@@ -6,7 +6,6 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from server_b import verifier as verifier_module
 from server_b.chunks import Chunk, chunks_by_block
 from server_b.verifier import SegmentVerifier
 from tests.unit.test_digest import naive_segment_digest
@@ -21,14 +20,12 @@ values_strategy = st.builds(
 chunk_sizes = st.one_of(st.integers(1, 1_000), st.sampled_from([1, 7, 333, 500, 999, 1_000]))
 
 
-def examine(
-    announced: list[bytes], found: list[bytes], *, chunk_values: int = 1_000, keep: int = 10
-) -> tuple[str, SegmentVerifier]:
+def examine(announced: list[bytes], found: list[bytes], *, chunk_values: int = 1_000) -> tuple[str, SegmentVerifier]:
     """Return what is wrong with a list, as the examiner goes about it.
 
     The length comes first, since a list may go on behind the last chunk; then the list's chunks, each from its head.
     """
-    verifier = SegmentVerifier(count=len(announced), digest=naive_segment_digest(announced), keep=keep)
+    verifier = SegmentVerifier(count=len(announced), digest=naive_segment_digest(announced))
     if len(found) != len(announced):
         return f"{len(found)} values", verifier
     from_head = found[::-1]
@@ -38,13 +35,11 @@ def examine(
     return verifier.verdict(), verifier
 
 
-@given(values_strategy, chunk_sizes, st.integers(0, 1_000))
-def test_the_right_list_is_verified_and_its_ends_are_kept(values: list[bytes], chunk_values: int, keep: int) -> None:
-    wrong, verifier = examine(values, values.copy(), chunk_values=chunk_values, keep=keep)
+@given(values_strategy, chunk_sizes)
+def test_the_right_list_is_verified(values: list[bytes], chunk_values: int) -> None:
+    wrong, verifier = examine(values, values.copy(), chunk_values=chunk_values)
     assert wrong == ""
     assert verifier.values == len(values)
-    assert verifier.first == values[::-1][:keep]
-    assert verifier.last == values[0]
 
 
 @given(values_strategy, chunk_sizes, st.data())
@@ -112,14 +107,14 @@ def test_blocks_in_another_order_are_noticed(order: list[int], chunk_values: int
 @pytest.mark.parametrize("chunk_values", [400, 1_000])
 def test_a_chunk_of_another_size_than_asked_for_is_noticed_at_once(chunk_values: int, surplus: int) -> None:
     values = [b"%d" % number for number in range(1_500)]
-    verifier = SegmentVerifier(count=1_500, digest=naive_segment_digest(values), keep=10)
+    verifier = SegmentVerifier(count=1_500, digest=naive_segment_digest(values))
     chunk = next(chunks_by_block(1_500, chunk_values=chunk_values))
     assert f"{chunk.values + surplus} values" in verifier.add(chunk, [b"x"] * (chunk.values + surplus))
 
 
 def test_a_list_that_was_not_read_to_its_end_is_short() -> None:
     values = [b"%d" % number for number in range(2_500)]
-    verifier = SegmentVerifier(count=2_500, digest=naive_segment_digest(values), keep=10)
+    verifier = SegmentVerifier(count=2_500, digest=naive_segment_digest(values))
     chunks = list(chunks_by_block(2_500))
     from_head = values[::-1]
     for chunk in chunks[:-1]:
@@ -134,39 +129,10 @@ def test_a_value_that_could_be_two_is_not_taken_for_them() -> None:
     assert examine(announced, [b"a\nb", b"c", b""])[0].startswith("changed: ")
 
 
-@given(st.lists(st.integers(0, 30), min_size=1, max_size=40), st.integers(1, 60), st.sampled_from([7, 600, 1_000]))
-def test_the_first_values_kept_are_the_newest_without_a_gap_and_not_too_large(
-    sizes: list[int], keep: int, chunk_values: int
-) -> None:
-    """The newest values are large and end a block; behind them come smaller ones, of the block before."""
-    values = [b"%d" % number for number in range(1_000)] + [b"x" * size for size in reversed(sizes)]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(verifier_module, "MAX_KEPT_BYTES", 100)
-        _wrong, verifier = examine(values, values.copy(), chunk_values=chunk_values, keep=keep)
-    newest_first = values[::-1]
-    assert verifier.first == newest_first[: len(verifier.first)]
-    assert sum(map(len, verifier.first)) <= 100
-    is_full = len(verifier.first) in (keep, len(values))
-    assert is_full or sum(map(len, newest_first[: len(verifier.first) + 1])) > 100
-
-
 def test_a_block_may_come_one_value_at_a_time() -> None:
     values = [b"%d" % number for number in range(1_000)]
-    verifier = SegmentVerifier(count=1_000, digest=naive_segment_digest(values), keep=3)
+    verifier = SegmentVerifier(count=1_000, digest=naive_segment_digest(values))
     for position in range(1_000):
         chunk = Chunk(0, 999 - position, 999 - position, ends_block=position == 999)
         assert not verifier.add(chunk, [values[position]])
     assert verifier.verdict() == ""
-    assert (verifier.first, verifier.last) == ([b"999", b"998", b"997"], b"0")
-
-
-def test_no_more_than_what_is_kept_is_held_while_a_block_is_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verifier_module, "MAX_KEPT_BYTES", 1_000)
-    values = [b"%0100d" % number for number in range(2_000)]
-    verifier = SegmentVerifier(count=2_000, digest=naive_segment_digest(values), keep=500)
-    from_head = values[::-1]
-    for chunk in chunks_by_block(2_000, chunk_values=7):
-        assert verifier.add(chunk, from_head[chunk.start : chunk.stop + 1]) == ""
-        assert sum(map(len, verifier._tail + verifier.first)) <= 1_000
-    assert verifier.verdict() == ""
-    assert verifier.first == from_head[:10]

@@ -1,16 +1,16 @@
-"""What a consumer does besides its work, once a second or more often: heartbeat, renewed claim, looking at the clock.
+"""The hold on the entry in hand, and what is due while it lasts: heartbeat, renewal, a stop request, the end of a wait.
 
-Kept apart from the work and called between its steps. A thread was rejected: it would go on renewing the claim and the
+Kept apart from the work and called between its steps. A thread was rejected: it would go on renewing the lease and the
 heartbeat of a consumer that is stuck, which is what both are there to show.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from server_b.entry import Entry
 from shared.errors import InvalidInputError, NotFinishedError
 from shared.stopping import StopRequest
 
@@ -32,13 +32,20 @@ class WaitedTooLong(Exception):  # noqa: N818 - an outcome, not an error
     """The time of `--wait-s` is over."""
 
 
-class Pulse:
-    """The consumer's clock."""
+class Renewer(Protocol):
+    """Where an entry is pending with us."""
+
+    def renew(self, entry: Entry) -> bool:
+        """Keep an entry from being claimed for another while; return whether it is still ours."""
+
+
+class Lease:
+    """What a consumer does at least once a second, and its hold on an entry while it has one."""
 
     def __init__(
         self, settings: ConsumerSettings, stop: StopRequest, log: FilteringBoundLogger, *, endpoint: str
     ) -> None:
-        """Start now.
+        """Start now, holding nothing.
 
         Args:
             settings: For the heartbeat file, the wait and the claim.
@@ -50,7 +57,8 @@ class Pulse:
         self._stop = stop
         self._log = log
         self._endpoint = endpoint
-        self._renew: Callable[[], bool] | None = None
+        self._held: tuple[Renewer, Entry] | None = None
+        self._renew_every_s = settings.claim_idle_ms / 3_000
         self._beat_every_s = min(BEAT_EVERY_S, self._renew_every_s)
         now = time.monotonic()
         self._next_beat = self._next_renewal = now
@@ -59,18 +67,18 @@ class Pulse:
         self._is_quiet = True
 
     @property
-    def _renew_every_s(self) -> float:
-        return self._settings.claim_idle_ms / 3_000
-
-    @property
     def is_stop_requested(self) -> bool:
         """Whether a stop was requested."""
         return self._stop.is_requested
 
-    def holds(self, renew: Callable[[], bool] | None) -> None:
-        """Note how the claim of the entry in hand is renewed, or None when there is none."""
-        self._renew = renew
+    def hold(self, renewer: Renewer, entry: Entry) -> None:
+        """Hold an entry until `release`: it is renewed while we work on it or wait for its list."""
+        self._held = (renewer, entry)
         self._next_renewal = time.monotonic() + self._renew_every_s
+
+    def release(self) -> None:
+        """Hold nothing any more."""
+        self._held = None
 
     def found_something(self) -> None:
         """Note that signals do come here."""
@@ -81,7 +89,7 @@ class Pulse:
         self._progress_at = time.monotonic()
 
     def beat(self) -> None:
-        """Touch the heartbeat file and renew the claim in hand, when it is time.
+        """Touch the heartbeat file and renew the entry in hand, when it is time.
 
         Raises:
             GivenBack: The entry in hand was claimed by another consumer.
@@ -92,9 +100,10 @@ class Pulse:
         self._next_beat = now + self._beat_every_s
         if self._settings.heartbeat_file:
             touch_heartbeat(self._settings.heartbeat_file)
-        if self._renew is not None and now >= self._next_renewal:
+        if self._held is not None and now >= self._next_renewal:
             self._next_renewal = now + self._renew_every_s
-            if not self._renew():
+            renewer, entry = self._held
+            if not renewer.renew(entry):
                 raise GivenBack("claimed by another consumer")
         if self._is_quiet and now - self._started > QUIET_AFTER_S:
             self._is_quiet = False

@@ -1,4 +1,4 @@
-"""Patience counts from the last successful reply, also within a segment that takes longer than it lasts."""
+"""`--patience-s` counts from the last successful reply, also within a segment that takes longer than that."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from server_b.session import PATIENCE_S
-from shared.endpoint import patience
+from server_b.session import RETRY_S
+from shared.endpoint import retry
 from shared.errors import EndpointUnreachableError
 from tests.faulty_link import FaultyLink
 from tests.hand_over import HandOver
@@ -25,14 +25,14 @@ class Clock:
         return time.monotonic() + self._ahead_s
 
     def go_forward(self) -> None:
-        """Let most of the programs' patience go by at once."""
-        self._ahead_s += PATIENCE_S - 10
+        """Let most of the time go by for which the programs retry."""
+        self._ahead_s += RETRY_S - 10
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(patience, "time", clock)
+    monkeypatch.setattr(retry, "time", clock)
     return clock
 
 
@@ -42,7 +42,7 @@ def test_a_long_segment_is_written_through_a_cut_at_its_end(
     for batch in (10, 50, 90):
         link.at(b"LPUSHX", clock.go_forward, nth=batch)
     link.at(b"LPUSHX", lambda: None, nth=140, is_forwarded=False)
-    summary = hand_over.produce(url=link.url, count=150_000, patience_s=PATIENCE_S)
+    summary = hand_over.produce(url=link.url, count=150_000, patience_s=RETRY_S)
     assert (summary.attempts, link.cuts) == (2, 1)
 
 
@@ -55,13 +55,11 @@ def test_a_long_segment_is_read_through_a_cut_at_its_end(hand_over: HandOver, li
     assert link.cuts == 1
 
 
-def test_patience_that_is_at_its_end_is_not_renewed_by_connecting(
-    hand_over: HandOver, link: FaultyLink, clock: Clock
-) -> None:
+def test_connecting_alone_does_not_prolong_the_retries(hand_over: HandOver, link: FaultyLink, clock: Clock) -> None:
     def fail_for_ever() -> None:
         link.cut_after("to_server", 1, times=None)
         link.at(b"\r\n", clock.go_forward)  # the first that comes over the next connection
 
     link.at(b"LPUSHX", fail_for_ever, nth=5)
     with pytest.raises(EndpointUnreachableError):
-        hand_over.produce(url=link.url, count=150_000, patience_s=PATIENCE_S - 20)
+        hand_over.produce(url=link.url, count=150_000, patience_s=RETRY_S - 20)

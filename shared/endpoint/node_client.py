@@ -1,0 +1,185 @@
+"""redis-py's client for one server, with its errors translated: what `endpoint.at(key)` returns.
+
+Commands and pipelines are used as redis-py's documentation shows them. Two things differ from a plain `redis.Redis`.
+Every error is one of `shared.errors`, raised here and nowhere else. And a transaction under WATCH whose connection is
+lost raises `OutcomeUnknownError`: redis-py raises the WatchError of a conflict for that too, and whoever takes an
+unknown outcome for a conflict carries the transaction out twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+import redis
+from redis.client import Pipeline
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError, ResponseError, WatchError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from shared.endpoint.replies import StrangeReplyError
+from shared.endpoint.translation import translate
+from shared.errors import HandoverError, OutcomeUnknownError, TransientError
+
+if TYPE_CHECKING:
+    from redis.connection import ConnectionInterface
+    from redis.credentials import CredentialProvider
+
+Command = tuple[str | bytes | int, ...]
+
+_KEY_BEHIND = {"XREAD": b"STREAMS", "XREADGROUP": b"STREAMS"}
+_KEY_AT = {"EVAL": 3, "WAIT": 0, "SCAN": 0, "TIME": 0, "HELLO": 0, "INFO": 0}
+_STRANGE = (TypeError, ValueError, KeyError, IndexError, AttributeError, AssertionError)
+
+
+class NodeClient(redis.Redis):
+    """redis-py's client for one server; sends each command once."""
+
+    def __init__(
+        self,
+        pool: redis.ConnectionPool,
+        where: str,
+        *,
+        is_cluster: bool = False,
+        provider: CredentialProvider | None = None,
+    ) -> None:
+        """Use a pool, which is kept.
+
+        Args:
+            pool: Its connections retry nothing.
+            where: The server as people may see it, without password.
+            is_cluster: Whether it is a node of a cluster, where redirections are transient.
+            provider: Where the pool's connections get their login; its renewed tokens then reach all of them.
+        """
+        super().__init__(connection_pool=pool, credential_provider=provider)
+        self.where = where
+        self.is_cluster = is_cluster
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Send a command once and return its reply.
+
+        Raises:
+            HandoverError: The reply is an error, or none came.
+        """
+        try:
+            return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+        except RedisError as error:
+            raise self.translated(error, args) from error
+
+    def parse_response(self, connection: ConnectionInterface, command_name: str, **options: Any) -> Any:
+        """Return the next reply in the command's shape."""
+        try:
+            return super().parse_response(connection, command_name, **options)  # type: ignore[no-untyped-call]
+        except _STRANGE as error:
+            raise StrangeReplyError(f"a reply to {command_name} of another shape") from error
+
+    def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> NodePipeline:
+        """Return a pipeline on this server, which sends what it has gathered at once; a transaction by default."""
+        return NodePipeline(self, transaction=transaction)
+
+    def translated(self, error: Exception, command: Sequence[Any] = ()) -> HandoverError:
+        """Return the error of ours that one of redis-py's means, about a command's key."""
+        return translate(error, self.where, is_cluster=self.is_cluster, key=key_of(command))
+
+
+class NodePipeline(Pipeline):
+    """redis-py's pipeline on one server."""
+
+    def __init__(self, client: NodeClient, *, transaction: bool) -> None:
+        """Gather commands for a client's server."""
+        super().__init__(client.connection_pool, client.response_callbacks, transaction, None)
+        self._client = client
+        self._is_transaction = transaction
+
+    def __enter__(self) -> Self:
+        """Return the pipeline itself."""
+        return self
+
+    def execute(self, raise_on_error: bool = True) -> list[Any]:
+        """Send what was gathered and return the replies, in order.
+
+        Args:
+            raise_on_error: Whether to raise the first error among the replies; else each stands in its place.
+
+        Raises:
+            WatchError: A watched key had changed; nothing was carried out. `optimistic` alone catches it.
+            OutcomeUnknownError: The connection was lost; whether a transaction was carried out is unknown.
+            HandoverError: It was refused as a whole.
+        """
+        commands = [command for command, _ in self.command_stack]
+        is_transaction = self._is_transaction or self.explicit_transaction
+        try:
+            replies: list[Any] = super().execute(raise_on_error=False)
+        except WatchError as error:
+            lost = error.__context__  # what redis-py handled; of a conflict what one of our callers handles, or none
+            if not isinstance(lost, (RedisConnectionError, RedisTimeoutError)):
+                raise
+            self._raise_unknown(lost)
+        except RedisError as error:
+            if is_transaction and not isinstance(error, ResponseError):
+                self._raise_unknown(error)
+            raise self._client.translated(error) from error
+        for number, reply in enumerate(replies):
+            if isinstance(reply, Exception):
+                replies[number] = self._client.translated(reply, commands[number])
+                replies[number].__cause__ = reply
+        if raise_on_error:
+            for reply in replies:
+                if isinstance(reply, Exception):
+                    raise reply
+        return replies
+
+    def immediate_execute_command(self, *args: Any, **options: Any) -> Any:
+        """Send a command under WATCH at once and return its reply."""
+        try:
+            return super().immediate_execute_command(*args, **options)  # type: ignore[no-untyped-call]
+        except WatchError as error:  # the connection is lost, and with it the watch; nothing was written
+            lost = error.__context__ or error
+            raise self._client.translated(lost if isinstance(lost, Exception) else error) from lost
+        except RedisError as error:
+            raise self._client.translated(error, args) from error
+
+    def parse_response(self, connection: ConnectionInterface, command_name: str, **options: Any) -> Any:
+        """Return the next reply; one of another shape is an error in its place, so that those behind it are read."""
+        try:
+            return super().parse_response(connection, command_name, **options)  # type: ignore[no-untyped-call]
+        except _STRANGE as error:
+            raise StrangeReplyError(f"a reply to {command_name} of another shape") from error
+
+    def annotate_exception(self, exception: Exception, number: int, command: Sequence[Any]) -> None:
+        """Leave an error as the server said it; redis-py would put the command's arguments before it."""
+
+    def reset(self) -> None:  # type: ignore[override]
+        """Give the connection back; one that is still watching and can't be told to stop is closed."""
+        try:
+            super().reset()
+        except RedisError:
+            if self.connection is not None:
+                self.connection.disconnect()
+            self.watching = False
+            super().reset()
+
+    def _raise_unknown(self, error: BaseException) -> NoReturn:
+        """Raise what a lost connection means for a transaction; a refusal stays what it is."""
+        ours = self._client.translated(error) if isinstance(error, Exception) else None
+        if isinstance(ours, TransientError):
+            raise OutcomeUnknownError(
+                where=ours.where, expected=ours.expected, got=ours.got, advice=ours.advice, answered=ours.answered
+            ) from error
+        raise ours or error
+
+
+def key_of(command: Sequence[Any]) -> str:
+    """Return the first key of a command as redis-py sends it; empty for one without."""
+    if not command:
+        return ""
+    name = str(command[0]).partition(" ")[0]
+    if name in _KEY_BEHIND:
+        texts = [part if isinstance(part, bytes) else str(part).encode() for part in command]
+        position = texts.index(_KEY_BEHIND[name]) + 1 if _KEY_BEHIND[name] in texts else 0
+    else:
+        position = _KEY_AT.get(name, 1)
+    if not 0 < position < len(command):
+        return ""
+    key = command[position]
+    return key.decode("utf-8", "backslashreplace") if isinstance(key, bytes) else str(key)
