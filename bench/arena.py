@@ -9,7 +9,7 @@ from bench.contest import Contest
 from bench.product import KEYS, Product, segment_keys
 from bench.raw import RawSocket, hash_requests, push_requests, read_requests
 from demo.servers import Server
-from server_a.sample_shop import sample_user
+from server_a.shop.sample import sample_user
 
 WRITE_TARGET = 1.05
 READ_TARGET = 1.25

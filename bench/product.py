@@ -12,15 +12,15 @@ from typing import Any
 
 import structlog
 
-from server_a.publisher import Publication, publish
-from server_a.segment_writer import SegmentWriter
-from server_a.settings import DEFAULT_SEGMENT_VALUES
-from server_a.shop_writer import write_shop
-from server_a.values import NumberSource
+from server_a.run.publish import Publication, publish
+from server_a.run.settings import DEFAULT_SEGMENT_VALUES
+from server_a.run.values import NumberSource
+from server_a.run.writer import SegmentWriter
+from server_a.shop.sample_writer import write_shop
 from server_b.lease import Lease
-from server_b.run_progress import RunProgress
-from server_b.segment_examiner import SegmentExaminer
-from server_b.segment_look import SegmentLook
+from server_b.segment.examiner import SegmentExaminer
+from server_b.segment.look import SegmentLook
+from server_b.segment.progress import RunProgress
 from server_b.settings import ConsumerSettings
 from shared.endpoint.opening import open_endpoint
 from shared.endpoint.retry import Retry
@@ -28,8 +28,8 @@ from shared.endpoint.settings import EndpointSettings
 from shared.endpoint.together import Together
 from shared.errors import TransientError
 from shared.keys import Keyspace
-from shared.run_signal import RunRecord, SegmentState, Signal
 from shared.segments import segment_range, segments_of
+from shared.signal import RunRecord, SegmentState, Signal
 from shared.stopping import StopRequest
 from shared.tokens import make_token
 from shared.verdict import VERIFIED

@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 
-from server_a.check_command import check_command
-from server_a.settings import RunSettings, RunSummary
-from server_a.shop_commands import cart, sku, user
-from shared.command_line import CommonSettings, Seconds, WholeNumber, endpoint_options, main_group, option
+from server_a.check.command import check_command
+from server_a.run.settings import RunSettings, RunSummary
+from server_a.shop.commands import cart, sku, user
 from shared.errors import InvalidInputError
-from shared.program import print_outcome, run_program
+from shared.program.ending import print_outcome, run_program
+from shared.program.options import CommonSettings, Seconds, WholeNumber, endpoint_options, main_group, option
 from shared.segments import MAX_COUNT, MAX_SEGMENT_VALUES
-from shared.status_command import status_command
+from shared.status.command import status_command
 
 PROGRAM = "server-a"
 _SHOP_MOST = 100_000_000
@@ -62,8 +62,8 @@ def run_command(common: CommonSettings, *, as_json: bool, **options: Any) -> Non
     from shared.stopping import stop_requests
 
     with stop_requests() as stop:  # before the imports below, which take a while
-        from server_a.session import ProducerSession
-        from shared.logs import open_log
+        from server_a.run.session import ProducerSession
+        from shared.program.logs import open_log
 
         def emit(summary: RunSummary) -> None:
             if as_json:

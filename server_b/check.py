@@ -6,12 +6,12 @@ from contextlib import closing
 
 from shared.check.examination import Job, examine
 from shared.check.findings import Findings
-from shared.check.needs import SERVER_B_FOLLOW, SERVER_B_GROUP
-from shared.command_line import CommonSettings
+from shared.check.requirements import SERVER_B_FOLLOW, SERVER_B_GROUP
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.opening import open_endpoint
 from shared.errors import TransientError
 from shared.keys import Keyspace
+from shared.program.options import CommonSettings
 
 
 def check(common: CommonSettings) -> Findings:

@@ -6,8 +6,8 @@ import json
 
 import click
 
-from shared.command_line import CommonSettings, endpoint_options, option
-from shared.program import print_outcome
+from shared.program.ending import print_outcome
+from shared.program.options import CommonSettings, endpoint_options, option
 
 PROGRAM = "server-b"
 

@@ -21,11 +21,11 @@ from server_b.settings import (
     MAX_PRINT_VALUES,
     ConsumerSettings,
 )
-from shared.command_line import CommonSettings, Seconds, WholeNumber, endpoint_options, main_group, option
 from shared.errors import InvalidInputError
-from shared.program import print_outcome, run_program
+from shared.program.ending import print_outcome, run_program
+from shared.program.options import CommonSettings, Seconds, WholeNumber, endpoint_options, main_group, option
 from shared.segments import MAX_COUNT
-from shared.status_command import status_command
+from shared.status.command import status_command
 from shared.tokens import is_token
 
 PROGRAM = "server-b"
@@ -80,10 +80,10 @@ def run_command(common: CommonSettings, *, as_json: bool, consumer: str | None, 
     from shared.stopping import stop_requests
 
     with stop_requests() as stop:  # before the imports below, which take a while
-        from server_b.report import RunReport
-        from server_b.session import consume
-        from server_b.signal_group import check_consumer_name
-        from shared.logs import open_log
+        from server_b.group.signal_group import check_consumer_name
+        from server_b.report.run_report import RunReport
+        from server_b.story import consume
+        from shared.program.logs import open_log
 
         name = check_consumer_name(consumer if consumer is not None else f"{socket.gethostname()}-{os.getpid()}")
         settings = ConsumerSettings(consumer=name, state_directory=_state_directory(), **options)
@@ -103,7 +103,7 @@ def read_command(common: CommonSettings, limit: int | None) -> None:
 
     Example: server-b read --limit 10
     """
-    from server_b.whole_list import values_in_reverse
+    from server_b.segment.whole_list import values_in_reverse
     from shared.endpoint.opening import open_endpoint
 
     output = sys.stdout.buffer
@@ -126,7 +126,7 @@ def dead_list_command(common: CommonSettings, *, as_json: bool) -> None:
 
     Example: server-b dead list
     """
-    from server_b.dead_letters import DeadLetters
+    from server_b.group.dead_letters import DeadLetters
     from shared.endpoint.opening import open_endpoint
 
     with closing(open_endpoint(common.endpoint)) as endpoint:
@@ -153,7 +153,7 @@ def dead_retry_command(common: CommonSettings, origins: tuple[str, ...]) -> None
 
     Example: server-b dead retry 1763844000000-0
     """
-    from server_b.dead_letters import DeadLetters
+    from server_b.group.dead_letters import DeadLetters
     from shared.endpoint.opening import open_endpoint
 
     with closing(open_endpoint(common.endpoint)) as endpoint:
@@ -171,7 +171,7 @@ def dead_drop_command(common: CommonSettings, origins: tuple[str, ...]) -> None:
 
     Example: server-b dead drop 1763844000000-0
     """
-    from server_b.dead_letters import DeadLetters
+    from server_b.group.dead_letters import DeadLetters
     from shared.endpoint.opening import open_endpoint
 
     with closing(open_endpoint(common.endpoint)) as endpoint:

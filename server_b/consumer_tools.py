@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from server_b.lease import Lease
-from server_b.reporting import Reporting
-from server_b.run_progress import RunProgress
-from server_b.segment_examiner import SegmentExaminer
+from server_b.report.once import Reporting
+from server_b.segment.examiner import SegmentExaminer
+from server_b.segment.progress import RunProgress
 from shared.endpoint.retry import Retry
 from shared.errors import NotFinishedError, TransientError
 

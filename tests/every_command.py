@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shared.keys import Keyspace
-from shared.run_signal import CONSUMER_GROUP, Signal
+from shared.signal import CONSUMER_GROUP, Signal
 from tests.access_rules import Guarded
 from tests.hand_over import DIGEST, OLDER
 from tests.servers import connect

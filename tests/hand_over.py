@@ -15,17 +15,17 @@ import structlog
 from structlog.testing import LogCapture
 
 from demo.servers import Server
-from server_a.session import ProducerSession
-from server_a.settings import RunSettings, RunSummary
-from server_b.report import RunReport
-from server_b.session import consume
+from server_a.run.session import ProducerSession
+from server_a.run.settings import RunSettings, RunSummary
+from server_b.group.signal_group import SignalGroup
+from server_b.report.run_report import RunReport
 from server_b.settings import ConsumerSettings
-from server_b.signal_group import SignalGroup
-from shared.command_line import CommonSettings
+from server_b.story import consume
 from shared.endpoint.opening import Endpoint, open_endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.keys import Keyspace
-from shared.run_signal import CONSUMER_GROUP
+from shared.program.options import CommonSettings
+from shared.signal import CONSUMER_GROUP
 from shared.stopping import StopRequest
 from tests.faulty_link import FaultyLink
 

@@ -7,8 +7,8 @@ from contextlib import closing
 import pytest
 
 from shared.errors import NotFinishedError, VerificationFailedError
-from shared.status import Status
-from shared.status_command import status_text
+from shared.status.command import status_text
+from shared.status.status import Status
 from shared.stopping import StopRequest
 from tests.faulty_link import FaultyLink
 from tests.hand_over import HandOver

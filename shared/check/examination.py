@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from shared.check.encryption import read_tls, tls_notes
 from shared.check.findings import Findings, MemoryFindings, RightFindings, TlsFindings, Trouble
 from shared.check.memory import memory_findings, memory_notes, memory_troubles, read_memory
-from shared.check.needs import Need
-from shared.check.right_troubles import right_notes, right_troubles
-from shared.check.rights import Answer, ask_rights, rights_of
+from shared.check.permission_problems import right_notes, right_troubles
+from shared.check.permissions import Answer, ask_rights, rights_of
+from shared.check.requirements import Need
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.server_kind import ServerKind
 from shared.endpoint.settings import EndpointSettings

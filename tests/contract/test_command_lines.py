@@ -21,7 +21,7 @@ import pytest
 
 from demo.processes import program_environment
 from demo.servers import Server
-from server_a import settings as producer_defaults
+from server_a.run import settings as producer_defaults
 from tests.contract.command_tree import GROUPS, commands, options_of
 from tests.programs import Name, run_program
 from tests.servers import NewServer, connect

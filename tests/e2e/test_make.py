@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from demo.processes import program_environment
-from shared.cart_text import TIMES
+from shared.shop.cart_text import TIMES
 from tests.servers import _missing, binary
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="make ends the demo with it on Linux alone")

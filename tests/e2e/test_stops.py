@@ -12,7 +12,7 @@ import pytest
 
 from demo.servers import Server
 from shared.keys import Keyspace
-from shared.run_signal import Signal
+from shared.signal import Signal
 from tests.e2e.hand_over import assert_exact, lines_of, verify
 from tests.e2e.test_kills import Victim
 from tests.faulty_link import FaultyLink

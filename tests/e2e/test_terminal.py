@@ -11,7 +11,7 @@ import time
 import pytest
 
 from demo.servers import Server
-from shared.cart_text import TIMES
+from shared.shop.cart_text import TIMES
 from tests.e2e.terminals import run_on_terminal
 from tests.faulty_link import FaultyLink
 from tests.programs import Name, environment_of, run_program

@@ -18,7 +18,6 @@ from redis.auth.err import RequestTokenErr
 from redis.credentials import StreamingCredentialProvider
 
 from demo.servers import Server
-from shared.command_line import CommonSettings
 from shared.endpoint import opening
 from shared.endpoint.batch_connection import pack
 from shared.endpoint.endpoint import Endpoint
@@ -27,6 +26,7 @@ from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.errors import NotAllowedError, TransientError
 from shared.keys import Keyspace
+from shared.program.options import CommonSettings
 from tests.endpoints.rotating_tokens import USER, RotatingTokens
 from tests.endpoints.sentences import require_sentence
 from tests.endpoints.token_service import TokenService

@@ -9,7 +9,7 @@ from typing import Any
 from demo.processes import Program
 from demo.servers import Server
 from shared.keys import Keyspace
-from shared.run_signal import CONSUMER_GROUP
+from shared.signal import CONSUMER_GROUP
 from tests.hand_over import numbers, stored_values
 from tests.hosts.network import Host, Network
 from tests.programs import Name, StartProgram

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 from redis.exceptions import NoPermissionError, ResponseError
 
-from server_b.signal_group import _RENEW_SCRIPT
-from shared.check.needs import SERVER_A, SERVER_B_FOLLOW, SERVER_B_GROUP, Need
-from shared.check.rights import rights_of
+from server_b.group.signal_group import _RENEW_SCRIPT
+from shared.check.permissions import rights_of
+from shared.check.requirements import SERVER_A, SERVER_B_FOLLOW, SERVER_B_GROUP, Need
 from shared.keys import Keyspace
 from tests.access_rules import PASSWORDS, Guarded, guarded, rules
 from tests.every_command import run_every_command_of_server_b, run_every_other_command_of_server_a

@@ -143,7 +143,7 @@ def test_a_newer_run_stands_and_the_older_one_is_superseded(
 def test_damage_that_is_done_again_and_again_ends_the_run(
     hand_over: HandOver, link: FaultyLink, keys: Keyspace, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server_a.producer.MAX_AUDITS", 3)
+    monkeypatch.setattr("server_a.run.story.MAX_AUDITS", 3)
     for look in range(3):
         link.at(AUDIT, lambda: client.delete(keys.signals()), nth=1 + 2 * look)
     with pytest.raises(Exception, match="--resume") as caught:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from demo.servers import Server
-from server_a.cart_changes import CartChange, CartChanger
-from server_a.shop import Shop
+from server_a.shop.carts import CartChange, CartChanger
+from server_a.shop.shop import Shop
 from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.errors import EndpointUnreachableError, HandoverError, InvalidInputError, WrongEndpointError
 from shared.keys import Keyspace
-from shared.record_checks import MAX_QUANTITY
-from shared.records import User
+from shared.shop.record_checks import MAX_QUANTITY
+from shared.shop.records import User
 from tests.integration.shop_fixtures import endpoint, keys, shop
 from tests.losing_proxy import ReplyLosingProxy
 

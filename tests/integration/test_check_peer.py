@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from demo.servers import Server
-from server_a.peer import PeerCheck
+from server_a.check.peer import PeerCheck
 from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.keys import Keyspace
@@ -125,7 +125,7 @@ def test_the_time_for_canaries_begins_when_they_do(
     ):
         peer_check = PeerCheck(endpoint, peer, Keyspace(namespace), stop)
         monkeypatch.setattr(peer_check, "_is_same_server", ask_slowly)
-        monkeypatch.setattr("server_a.peer.time", clock)
+        monkeypatch.setattr("server_a.check.peer.time", clock)
         found = peer_check.run()
     assert (found.relation, found.canaries, found.seen) == ("same", 20, 20)
 

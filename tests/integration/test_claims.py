@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from server_b import entry_source
+from server_b.group import entries as entry_source
 from shared.errors import NotFinishedError
 from shared.keys import Keyspace
-from shared.run_signal import CONSUMER_GROUP, Signal
+from shared.signal import CONSUMER_GROUP, Signal
 from shared.stopping import StopRequest
 from tests.faulty_link import FaultyLink
 from tests.hand_over import DIGEST, OLDER, RUN, Group, HandOver

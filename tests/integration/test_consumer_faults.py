@@ -10,7 +10,7 @@ import pytest
 from server_b import lease
 from shared.errors import NotFinishedError
 from shared.keys import Keyspace
-from shared.run_signal import CONSUMER_GROUP, Signal
+from shared.signal import CONSUMER_GROUP, Signal
 from shared.stopping import StopRequest
 from tests.faulty_link import FaultyLink
 from tests.hand_over import DIGEST, OLDER, RUN, Group, HandOver, entries_of

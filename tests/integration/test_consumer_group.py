@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from server_b import entry_source, signal_group
-from server_b.dead_letters import DeadLetters
-from server_b.results import read_result
-from server_b.settling import EntrySettler
+from server_b.group import entries as entry_source
+from server_b.group import signal_group
+from server_b.group.dead_letters import DeadLetters
+from server_b.group.settling import EntrySettler
+from server_b.report.results import read_result
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace
-from shared.run_signal import Signal
+from shared.signal import Signal
 from shared.verdict import SegmentVerdict
 from tests.faulty_link import FaultyLink
 from tests.hand_over import DIGEST, NEWER, OLDER, RUN, Group, HandOver, entries_of

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from demo.servers import Server
-from server_b.dead_letters import DeadLetters
 from server_b.entry import Entry
-from server_b.results import read_result
-from server_b.settling import EntrySettler
+from server_b.group.dead_letters import DeadLetters
+from server_b.group.settling import EntrySettler
+from server_b.report.results import read_result
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import InvalidInputError, NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace
-from shared.run_signal import Signal
+from shared.signal import Signal
 from tests.hand_over import DIGEST, OLDER, RUN, HandOver, entries_of
 from tests.programs import run_program
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from demo.servers import Server
-from server_b import entry_source
 from server_b.entry import Entry
+from server_b.group import entries as entry_source
 from server_b.lease import Lease
 from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import EndpointUnreachableError, NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace
-from shared.run_signal import Signal
+from shared.signal import Signal
 from shared.stopping import StopRequest
 from tests.e2e.hand_over import lines_of
 from tests.faulty_link import FaultyLink
@@ -141,7 +141,7 @@ def test_the_newest_signal_is_found_behind_what_is_none(
 def test_a_consumer_name_that_is_no_text_keeps_nobody_out(
     hand_over: HandOver, group: Group, client: redis.Redis, keys: Keyspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server_b.signal_group.SILENT_CONSUMER_MS", -1)
+    monkeypatch.setattr("server_b.group.signal_group.SILENT_CONSUMER_MS", -1)
     client.xgroup_createconsumer(keys.signals(), "server-b", b"\xff\xfe")
     hand_over.produce(count=10)
     assert hand_over.consume().verdict == "verified"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from server_a.settings import RunSummary
+from server_a.run.settings import RunSummary
 from shared.keys import Keyspace
 from tests.faulty_link import FaultyLink
 from tests.hand_over import HandOver, list_keys, numbers, stored_values

@@ -1,4 +1,4 @@
-"""What `shared.check.needs` names is what the programs send: each command, on a key of each kind, and no other."""
+"""What `shared.check.requirements` names is what the programs send: each command on each kind of key, and no other."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from threading import Thread
 
 import pytest
 
-from shared.check.needs import SERVER_A, SERVER_B_FOLLOW, SERVER_B_GROUP, Need
-from shared.check.rights import Right, rights_of
+from shared.check.permissions import Right, rights_of
+from shared.check.requirements import SERVER_A, SERVER_B_FOLLOW, SERVER_B_GROUP, Need
 from shared.keys import Keyspace
 from tests.access_rules import Guarded, guarded
 from tests.every_command import run_every_command_of_server_b, run_every_other_command_of_server_a

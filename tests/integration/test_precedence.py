@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from server_a import producer
+from server_a.run import story as producer
 from shared.errors import SupersededError
 from shared.keys import Keyspace
 from tests.faulty_link import FaultyLink

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from server_a.publisher import Publication, is_published, publish, retire
-from server_a.segment_states import read_state
+from server_a.run.publish import Publication, is_published, publish, retire
+from server_a.run.states import read_state
 from shared.endpoint import optimistic
 from shared.endpoint.opening import Endpoint, open_endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.errors import NotFinishedError, OutcomeUnknownError, SupersededError, TransientError, WrongKeyError
 from shared.keys import Keyspace
-from shared.run_signal import SegmentState
+from shared.signal import SegmentState
 from tests.faulty_link import FaultyLink
 from tests.hand_over import DIGEST, NEWER, OLDER, RUN, list_values
 from tests.waiting import wait_until

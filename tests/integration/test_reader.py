@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog import get_logger
 
-from server_b.chunks import chunks_from_head
 from server_b.lease import Lease
-from server_b.reader import SegmentReader
-from server_b.run_progress import RunProgress
-from server_b.segment_examiner import SegmentExaminer, StillMissingError
-from server_b.segment_look import SegmentLook
+from server_b.segment.chunks import chunks_from_head
+from server_b.segment.examiner import SegmentExaminer, StillMissingError
+from server_b.segment.look import SegmentLook
+from server_b.segment.progress import RunProgress
+from server_b.segment.reader import SegmentReader
 from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.retry import Retry
 from shared.endpoint.together import Together
 from shared.errors import SegmentChangedError, TransientError, WrongKeyError
 from shared.keys import Keyspace
-from shared.run_signal import Signal
+from shared.signal import Signal
 from shared.stopping import StopRequest
 from shared.verdict import FAILED, SUPERSEDED, VERIFIED, SegmentVerdict
 from tests.hand_over import HandOver, entries_of, numbers

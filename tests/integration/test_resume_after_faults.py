@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from server_a.session import resume_command
-from server_a.settings import RunSettings
-from shared.command_line import CommonSettings
+from server_a.run.session import resume_command
+from server_a.run.settings import RunSettings
 from shared.endpoint.settings import EndpointSettings
 from shared.errors import InvalidInputError, NotFinishedError
 from shared.keys import Keyspace
+from shared.program.options import CommonSettings
 from shared.stopping import StopRequest
 from tests.faulty_link import FaultyLink
 from tests.hand_over import HandOver

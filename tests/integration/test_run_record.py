@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from server_a import samples
+from server_a.run import samples
 from shared.errors import NotFinishedError
 from shared.keys import Keyspace
 from shared.stopping import StopRequest

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from server_a import segment_writer
-from server_a.segment_writer import STAGING_TTL_S, WINDOW_BYTES, SegmentWriter, WrittenSegment
-from server_a.values import Batch, NumberSource, encode_lines
+from server_a.run import writer as segment_writer
+from server_a.run.values import Batch, NumberSource, encode_lines
+from server_a.run.writer import STAGING_TTL_S, WINDOW_BYTES, SegmentWriter, WrittenSegment
 from shared.endpoint.batch_connection import BatchConnection, Reply
 from shared.endpoint.opening import Endpoint, open_endpoint
 from shared.endpoint.settings import EndpointSettings

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from demo.servers import Server
-from server_b import dead_letters, lease
-from server_b.dead_letters import DeadLetters
+from server_b import lease
 from server_b.entry import Entry
+from server_b.group import dead_letters
+from server_b.group.dead_letters import DeadLetters
+from server_b.group.settling import EntrySettler
 from server_b.lease import Lease
 from server_b.settings import ConsumerSettings
-from server_b.settling import EntrySettler
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import NotFinishedError
 from shared.keys import Keyspace
-from shared.run_signal import Signal
+from shared.signal import Signal
 from shared.stopping import StopRequest
 from tests.faulty_link import FaultyLink
 from tests.hand_over import DIGEST, OLDER, RUN, HandOver

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from server_a.cart_changes import CartChanger
-from server_a.shop import Shop
-from server_a.shop_writer import write_shop
-from shared.cart_text import cart_json
+from server_a.shop.carts import CartChanger
+from server_a.shop.sample_writer import write_shop
+from server_a.shop.shop import Shop
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import InvalidInputError, WrongEndpointError
 from shared.keys import Keyspace
-from shared.records import Sku, User
-from shared.shop_reader import read_cart, read_carts, read_sku, read_user
+from shared.shop.cart_text import cart_json
+from shared.shop.reader import read_cart, read_carts, read_sku, read_user
+from shared.shop.records import Sku, User
 from tests.integration.shop_fixtures import endpoint, keys, shop
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from server_b.entry import Entry
-from server_b.settling import EntrySettler
+from server_b.group.settling import EntrySettler
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import VerificationFailedError
 from shared.keys import Keyspace
-from shared.run_signal import CONSUMER_GROUP, Signal
-from shared.status import Status, read_status
-from shared.status_command import status_text
+from shared.signal import CONSUMER_GROUP, Signal
+from shared.status.command import status_text
+from shared.status.status import Status, read_status
 from tests.faulty_link import FaultyLink
 from tests.hand_over import DIGEST, RUN, Group, HandOver
 from tests.status_checks import DONE, UNFINISHED, WRONG, require_status, run_stopped_at

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from server_a.settings import RunSummary
+from server_a.run.settings import RunSummary
 from shared.endpoint.opening import Endpoint, open_endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.errors import HandoverError, VerificationFailedError
 from shared.keys import Keyspace
-from shared.status import read_status
-from shared.status_command import status_text
+from shared.status.command import status_text
+from shared.status.status import read_status
 from tests.faulty_link import FaultyLink
 from tests.hand_over import HandOver
 from tests.status_checks import DONE, UNFINISHED, WRONG, begun_run, require_status, run_stopped_at

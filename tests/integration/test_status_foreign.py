@@ -10,8 +10,8 @@ import pytest
 
 from shared.endpoint.endpoint import Endpoint
 from shared.keys import Keyspace
-from shared.status import read_status
-from shared.status_command import status_text
+from shared.status.command import status_text
+from shared.status.status import read_status
 from tests.hand_over import HandOver
 from tests.status_checks import DONE, UNFINISHED, require_status
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from demo.servers import Server
-from server_a import segment_producer
+from server_a.run import segment as segment_producer
 from shared.endpoint import retry
 from shared.errors import NotFinishedError
 from shared.keys import Keyspace

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from server_a.verdict_wait import await_verdict
+from server_a.run.verdict import await_verdict
 from shared.endpoint.opening import Endpoint, open_endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.errors import NotFinishedError, VerificationFailedError

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from demo.servers import Server
-from server_b.whole_list import values_in_reverse
+from server_b.segment.whole_list import values_in_reverse
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import HandoverError, NotFinishedError, SegmentChangedError
 from shared.keys import Keyspace

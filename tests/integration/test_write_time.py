@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from server_a import segment_producer
+from server_a.run import segment as segment_producer
 from tests.faulty_link import FaultyLink
 from tests.hand_over import HandOver
 

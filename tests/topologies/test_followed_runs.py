@@ -8,9 +8,9 @@ from contextlib import closing
 
 import pytest
 
-from server_b import checkpoint
+from server_b.follow import checkpoint
 from shared.errors import NotFinishedError
-from shared.run_signal import SegmentState, Signal
+from shared.signal import SegmentState, Signal
 from shared.stopping import StopRequest
 from tests.faulty_link import FaultyLink
 from tests.hand_over import DIGEST

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from server_b import follower
+from server_b.follow import follower
 from shared.errors import EndpointUnreachableError, NotFinishedError
 from tests.faulty_link import FaultyLink
 from tests.topologies.following import Following

@@ -6,9 +6,9 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
-from server_a.record_text import sku_line, sku_text, user_line, user_text
-from shared.cart_text import cart_json, cart_text
-from shared.records import Cart, Sku, User, decode_cart_line
+from server_a.shop.record_text import sku_line, sku_text, user_line, user_text
+from shared.shop.cart_text import cart_json, cart_text
+from shared.shop.records import Cart, Sku, User, decode_cart_line
 
 AIRPODS = Sku("sku123", "AirPods", Decimal("199.99"))
 KEYBOARD = Sku("sku456", "Mechanical Keyboard", Decimal("89.99"))

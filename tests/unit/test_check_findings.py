@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis._parsers.helpers import parse_info
 
-from server_a.peer import peer_troubles
+from server_a.check.peer import peer_troubles
 from shared.check.encryption import tls_findings, tls_notes
 from shared.check.findings import Findings, MemoryFindings, PeerFindings, RightFindings, Trouble
 from shared.check.memory import (

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from shared.check.needs import SERVER_A, SERVER_B_FOLLOW, SERVER_B_GROUP, Need
-from shared.check.right_troubles import right_notes, right_troubles
-from shared.check.rights import Answer, Right, rights_of
+from shared.check.permission_problems import right_notes, right_troubles
+from shared.check.permissions import Answer, Right, rights_of
+from shared.check.requirements import SERVER_A, SERVER_B_FOLLOW, SERVER_B_GROUP, Need
 from shared.errors import (
     HandoverError,
     NotAllowedError,

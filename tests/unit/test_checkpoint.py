@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from server_b import checkpoint
-from server_b.checkpoint import Checkpoint, CheckpointFile
+from server_b.follow import checkpoint
+from server_b.follow.checkpoint import Checkpoint, CheckpointFile
 from shared.errors import InvalidInputError
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server_b.chunks import Chunk, chunks_by_block, chunks_from_head
+from server_b.segment.chunks import Chunk, chunks_by_block, chunks_from_head
 
 
 def _elements(chunks: list[Chunk]) -> list[int]:

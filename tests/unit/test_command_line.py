@@ -7,7 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.command_line import (
+from shared.errors import HandoverError, InvalidInputError, NotFinishedError, VerificationFailedError
+from shared.keys import Keyspace
+from shared.program.ending import run_program
+from shared.program.options import (
     CommonSettings,
     Seconds,
     WholeNumber,
@@ -15,10 +18,7 @@ from shared.command_line import (
     main_group,
     variable,
 )
-from shared.errors import HandoverError, InvalidInputError, NotFinishedError, VerificationFailedError
-from shared.keys import Keyspace
-from shared.program import run_program
-from shared.record_checks import quoted_text
+from shared.shop.record_checks import quoted_text
 
 NO_NUMBERS = [
     "",

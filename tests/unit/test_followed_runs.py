@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from server_b import followed_runs
-from server_b.checkpoint import Checkpoint
-from server_b.followed_runs import FollowedRuns
-from shared.run_signal import Signal
+from server_b.follow import followed_runs
+from server_b.follow.checkpoint import Checkpoint
+from server_b.follow.followed_runs import FollowedRuns
+from shared.signal import Signal
 from shared.verdict import FAILED, SUPERSEDED, VERIFIED, SegmentVerdict
 
 OLD, MIDDLE, NEW = (f"20261122T20580112{number}Z-3f9a1c" for number in range(3))

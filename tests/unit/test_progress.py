@@ -9,8 +9,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from shared import progress
-from shared.progress import Progress
+from shared.program import progress
+from shared.program.progress import Progress
 from tests.integration.test_write_time import Clock
 
 

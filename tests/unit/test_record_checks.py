@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import InvalidInputError
-from shared.record_checks import (
+from shared.shop.record_checks import (
     MAX_PRICE,
     MAX_QUANTITY,
     checked_id,

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.natural_order import natural_order
-from shared.record_checks import MAX_PRICE, MAX_QUANTITY
-from shared.records import Cart, CartLine, Sku, User, decode_cart_line
+from shared.shop.record_checks import MAX_PRICE, MAX_QUANTITY
+from shared.shop.records import Cart, CartLine, Sku, User, decode_cart_line
+from shared.text import natural_order
 
 names = st.text(st.characters(codec="utf-8"), min_size=1)
 prices = st.decimals(min_value=0, max_value=MAX_PRICE, places=2)

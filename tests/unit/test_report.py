@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from demo.servers import Server
-from server_b.report import MODE_GROUP, RunReport, make_report
+from server_b.report.run_report import MODE_GROUP, RunReport, make_report
 from shared.digest import run_digest
 from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import InvalidInputError, WrongKeyError
-from shared.run_signal import (
+from shared.segments import MAX_COUNT, MAX_SEGMENT_VALUES, MAX_SEGMENTS
+from shared.signal import (
     OPTIONAL_SIGNAL_FIELDS,
     SIGNAL_FIELDS,
     RunRecord,
@@ -23,7 +24,6 @@ from shared.run_signal import (
     decode_points,
     signal_field,
 )
-from shared.segments import MAX_COUNT, MAX_SEGMENT_VALUES, MAX_SEGMENTS
 from shared.tokens import make_token
 
 RUN_ID = "20261122T205801123Z-3f9a1c"

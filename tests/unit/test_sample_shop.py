@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server_a.sample_shop import MOST_CART_LINES, MOST_PIECES, sample_cart, sample_sku, sample_user
-from server_a.shop_writer import check_shop_size
+from server_a.shop.sample import MOST_CART_LINES, MOST_PIECES, sample_cart, sample_sku, sample_user
+from server_a.shop.sample_writer import check_shop_size
 from shared.errors import InvalidInputError
-from shared.record_checks import checked_id, checked_name, checked_price
-from shared.records import Sku, User
+from shared.shop.record_checks import checked_id, checked_name, checked_price
+from shared.shop.records import Sku, User
 
 seeds = st.integers(0, 2**31 - 1)
 numbers = st.integers(1, 10**8)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server_b.chunks import chunk_size
-from server_b.segment_look import MAX_KEPT_BYTES, SegmentLook
-from shared.run_signal import RunRecord, Signal
+from server_b.segment.chunks import chunk_size
+from server_b.segment.look import MAX_KEPT_BYTES, SegmentLook
 from shared.segments import MAX_VALUE_BYTES, segments_of
+from shared.signal import RunRecord, Signal
 
 RUN_ID = "20261122T205801123Z-3f9a1c"
 

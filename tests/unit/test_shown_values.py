@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server_b.segment_examiner import SHOWN_BYTES, as_text
+from server_b.segment.examiner import SHOWN_BYTES, as_text
 
 
 @pytest.mark.parametrize(

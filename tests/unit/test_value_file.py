@@ -17,9 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server_a import value_file
-from server_a.value_file import MAX_BATCH_BYTES, LineSource
-from server_a.values import Batch
+from server_a.run import lines as value_file
+from server_a.run.lines import MAX_BATCH_BYTES, LineSource
+from server_a.run.values import Batch
 from shared.errors import InvalidInputError, NotFinishedError
 from shared.segments import segment_range, segments_of
 from shared.stopping import StopRequest

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server_a.values import Batch, NumberSource, encode_lines, encode_numbers
+from server_a.run.values import Batch, NumberSource, encode_lines, encode_numbers
 from shared.segments import MAX_COUNT, segment_range, segments_of
 
 

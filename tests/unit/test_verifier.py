@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from server_b.chunks import Chunk, chunks_by_block
-from server_b.verifier import SegmentVerifier
+from server_b.segment.chunks import Chunk, chunks_by_block
+from server_b.segment.verifier import SegmentVerifier
 from tests.unit.test_digest import naive_segment_digest
 
 values_strategy = st.builds(

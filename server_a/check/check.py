@@ -1,0 +1,88 @@
+"""What server-a's `check` does: look the endpoint over for a run of so many values, then try the way to the peer."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+
+from server_a.check.peer import PeerCheck, peer_troubles
+from server_a.run.new_run import new_run
+from server_a.run.settings import DEFAULT_SEGMENT_VALUES, RunSettings
+from server_a.run.values import NumberSource
+from shared.check.examination import Job, examine
+from shared.check.findings import Findings, Trouble
+from shared.check.requirements import SERVER_A
+from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.opening import open_endpoint
+from shared.endpoint.settings import EndpointSettings
+from shared.endpoint.url import parse_url
+from shared.errors import HandoverError, InvalidInputError, TransientError
+from shared.keys import Keyspace
+from shared.program.options import CommonSettings
+from shared.segments import segment_range, segments_of
+from shared.stopping import stop_requests
+
+_REFUSAL = "server-a has to write; give the URL of the primary, or that of the Sentinels"
+
+
+def check(common: CommonSettings, *, count: int, peer_settings: EndpointSettings | None) -> Findings:
+    """Return what there is to know.
+
+    Args:
+        common: The endpoint and the namespace.
+        count: Numbers to find room for.
+        peer_settings: Where server-b will read; None for no look at it.
+
+    Raises:
+        InvalidInputError: A URL or a file can't be used.
+        HandoverError: There is nothing to look at: the endpoint does not answer, or not to us.
+    """
+    if peer_settings is not None:
+        _require_url(peer_settings.url)
+    try:
+        with closing(open_endpoint(common.endpoint)) as endpoint:
+            findings = examine(endpoint, common.endpoint, common.keys, _job(endpoint, common.keys, count))
+            if peer_settings is None:
+                return findings
+            if endpoint.kind.is_replica:
+                return replace(findings, notes=[*findings.notes, "the peer was not tried: nothing can be written here"])
+            return _with_peer(findings, endpoint, common.keys, peer_settings)
+    except TransientError as error:
+        raise error.lasting() from error
+
+
+def _job(endpoint: Endpoint, keys: Keyspace, count: int) -> Job:
+    segments = segments_of(count, DEFAULT_SEGMENT_VALUES)
+    ranges = [segment_range(n, count=count, segment_values=DEFAULT_SEGMENT_VALUES) for n in range(1, segments + 1)]
+    return Job(
+        program="server-a",
+        needs=SERVER_A,
+        values_of={keys.segment(part.number): part.count for part in ranges},
+        count=count,
+        refusal=_REFUSAL,
+        # looks at every list and the stream that a run would replace or add to
+        try_reading=lambda: new_run(endpoint, keys, RunSettings(count=count), NumberSource(count)),
+    )
+
+
+def _with_peer(findings: Findings, endpoint: Endpoint, keys: Keyspace, settings: EndpointSettings) -> Findings:
+    """Return the findings with those about the peer; what keeps us from it is a trouble like any other."""
+    try:
+        with closing(open_endpoint(settings)) as peer, stop_requests() as stop:
+            peer_check = PeerCheck(endpoint, peer, keys, stop)
+            found = peer_check.run()
+    except InvalidInputError:
+        raise
+    except HandoverError as error:
+        return replace(findings, troubles=[*findings.troubles, Trouble(f"peer: {error}", error.exit_code)])
+    troubles = peer_troubles(found, is_same_server=peer_check.is_same_server)
+    return replace(findings, peer=found, troubles=findings.troubles + troubles)
+
+
+def _require_url(url: str) -> None:
+    try:
+        parse_url(url)
+    except InvalidInputError as error:
+        raise InvalidInputError(
+            where="--peer-url", expected=error.expected, got=error.got, advice=error.advice
+        ) from error

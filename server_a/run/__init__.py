@@ -1,0 +1,1 @@
+"""One run: values into segments, published, signalled, audited. Read `story.py` first."""

@@ -1,0 +1,1 @@
+"""The shop: its commands, and the sample that each run writes."""

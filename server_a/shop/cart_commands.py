@@ -1,0 +1,79 @@
+"""`server-a cart`: add to carts, remove from them, show them.
+
+Whatever needs redis is imported when a command runs, so that `--help` comes back at once. What a change did is printed
+before the cart is read again: should that fail, the change is known to have been made.
+"""
+
+from __future__ import annotations
+
+import click
+
+from shared.program.options import CommonSettings, endpoint_options, option
+from shared.shop.cart_text import TIMES, cart_text
+from shared.shop.record_checks import checked_id, checked_quantity, shown_text
+
+
+@click.group()
+def cart() -> None:
+    """Add to carts, remove from them, show them."""
+
+
+@cart.command("add")
+@click.argument("user_id", metavar="USER")
+@click.argument("sku_id", metavar="SKU")
+@option("server-a", "--quantity", default="1", metavar="Q", help="1 to 1000000; a line never holds more than that.")
+@endpoint_options("server-a")
+def add_to_cart(common: CommonSettings, user_id: str, sku_id: str, quantity: str) -> None:
+    """Add pieces of a SKU to the cart of a user, then show the cart.
+
+    Example: server-a cart add 1 sku123 --quantity 2
+    """
+    from server_a.shop.opening import open_carts
+
+    pieces = _checked(user_id, sku_id, quantity)
+    with open_carts(common) as (shop, changer):
+        name = shop.name_of_sku(sku_id)
+        changer.add(user_id, sku_id, pieces)
+        click.echo(f"Added {pieces:,} {TIMES} {shown_text(name)} to cart {user_id}.")
+        click.echo(cart_text(shop.cart(user_id)))
+
+
+@cart.command("remove")
+@click.argument("user_id", metavar="USER")
+@click.argument("sku_id", metavar="SKU")
+@option("server-a", "--quantity", default="1", metavar="Q", help="1 to 1000000; the line goes with its last piece.")
+@endpoint_options("server-a")
+def remove_from_cart(common: CommonSettings, user_id: str, sku_id: str, quantity: str) -> None:
+    """Remove pieces of a SKU from the cart of a user, then show the cart.
+
+    Example: server-a cart remove 1 sku123
+    """
+    from server_a.shop.opening import open_carts
+
+    pieces = _checked(user_id, sku_id, quantity)
+    with open_carts(common) as (shop, changer):
+        name = shown_text(shop.name_of_sku(sku_id))
+        removed = changer.remove(user_id, sku_id, pieces).quantity
+        click.echo(f"Removed {f'{removed:,} {TIMES}' if removed else 'the line of'} {name} from cart {user_id}.")
+        click.echo(cart_text(shop.cart_of_anyone(user_id)))
+
+
+@cart.command("show")
+@click.argument("user_id", metavar="USER")
+@endpoint_options("server-a")
+def show_cart(common: CommonSettings, user_id: str) -> None:
+    """Show the cart of a user with its lines and total.
+
+    Example: server-a cart show 1
+    """
+    from server_a.shop.opening import open_shop
+
+    checked_id("user ID", user_id)
+    with open_shop(common) as shop:
+        click.echo(cart_text(shop.cart(user_id)))
+
+
+def _checked(user_id: str, sku_id: str, quantity: str) -> int:
+    checked_id("user ID", user_id)
+    checked_id("SKU ID", sku_id)
+    return checked_quantity("--quantity", quantity)

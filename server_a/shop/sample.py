@@ -1,0 +1,98 @@
+"""The records of the sample shop: those of the original exercise first, then as many generated ones as are wanted.
+
+Record n depends on the seed and on n alone, so a larger shop holds the smaller one of the same seed; a cart depends on
+the number of SKUs too, since it may only hold what there is. Python's `random` was rejected: seeding a generator for
+each record costs ten times what mixing two numbers does, and its sequences are not promised to stay the same.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from shared.shop.records import Sku, User
+
+FIRST_GENERATED_SKU = 1001
+MOST_CART_LINES = 3
+MOST_PIECES = 5
+
+_NAME = ("Parker", "Perry")
+_SKUS = (
+    Sku("sku123", "AirPods", Decimal("199.99")),
+    Sku("sku456", "Mechanical Keyboard", Decimal("89.99")),
+)
+_FIRST_NAMES = (
+    "Ada Alan Amina Anders Barbara Björn Carlos Chiara Claude Dana Edsger Elif Emeka Fatima Frances Grace Hana Hedy "
+    "Igor Ines Jean José Katherine Kenji Leila Linus Mai Margaret Mateo Mei Niklaus Noor Olga Priya Radia Sofia Tariq "
+    "Tim Uma Yuki"
+)
+_LAST_NAMES = (
+    "Allen Baker Berg Chen Costa Diaz Dijkstra Evans Fischer Garcia Haddad Hamilton Hopper Ivanova Jansen Johnson Khan "
+    "Kim Kowalski Lamarr Larsen Lopez Lovelace Mensah Meyer Moreau Müller Nakamura Nguyen Okafor Patel Perlman Rossi "
+    "Santos Silva Tanaka Turing Weber Wirth Yilmaz"
+)
+_FIRST, _LAST = _FIRST_NAMES.split(), _LAST_NAMES.split()
+_ADJECTIVES = ("Compact", "Foldable", "Insulated", "Magnetic", "Portable", "Quiet", "Rugged", "Slim", "Wireless")
+_PRODUCTS = ("Backpack", "Camera", "Charger", "Headset", "Lamp", "Microphone", "Mouse", "Notebook", "Speaker", "Tripod")
+
+_MASK = (1 << 64) - 1
+_USER_STREAM, _SKU_STREAM, _CART_STREAM = 1, 2, 3
+
+
+def sample_user(seed: int, number: int) -> User:
+    """Return user `number`, counted from 1; its id is the number."""
+    return User(str(number), *sample_name(seed, number))
+
+
+def sample_name(seed: int, number: int) -> tuple[str, str]:
+    """Return first and last name of user `number`; there are 1,600 generated ones."""
+    if number == 1:
+        return _NAME
+    mixed, first = divmod(_mixed(seed, _USER_STREAM, number), len(_FIRST))
+    return _FIRST[first], _LAST[mixed % len(_LAST)]
+
+
+def sample_sku(seed: int, number: int) -> Sku:
+    """Return SKU `number`, counted from 1; the third one's id is `sku1001`."""
+    if number <= len(_SKUS):
+        return _SKUS[number - 1]
+    mixed, adjective = divmod(_mixed(seed, _SKU_STREAM, number), len(_ADJECTIVES))
+    mixed, product = divmod(mixed, len(_PRODUCTS))
+    price = Decimal(f"{5 + mixed % 995}.99")
+    return Sku(_sku_id(number), f"{_ADJECTIVES[adjective]} {_PRODUCTS[product]}", price)
+
+
+def sample_cart(seed: int, number: int, *, skus: int) -> dict[str, int]:
+    """Return the cart of user `number`: quantities by SKU id.
+
+    Args:
+        seed: What the generated carts depend on, besides their numbers.
+        number: Counted from 1; the first cart holds one of each of the exercise's two SKUs.
+        skus: How many SKUs the shop has, at least 1; a cart holds no others.
+    """
+    if number == 1:
+        return {sku.sku_id: 1 for sku in _SKUS[:skus]}
+    mixed, lines = divmod(_mixed(seed, _CART_STREAM, number), MOST_CART_LINES)
+    mixed, first = divmod(mixed, skus)
+    cart = {}
+    for line in range(min(lines + 1, skus)):
+        mixed, pieces = divmod(mixed, MOST_PIECES)
+        cart[_sku_id((first + line) % skus + 1)] = pieces + 1
+    return cart
+
+
+def _sku_id(number: int) -> str:
+    if number <= len(_SKUS):
+        return _SKUS[number - 1].sku_id
+    return f"sku{FIRST_GENERATED_SKU + number - len(_SKUS) - 1}"
+
+
+def _mixed(seed: int, stream: int, number: int) -> int:
+    """Return 64 bits that look random and depend on the three numbers alone.
+
+    Source:
+        SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014.
+    """
+    bits = (seed * 0xD1342543DE82EF95 + stream * 0xA0761D6478BD642F + number * 0x9E3779B97F4A7C15) & _MASK
+    bits = ((bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    bits = ((bits ^ (bits >> 27)) * 0x94D049BB133111EB) & _MASK
+    return bits ^ (bits >> 31)

@@ -1,0 +1,1 @@
+"""Following a read-only replica, with a checkpoint in a file."""

@@ -1,0 +1,1 @@
+"""Serving the consumer group: entries, verdicts, dead letters."""

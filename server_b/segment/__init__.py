@@ -1,0 +1,1 @@
+"""One segment: wait for it, read it in reverse, verify it."""

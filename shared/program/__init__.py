@@ -1,0 +1,1 @@
+"""What both command lines have in common: options, exit codes, logs, progress."""

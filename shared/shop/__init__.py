@@ -1,0 +1,1 @@
+"""The shop as both programs read and show it: users, SKUs, carts."""

@@ -1,0 +1,155 @@
+"""The shop's records: users, SKUs and carts, and the fields of their hashes.
+
+Decoding never fails: a database is shared with others, and a price that can't be read must not hide the rest of a cart.
+What is missing or unreadable stays visible as such, and a line it concerns is left out of the total. Refusing such
+records was rejected: it would let one foreign field break every reader. What *we* write is checked in `record_checks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from shared.shop.record_checks import price_of, quantity_of, quoted_text, stored_text
+
+OtherFields = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class User:
+    """A user.
+
+    Attributes:
+        first_name: Empty when none is stored.
+        last_name: The same.
+        other_fields: Names and values that someone else put into the hash, sorted by name.
+    """
+
+    user_id: str
+    first_name: str
+    last_name: str
+    other_fields: OtherFields = ()
+
+    @property
+    def full_name(self) -> str:
+        """First and last name, as far as there are any."""
+        return f"{self.first_name} {self.last_name}".strip()
+
+    def encode(self) -> dict[str, str]:
+        """Return the fields of the hash, without those of others."""
+        return {"first_name": self.first_name, "last_name": self.last_name}
+
+    @classmethod
+    def decode(cls, user_id: str, fields: Mapping[bytes, bytes]) -> User:
+        """Return the user that a hash's fields spell; whatever they are, this does not fail."""
+        texts = _texts(fields)
+        return cls(user_id, texts.pop("first_name", ""), texts.pop("last_name", ""), _sorted_pairs(texts))
+
+
+@dataclass(frozen=True)
+class Sku:
+    """A stock keeping unit: something that is sold.
+
+    Attributes:
+        name: Empty when none is stored.
+        price: With two decimal places; None when none is stored, or none that can be read.
+        other_fields: As in `User`; a price that can't be read is among them.
+    """
+
+    sku_id: str
+    name: str
+    price: Decimal | None
+    other_fields: OtherFields = ()
+
+    def encode(self) -> dict[str, str]:
+        """Return the fields of the hash, without those of others."""
+        assert self.price is not None, "what can't be read is never written"
+        return {"name": self.name, "price": f"{self.price:.2f}"}
+
+    @classmethod
+    def decode(cls, sku_id: str, fields: Mapping[bytes, bytes]) -> Sku:
+        """Return the SKU that a hash's fields spell; whatever they are, this does not fail."""
+        texts = _texts(fields)
+        price = price_of(texts.get("price", ""))
+        if price is not None:
+            del texts["price"]
+        return cls(sku_id, texts.pop("name", ""), price, _sorted_pairs(texts))
+
+
+@dataclass(frozen=True)
+class CartLine:
+    """One line of a cart.
+
+    Attributes:
+        sku_id: As stored; bytes that are not UTF-8 are escaped.
+        name: Of the SKU; None when that is no longer sold.
+        price: For one piece; None when the SKU is no longer sold or its price can't be read.
+        quantity: None when what is stored is no positive whole number.
+        stored_quantity: What is stored.
+    """
+
+    sku_id: str
+    name: str | None
+    price: Decimal | None
+    quantity: int | None
+    stored_quantity: str
+
+    @property
+    def total(self) -> Decimal | None:
+        """Price times quantity, exactly; None when either is missing, and the line then does not count."""
+        if self.price is None or self.quantity is None:
+            return None
+        return _of_cents(_cents(self.price) * self.quantity)
+
+    @property
+    def note(self) -> str:
+        """Why the line does not count; empty when it does."""
+        if self.name is None:
+            return "no longer sold"
+        if self.price is None:
+            return "price can't be read"
+        return f"quantity {quoted_text(self.stored_quantity)} can't be read" if self.quantity is None else ""
+
+
+@dataclass(frozen=True)
+class Cart:
+    """The cart of one user; without lines when there is none."""
+
+    user_id: str
+    lines: tuple[CartLine, ...]
+
+    @property
+    def total(self) -> Decimal:
+        """The sum of the lines that count, exactly."""
+        return _of_cents(sum(_cents(line.total) for line in self.lines if line.total is not None))
+
+    @property
+    def uncounted_lines(self) -> int:
+        """How many lines the total leaves out."""
+        return sum(line.total is None for line in self.lines)
+
+
+def decode_cart_line(sku_id: str, stored_quantity: bytes, sku: Sku | None) -> CartLine:
+    """Return a line from one field of a cart's hash and the SKU it names; None for one that does not exist."""
+    text = stored_text(stored_quantity)
+    name, price = (sku.name, sku.price) if sku is not None else (None, None)
+    return CartLine(sku_id, name, price, quantity_of(text), text)
+
+
+def _texts(fields: Mapping[bytes, bytes]) -> dict[str, str]:
+    return {stored_text(name): stored_text(value) for name, value in fields.items()}
+
+
+def _sorted_pairs(texts: Mapping[str, str]) -> OtherFields:
+    return tuple(sorted(texts.items()))
+
+
+# Money is multiplied and added as whole cents: Decimal rounds to 28 digits, int never does.
+def _cents(amount: Decimal) -> int:
+    whole, _, cents = f"{amount:.2f}".partition(".")
+    return int(whole + cents)
+
+
+def _of_cents(cents: int) -> Decimal:
+    return Decimal(f"{cents // 100}.{cents % 100:02d}")
