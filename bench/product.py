@@ -28,8 +28,10 @@ from shared.endpoint.settings import EndpointSettings
 from shared.endpoint.together import Together
 from shared.errors import TransientError
 from shared.keys import Keyspace
+from shared.record import RunRecord
 from shared.segments import segment_range, segments_of
-from shared.signal import RunRecord, SegmentState, Signal
+from shared.signal import Signal
+from shared.state import SegmentState
 from shared.stopping import StopRequest
 from shared.tokens import make_token
 from shared.verdict import VERIFIED

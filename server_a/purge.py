@@ -14,7 +14,7 @@ from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.together import ask_each
 from shared.errors import WrongKeyError
 from shared.keys import ID_PATTERN, Keyspace
-from shared.signal import SegmentState
+from shared.state import SegmentState
 
 _PORTION = 1_000
 _TYPES = {

@@ -15,7 +15,8 @@ from shared.endpoint.endpoint import Endpoint, microseconds
 from shared.endpoint.together import PORTION_KEYS, Together
 from shared.errors import SupersededError
 from shared.keys import Keyspace
-from shared.signal import RunRecord, SegmentState
+from shared.record import RunRecord
+from shared.state import SegmentState
 
 
 @dataclass

@@ -13,8 +13,8 @@ from shared.endpoint.retry import Retry
 from shared.endpoint.server_clock import ServerClock
 from shared.errors import NotFinishedError
 from shared.keys import Keyspace
+from shared.record import RunRecord
 from shared.segments import SegmentRange, segment_range
-from shared.signal import RunRecord
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger

@@ -20,8 +20,8 @@ from typing import IO, BinaryIO, cast
 from server_a.run.values import Batch, encode_lines
 from shared.digest import BLOCK_VALUES
 from shared.errors import InvalidInputError, NotFinishedError
+from shared.record import SOURCE_VALUES
 from shared.segments import MAX_VALUE_BYTES, SegmentRange
-from shared.signal import SOURCE_VALUES
 from shared.stopping import StopRequest
 
 MAX_BATCH_BYTES = 256 * 1024

@@ -25,16 +25,9 @@ from shared.endpoint.endpoint import Endpoint, microseconds
 from shared.endpoint.together import PORTION_KEYS, Together
 from shared.errors import InvalidInputError, WrongKeyError
 from shared.keys import Keyspace
+from shared.record import SOURCE_NUMBERS, SOURCE_VALUES, RunRecord, attempt_field, decode_points, signal_field
 from shared.segments import MAX_SEGMENTS, segments_of
-from shared.signal import (
-    SOURCE_NUMBERS,
-    SOURCE_VALUES,
-    RunRecord,
-    SegmentState,
-    attempt_field,
-    decode_points,
-    signal_field,
-)
+from shared.state import SegmentState
 from shared.stopping import StopRequest
 from shared.tokens import is_token, make_token
 

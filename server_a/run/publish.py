@@ -15,7 +15,7 @@ from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.optimistic import optimistic
 from shared.errors import SupersededError, TransientError, WrongKeyError
 from shared.keys import Keyspace
-from shared.signal import SegmentState
+from shared.state import SegmentState
 
 _FIELDS = list(SegmentState.FIELDS)
 

@@ -14,7 +14,7 @@ from typing import Any
 from server_a.run.context import RunContext
 from server_a.run.samples import Samples
 from shared.endpoint.node_client import NodePipeline
-from shared.signal import attempt_field, signal_field
+from shared.record import attempt_field, signal_field
 from shared.tokens import make_token
 
 SAMPLES_EVERY_S = 0.5

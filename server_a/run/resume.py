@@ -11,7 +11,8 @@ from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.together import ask_each
 from shared.errors import InvalidInputError, SupersededError
 from shared.keys import Keyspace
-from shared.signal import SOURCE_VALUES, SegmentState
+from shared.record import SOURCE_VALUES
+from shared.state import SegmentState
 
 
 def published_before(run: RunContext, number: int) -> SegmentState | None:

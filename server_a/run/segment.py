@@ -12,7 +12,7 @@ from server_a.run.writer import SegmentWriter
 from shared.endpoint.batch_connection import BatchConnection
 from shared.errors import HandoverError, NotFinishedError, TransientError
 from shared.segments import SegmentRange
-from shared.signal import SegmentState
+from shared.state import SegmentState
 
 MAX_ATTEMPTS = 100
 WAIT_MS = 1_000

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.together import ask_each
 from shared.keys import Keyspace
-from shared.signal import SegmentState
+from shared.state import SegmentState
 
 PROBE_ABSENT = 100
 

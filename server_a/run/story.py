@@ -20,8 +20,9 @@ from server_a.run.supersession import require_newest, withdraw
 from server_a.shop.sample_writer import write_shop
 from shared.digest import BLOCK_VALUES, run_digest
 from shared.errors import HandoverError, NotFinishedError, SupersededError
+from shared.record import chunk_field
 from shared.segments import safe_chunk_values
-from shared.signal import Signal, chunk_field
+from shared.signal import Signal
 
 MAX_AUDITS = 100
 LOOK_EVERY_S = 1.0

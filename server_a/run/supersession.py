@@ -10,7 +10,7 @@ from server_a.run.context import RunContext
 from server_a.run.publish import retire
 from server_a.run.states import read_state, states_upward
 from shared.errors import SupersededError
-from shared.signal import SegmentState
+from shared.state import SegmentState
 
 
 def require_newest(run: RunContext) -> None:

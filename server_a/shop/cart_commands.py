@@ -10,7 +10,8 @@ import click
 
 from shared.program.options import CommonSettings, endpoint_options, option
 from shared.shop.cart_text import TIMES, cart_text
-from shared.shop.record_checks import checked_id, checked_quantity, shown_text
+from shared.shop.record_checks import checked_id, checked_quantity
+from shared.text import shown_text
 
 
 @click.group()

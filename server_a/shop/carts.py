@@ -20,7 +20,8 @@ from shared.errors import (
     OutcomeUnknownError,
     WrongEndpointError,
 )
-from shared.shop.record_checks import MAX_QUANTITY, quantity_of, quoted_text, stored_text
+from shared.shop.record_checks import MAX_QUANTITY, quantity_of
+from shared.text import quoted_text, stored_text
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from shared.shop.cart_text import money_text
-from shared.shop.record_checks import shown_text
 from shared.shop.records import Sku, User
+from shared.text import shown_text
 
 
 def user_line(user: User) -> str:

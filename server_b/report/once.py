@@ -10,7 +10,8 @@ from server_b.report.run_report import MODE_GROUP, RunReport, make_report
 from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
 from shared.keys import Keyspace
-from shared.signal import RunRecord, Signal
+from shared.record import RunRecord
+from shared.signal import Signal
 from shared.verdict import SUPERSEDED, SegmentVerdict, is_complete
 
 if TYPE_CHECKING:

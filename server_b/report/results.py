@@ -11,7 +11,7 @@ from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.together import Together
 from shared.errors import WrongKeyError
 from shared.keys import Keyspace
-from shared.signal import RunRecord
+from shared.record import RunRecord
 from shared.verdict import SegmentVerdict, decode_result
 
 

@@ -10,10 +10,10 @@ from shared.digest import run_digest
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import WrongKeyError
 from shared.keys import Keyspace
+from shared.record import RunRecord
 from shared.shop.cart_text import cart_json, cart_text
 from shared.shop.reader import read_carts
 from shared.shop.records import Cart
-from shared.signal import RunRecord
 from shared.verdict import VERIFIED, SegmentVerdict, run_reason, run_verdict
 
 MODE_GROUP = "group"

@@ -15,7 +15,8 @@ from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.retry import Retry
 from shared.errors import SegmentChangedError
 from shared.keys import Keyspace
-from shared.signal import SegmentState, Signal
+from shared.signal import Signal
+from shared.state import SegmentState
 from shared.verdict import FAILED, SUPERSEDED, VERIFIED, SegmentVerdict
 
 MAX_READINGS = 5

@@ -11,8 +11,10 @@ from shared.endpoint.endpoint import Endpoint, microseconds
 from shared.endpoint.together import Together
 from shared.errors import HandoverError
 from shared.keys import Keyspace
+from shared.record import RunRecord, chunk_field
 from shared.segments import MAX_VALUE_BYTES
-from shared.signal import RunRecord, SegmentState, Signal, chunk_field
+from shared.signal import Signal
+from shared.state import SegmentState
 
 MAX_KEPT_BYTES = 16 * 1024 * 1024
 

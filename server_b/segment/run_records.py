@@ -8,7 +8,7 @@ from typing import Any
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import InvalidInputError, WrongKeyError
 from shared.keys import Keyspace
-from shared.signal import RunRecord
+from shared.record import RunRecord
 
 RECORD_FIELDS = ("schema_version", "run_id", "source", *RunRecord.NUMBERS)
 

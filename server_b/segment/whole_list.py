@@ -12,7 +12,9 @@ from server_b.segment.reader import SegmentReader
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import InvalidInputError, NotFinishedError, SegmentChangedError
 from shared.keys import Keyspace
-from shared.signal import SegmentState, Signal, chunk_field
+from shared.record import chunk_field
+from shared.signal import Signal
+from shared.state import SegmentState
 
 _LOOK_BACK = 100
 

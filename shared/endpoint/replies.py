@@ -11,7 +11,7 @@ import re
 from redis.connection import DefaultParser
 from redis.exceptions import ResponseError
 
-from shared.shop.record_checks import shown_text
+from shared.text import shown_text
 
 _QUOTED_ARGUMENTS = re.compile(r",? with args beginning with\b.*", re.DOTALL | re.IGNORECASE)
 _WRAPPED_REASON = re.compile(

@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import Any
 from unicodedata import combining, east_asian_width
 
-from shared.shop.record_checks import shown_text
 from shared.shop.records import Cart, CartLine
+from shared.text import shown_text
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 

@@ -13,9 +13,8 @@ from typing import cast
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.together import ask_each
 from shared.keys import ID_PATTERN, Keyspace
-from shared.shop.record_checks import stored_text
 from shared.shop.records import Cart, Sku, User, decode_cart_line
-from shared.text import natural_order
+from shared.text import natural_order, stored_text
 
 Fields = dict[bytes, bytes]
 

@@ -12,16 +12,13 @@ from unicodedata import category
 
 from shared.errors import InvalidInputError
 from shared.keys import ID_PATTERN
+from shared.text import CONTROL_CATEGORIES, is_control, quoted_text
 
 MAX_NAME_CHARACTERS = 200
 MAX_PRICE = Decimal("999999999.99")
 MAX_QUANTITY = 1_000_000
 PRICE_PATTERN = r"[0-9]{1,9}(\.[0-9]{1,2})?"
-_SHOWN_CHARACTERS = 60
-_CONTROL_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")
-_INVISIBLE_CATEGORIES = (*_CONTROL_CATEGORIES, "Cf", "Zs")
-# embeddings, overrides and isolates: one of them makes the rest of a line read backwards
-_BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_INVISIBLE_CATEGORIES = (*CONTROL_CATEGORIES, "Cf", "Zs")
 
 
 def checked_id(where: str, text: str) -> str:
@@ -52,7 +49,7 @@ def checked_name(where: str, text: str) -> str:
     if not 1 <= len(text) <= MAX_NAME_CHARACTERS:
         got = "none" if not text else f"{len(text)}"
         raise InvalidInputError(where=where, expected=f"1 to {MAX_NAME_CHARACTERS} characters", got=got)
-    if any(_is_control(character) for character in text):
+    if any(is_control(character) for character in text):
         expected = "no control, line-breaking or direction-changing characters"
         raise InvalidInputError(where=where, expected=expected, got=quoted_text(text))
     if all(category(character) in _INVISIBLE_CATEGORIES for character in text):
@@ -103,25 +100,3 @@ def quantity_of(text: str) -> int | None:
     Someone else may have stored more than our own bound: any positive number of up to 18 digits counts.
     """
     return int(text) if re.fullmatch(r"[1-9][0-9]{0,17}", text) else None
-
-
-def stored_text(raw: bytes) -> str:
-    r"""Return stored bytes as text; what is not UTF-8 appears as `\xff`."""
-    return raw.decode("utf-8", "backslashreplace")
-
-
-def shown_text(text: str) -> str:
-    r"""Return a text fit for a terminal, with characters that would control it spelled as `\x1b`."""
-    return "".join(
-        character.encode("unicode_escape").decode() if _is_control(character) else character for character in text
-    )
-
-
-def quoted_text(text: str) -> str:
-    """Return a text in quotes for a message: its first 60 characters, with whatever can't be printed escaped."""
-    shown = ascii(text[:_SHOWN_CHARACTERS]) if not text.isprintable() else repr(text[:_SHOWN_CHARACTERS])
-    return shown + ("…" if len(text) > _SHOWN_CHARACTERS else "")
-
-
-def _is_control(character: str) -> bool:
-    return category(character) in _CONTROL_CATEGORIES or character in _BIDI_CONTROLS

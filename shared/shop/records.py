@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from shared.shop.record_checks import price_of, quantity_of, quoted_text, stored_text
+from shared.shop.record_checks import price_of, quantity_of
+from shared.text import quoted_text, stored_text
 
 OtherFields = tuple[tuple[str, str], ...]
 

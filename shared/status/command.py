@@ -10,7 +10,7 @@ import click
 
 from shared.program.ending import print_outcome
 from shared.program.options import CommonSettings, endpoint_options, option
-from shared.shop.record_checks import shown_text
+from shared.text import shown_text
 
 if TYPE_CHECKING:
     from shared.status.facts import RunStatus

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.signal import SegmentState
+from shared.state import SegmentState
 
 PENDING = "pending"
 UNKNOWN = "unknown"

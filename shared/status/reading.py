@@ -17,7 +17,9 @@ from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.together import Together, ask_each
 from shared.errors import InvalidInputError, NotAllowedError, WrongEndpointError, WrongKeyError
 from shared.keys import Keyspace
-from shared.signal import CONSUMER_GROUP, RunRecord, SegmentState, Signal
+from shared.record import RunRecord
+from shared.signal import CONSUMER_GROUP, Signal
+from shared.state import SegmentState
 from shared.status.facts import PENDING, UNKNOWN, Facts, GroupStatus, RunStatus, SegmentSight
 from shared.tokens import is_token
 from shared.verdict import decode_result, is_complete, run_reason, run_verdict

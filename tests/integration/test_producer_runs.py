@@ -10,7 +10,8 @@ import pytest
 from server_a.run.settings import DAY_MS
 from shared.digest import run_digest
 from shared.keys import Keyspace
-from shared.signal import SegmentState, Signal
+from shared.signal import Signal
+from shared.state import SegmentState
 from shared.tokens import is_token
 from tests.hand_over import HandOver, entries_of, list_keys, numbers, stored_values
 

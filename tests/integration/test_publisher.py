@@ -16,7 +16,7 @@ from shared.endpoint.opening import Endpoint, open_endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.errors import NotFinishedError, OutcomeUnknownError, SupersededError, TransientError, WrongKeyError
 from shared.keys import Keyspace
-from shared.signal import SegmentState
+from shared.state import SegmentState
 from tests.faulty_link import FaultyLink
 from tests.hand_over import DIGEST, NEWER, OLDER, RUN, list_values
 from tests.waiting import wait_until

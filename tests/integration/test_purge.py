@@ -12,7 +12,7 @@ import pytest
 from demo.parent import ending_with_us
 from demo.servers import Server
 from shared.keys import Keyspace
-from shared.signal import SegmentState
+from shared.state import SegmentState
 from tests.hand_over import DIGEST, OLDER, RUN, HandOver
 from tests.programs import Finished, environment_of, run_program
 from tests.servers import connect

@@ -10,7 +10,8 @@ import pytest
 
 from server_b.follow import checkpoint
 from shared.errors import NotFinishedError
-from shared.signal import SegmentState, Signal
+from shared.signal import Signal
+from shared.state import SegmentState
 from shared.stopping import StopRequest
 from tests.faulty_link import FaultyLink
 from tests.hand_over import DIGEST

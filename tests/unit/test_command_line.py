@@ -18,7 +18,7 @@ from shared.program.options import (
     main_group,
     variable,
 )
-from shared.shop.record_checks import quoted_text
+from shared.text import quoted_text
 
 NO_NUMBERS = [
     "",

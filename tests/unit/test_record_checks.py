@@ -18,9 +18,8 @@ from shared.shop.record_checks import (
     checked_price,
     checked_quantity,
     quantity_of,
-    quoted_text,
-    shown_text,
 )
+from shared.text import quoted_text, shown_text
 
 NO_NUMBERS = [
     "",

@@ -12,18 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import InvalidInputError, WrongKeyError
+from shared.record import RunRecord, attempt_field, chunk_field, decode_points, signal_field
 from shared.segments import MAX_COUNT, MAX_SEGMENT_VALUES, MAX_SEGMENTS
-from shared.signal import (
-    OPTIONAL_SIGNAL_FIELDS,
-    SIGNAL_FIELDS,
-    RunRecord,
-    SegmentState,
-    Signal,
-    attempt_field,
-    chunk_field,
-    decode_points,
-    signal_field,
-)
+from shared.signal import OPTIONAL_SIGNAL_FIELDS, SIGNAL_FIELDS, Signal
+from shared.state import SegmentState
 from shared.tokens import make_token
 
 RUN_ID = "20261122T205801123Z-3f9a1c"

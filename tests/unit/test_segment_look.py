@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from server_b.segment.chunks import chunk_size
 from server_b.segment.look import MAX_KEPT_BYTES, SegmentLook
+from shared.record import RunRecord
 from shared.segments import MAX_VALUE_BYTES, segments_of
-from shared.signal import RunRecord, Signal
+from shared.signal import Signal
 
 RUN_ID = "20261122T205801123Z-3f9a1c"
 

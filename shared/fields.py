@@ -1,0 +1,55 @@
+"""Fields of hashes and stream entries, decoded and checked: numbers, tokens, digests, schema versions."""
+
+from __future__ import annotations
+
+import re
+
+from shared.errors import InvalidInputError
+from shared.tokens import is_token
+
+SCHEMA_VERSION = 1
+READABLE_SCHEMA_VERSIONS = (1,)
+
+
+def check_version(where: str, raw: bytes) -> None:
+    """Refuse a schema version that can't be read here."""
+    if raw not in [str(version).encode() for version in READABLE_SCHEMA_VERSIONS]:
+        versions = " or ".join(str(version) for version in READABLE_SCHEMA_VERSIONS)
+        advice = "upgrade server-b first" if where == "signal" else "use the version that wrote it"
+        raise InvalidInputError(where=f"{where} schema_version", expected=versions, got=shown(raw), advice=advice)
+
+
+def check_bounds(where: str, name: str, number: int, most: int) -> None:
+    """Refuse a number that is not from 1 to the most there may be."""
+    if not 1 <= number <= most:
+        raise InvalidInputError(where=f"{where} {name}", expected=f"1 to {most}", got=str(number))
+
+
+def decode_number(where: str, name: str, raw: bytes, *, least: int = 1) -> int:
+    """Return the whole number that a field spells in ASCII digits."""
+    if not re.fullmatch(rb"[0-9]{1,18}", raw) or int(raw) < least:
+        raise InvalidInputError(where=f"{where} {name}", expected=f"a whole number from {least}", got=shown(raw))
+    return int(raw)
+
+
+def decode_token(where: str, name: str, raw: bytes) -> str:
+    """Return the run id or attempt token that a field holds."""
+    text = raw.decode("ascii", "backslashreplace")
+    if not is_token(text):
+        raise InvalidInputError(
+            where=f"{where} {name}", expected="a token like 20261122T205801123Z-3f9a1c", got=shown(raw)
+        )
+    return text
+
+
+def decode_digest(where: str, raw: bytes) -> str:
+    """Return the digest that a field holds, 32 lower-case hex digits."""
+    if not re.fullmatch(rb"[0-9a-f]{32}", raw):
+        raise InvalidInputError(where=f"{where} digest", expected="32 lower-case hex digits", got=shown(raw))
+    return raw.decode("ascii")
+
+
+def shown(raw: bytes) -> str:
+    """Return the beginning of a field as a message may quote it."""
+    text = raw[:60].decode("utf-8", "backslashreplace")
+    return repr(text) + ("…" if len(raw) > 60 else "")

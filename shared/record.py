@@ -1,0 +1,101 @@
+"""The record of a run: what it is to write, and how far it is."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared.errors import InvalidInputError
+from shared.fields import SCHEMA_VERSION, check_bounds, check_version, decode_number, decode_token
+from shared.segments import MAX_COUNT, MAX_SEGMENT_VALUES, segments_of
+
+SOURCE_NUMBERS = "numbers"
+SOURCE_VALUES = "values"
+MAX_COMMAND_CHARACTERS = 1_000
+MAX_POINTS = 1_000
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What a run is to write; kept under `run:<run_id>` so that the run can go on after the program was killed.
+
+    The hash also holds `published` (segments so far), `finished_ms` (0 until the audit is done), `outages` and
+    `samples` (JSON: when A lost the server and had it back, and how many values were written by when; milliseconds of
+    the server's clock), and, for each segment, `attempt:<n>` (token of an attempt under way), `signal:<n>` (stream id
+    of its signal) and, only where values are large, `chunk_values:<n>`.
+
+    Attributes:
+        source: `numbers` or `values`.
+        max_value_bytes: Length of the longest value.
+        retain_ms: How long run, results and signals are kept.
+        command: As it was typed, without a password, cut at 1,000 characters; empty where that is not known.
+    """
+
+    run_id: str
+    source: str
+    count: int
+    segment_values: int
+    max_value_bytes: int
+    users: int
+    skus: int
+    carts: int
+    seed: int
+    retain_ms: int
+    command: str = ""
+
+    NUMBERS = ("count", "segment_values", "max_value_bytes", "users", "skus", "carts", "seed", "retain_ms")
+
+    @property
+    def segments(self) -> int:
+        """How many segments the run has."""
+        return segments_of(self.count, self.segment_values)
+
+    def encode(self) -> dict[str, str]:
+        """Return the fields of the hash, without those that say how far the run is."""
+        fields = {"schema_version": str(SCHEMA_VERSION), "run_id": self.run_id, "source": self.source}
+        fields["command"] = self.command
+        return fields | {name: str(getattr(self, name)) for name in self.NUMBERS}
+
+    @classmethod
+    def decode(cls, key: str, fields: Mapping[bytes, bytes]) -> RunRecord:
+        """Return the record from the fields of its hash.
+
+        Raises:
+            InvalidInputError: A field is missing or malformed, or the schema version can't be read here.
+        """
+        check_version(key, fields.get(b"schema_version", b""))
+        source = fields.get(b"source", b"").decode("ascii", "backslashreplace")
+        if source not in (SOURCE_NUMBERS, SOURCE_VALUES):
+            raise InvalidInputError(where=f"{key} source", expected="numbers or values", got=repr(source))
+        numbers = {name: decode_number(key, name, fields.get(name.encode(), b""), least=0) for name in cls.NUMBERS}
+        check_bounds(key, "count", numbers["count"], MAX_COUNT)
+        check_bounds(key, "segment_values", numbers["segment_values"], MAX_SEGMENT_VALUES)
+        command = fields.get(b"command", b"")[:MAX_COMMAND_CHARACTERS].decode("utf-8", "backslashreplace")
+        return cls(decode_token(key, "run_id", fields.get(b"run_id", b"")), source, **numbers, command=command)
+
+
+def decode_points(raw: bytes | None) -> list[tuple[int, int]]:
+    """Return the pairs of numbers that a field of a run's hash holds as JSON; none where it is somebody else's."""
+    try:
+        found = json.loads(raw or b"[]")
+    except (ValueError, RecursionError):
+        return []
+    is_ours = isinstance(found, list) and len(found) <= MAX_POINTS
+    pairs = [tuple(pair) for pair in found if isinstance(pair, list) and len(pair) == 2] if is_ours else []
+    return [(a, b) for a, b in pairs if type(a) is int and type(b) is int and min(a, b) >= 0 and max(a, b) < 2**53]
+
+
+def signal_field(segment: int) -> str:
+    """Return the field of a run's hash that holds the stream id of a segment's signal."""
+    return f"signal:{segment}"
+
+
+def attempt_field(segment: int) -> str:
+    """Return the field of a run's hash that holds the token of the attempt under way at a segment."""
+    return f"attempt:{segment}"
+
+
+def chunk_field(segment: int) -> str:
+    """Return the field of a run's hash that holds the chunk size of a segment with large values."""
+    return f"chunk_values:{segment}"
