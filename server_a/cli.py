@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from server_a.check.command import check_command
-from server_a.run.settings import RunSettings, RunSummary
+from server_a.run.settings import RunOutcome, RunSettings
 from server_a.shop.commands import cart, sku, user
 from shared.errors import InvalidInputError
 from shared.program.ending import print_outcome, run_program
@@ -62,28 +62,31 @@ def run_command(common: CommonSettings, *, as_json: bool, **options: Any) -> Non
     from shared.stopping import stop_requests
 
     with stop_requests() as stop:  # before the imports below, which take a while
-        from server_a.run.session import ProducerSession
+        from server_a.run.opening import open_story
         from shared.program.logs import open_log
 
-        def emit(summary: RunSummary) -> None:
+        with open_story(common, settings, stop=stop, log=open_log(common)) as story:
+            outcome = story.run()
             if as_json:
-                print_outcome(json.dumps(asdict(summary)))
+                print_outcome(json.dumps(asdict(outcome.summary)))
             else:
-                _print_summary(summary, session.inserted, session.list_names, session.signal_s)
+                _print_outcome(outcome)
+            if settings.await_verdict_s:
+                verdict = story.await_verdict()
+                if not as_json:
+                    print_outcome(f"server-b's verdict: {verdict}.")
 
-        session = ProducerSession(common, settings, stop, open_log(common))
-        verdict = session.hand_over(emit)
-        if verdict and not as_json:
-            print_outcome(f"server-b's verdict: {verdict}.")
 
-
-def _print_summary(summary: RunSummary, inserted: str, list_names: str, signal_s: float) -> None:
+def _print_outcome(outcome: RunOutcome) -> None:
+    summary = outcome.summary
+    names = [f"'{name}'" for name in dict.fromkeys((outcome.first_list, outcome.last_list))]
     shop = [_counted(summary.users, "user"), _counted(summary.skus, "SKU"), _counted(summary.carts, "cart")]
     print_outcome(f"Wrote {shop[0]}, {shop[1]} and {shop[2]}.")
-    print_outcome(f"Inserted {inserted} into {list_names}.")
+    print_outcome(f"Inserted {outcome.inserted} into {' to '.join(names)}.")
     print_outcome(f"Signalled run {summary.run_id}: {_counted(summary.segments, 'segment')}, digest {summary.digest}.")
     print_outcome(
-        f"Writing took {summary.write_s:.3f} s ({summary.values_per_s:,} values/s), signalling {signal_s:.3f} s."
+        f"Writing took {summary.write_s:.3f} s ({summary.values_per_s:,} values/s), "
+        f"signalling {outcome.signal_s:.3f} s."
     )
     if summary.lost_acknowledged or summary.outage_s:
         print_outcome(

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import IO
 
+from shared.errors import NotFinishedError
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -45,6 +47,18 @@ class StopRequest:
     def wait_for_input(self, file: IO[bytes]) -> None:
         """Wait until a file has something to read, or its end, or there is a stop request."""
         select.select([self._read_fd, file.fileno()], [], [])
+
+    def check(self, what: str) -> None:
+        """End what is under way, if somebody asked for it.
+
+        Args:
+            what: Such as `run 20261122T205801123Z-3f9a1c`.
+
+        Raises:
+            NotFinishedError: A stop was requested.
+        """
+        if self.is_requested:
+            raise NotFinishedError(where=what, expected="to finish", got="a stop request")
 
     def close(self) -> None:
         """Give the pipe's descriptors back."""

@@ -15,7 +15,7 @@ import structlog
 from structlog.testing import LogCapture
 
 from demo.servers import Server
-from server_a.run.session import ProducerSession
+from server_a.run.opening import open_story
 from server_a.run.settings import RunSettings, RunSummary
 from server_b.group.signal_group import SignalGroup
 from server_b.report.run_report import RunReport
@@ -56,10 +56,14 @@ class HandOver:
     def produce(self, *, url: str = "", stop: StopRequest | None = None, **options: Any) -> RunSummary:
         """Carry out `server-a run` with these options."""
         settings = RunSettings(**{"patience_s": 10.0, **options})
-        summaries: list[RunSummary] = []
-        with closing(StopRequest()) as never:
-            ProducerSession(self._common(url), settings, stop or never, self._log()).hand_over(summaries.append)
-        return summaries[0]
+        with (
+            closing(StopRequest()) as never,
+            open_story(self._common(url), settings, stop=stop or never, log=self._log()) as story,
+        ):
+            summary = story.run().summary
+            if settings.await_verdict_s:
+                story.await_verdict()
+        return summary
 
     def consume(self, *, url: str = "", stop: StopRequest | None = None, **options: Any) -> RunReport:
         """Carry out `server-b run --once` with these options, and return its last report."""

@@ -10,27 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from server_a.run.states import states_upward
+from server_a.run.states import PublishedSegment, states_upward
 from shared.endpoint.endpoint import Endpoint, microseconds
 from shared.endpoint.together import PORTION_KEYS, Together
 from shared.errors import SupersededError
 from shared.keys import Keyspace
 from shared.record import RunRecord
 from shared.state import SegmentState
-
-
-@dataclass
-class PublishedSegment:
-    """What a run knows of a segment it has published.
-
-    Attributes:
-        signal_id: Stream id of its signal; empty until it is sent.
-        longest: Bytes of its longest value; 0 for a segment that was kept.
-    """
-
-    state: SegmentState
-    signal_id: str = ""
-    longest: int = 0
 
 
 @dataclass

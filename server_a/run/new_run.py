@@ -1,12 +1,7 @@
-"""The record of a run: made at its start, found again when it is resumed.
-
-What a resumed run is to write comes from the record alone; an option that says otherwise is refused rather than
-ignored, since half a run of one size and half of another would verify nowhere.
-"""
+"""A new run: its values, and its record after a look at what it would replace."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from server_a.run.lines import LineSource
@@ -25,11 +20,11 @@ from shared.endpoint.endpoint import Endpoint, microseconds
 from shared.endpoint.together import PORTION_KEYS, Together
 from shared.errors import InvalidInputError, WrongKeyError
 from shared.keys import Keyspace
-from shared.record import SOURCE_NUMBERS, SOURCE_VALUES, RunRecord, attempt_field, decode_points, signal_field
+from shared.record import SOURCE_NUMBERS, RunRecord
 from shared.segments import MAX_SEGMENTS, segments_of
 from shared.state import SegmentState
 from shared.stopping import StopRequest
-from shared.tokens import is_token, make_token
+from shared.tokens import make_token
 
 _CONTRADICTABLE = ("count", "segment_values", "users", "skus", "carts", "seed")
 
@@ -148,79 +143,8 @@ def _look_around(endpoint: Endpoint, keys: Keyspace, segments: int) -> _Surround
     return found
 
 
-@dataclass(frozen=True)
-class KnownRun:
-    """A run that was begun before.
-
-    Attributes:
-        finished_signals: If it had finished: stream ids of its signals, by segment.
-        under_way: Tokens of attempts that were under way, by segment.
-        outages: When A lost the server and had it back, milliseconds of the server's clock.
-        samples: Milliseconds of the server's clock, and values written by then.
-        server_us: The server's clock now, microseconds since 1970.
-    """
-
-    record: RunRecord
-    finished_signals: Mapping[int, str]
-    under_way: Mapping[int, str]
-    outages: list[tuple[int, int]]
-    samples: list[tuple[int, int]]
-    server_us: int
-
-
-def read_record(endpoint: Endpoint, keys: Keyspace, settings: RunSettings) -> KnownRun:
-    """Return what is known of the run that `--resume` names.
-
-    Raises:
-        InvalidInputError: There is no such run here, or an option contradicts it.
-
-    Redis:
-        HGETALL, O(segments), and TIME.
-    """
-    run_id = settings.resume or ""
-    key = keys.run(run_id)
-    if not is_token(run_id):
-        raise InvalidInputError(where="--resume", expected="a run id like 20261122T205801123Z-3f9a1c", got=repr(run_id))
-    asked = Together(endpoint)
-    asked.at(key).hgetall(key)
-    asked.at(keys.signals()).time()
-    fields, now = asked.send()
-    if b"schema_version" not in fields:
-        raise InvalidInputError(
-            where=f"--resume {run_id}", expected="a run of this endpoint and namespace", got="an unknown one",
-            advice="see server-a status",
-        )  # fmt: skip
-    record = RunRecord.decode(key, fields)
-    _refuse_contradictions(settings, record)
-    numbers = range(1, record.segments + 1)
-    tokens = {number: fields.get(attempt_field(number).encode(), b"").decode("ascii", "replace") for number in numbers}
-    is_finished = fields.get(b"finished_ms", b"0") != b"0"
-    signals = {number: fields.get(signal_field(number).encode()) for number in numbers} if is_finished else {}
-    return KnownRun(
-        record=record,
-        finished_signals={number: entry_id.decode() for number, entry_id in signals.items() if entry_id is not None},
-        under_way={number: token for number, token in tokens.items() if is_token(token)},
-        outages=decode_points(fields.get(b"outages")),
-        samples=decode_points(fields.get(b"samples")),
-        server_us=microseconds(now),
-    )
-
-
 def _require_stream(key: str, kind: bytes) -> None:
     if kind not in (b"none", b"stream"):
         raise WrongKeyError(
             where=key, expected="a stream or nothing", got=f"a {kind.decode()}", advice="use --namespace"
         )
-
-
-def _refuse_contradictions(settings: RunSettings, record: RunRecord) -> None:
-    pairs = [(name, getattr(settings, name), getattr(record, name)) for name in _CONTRADICTABLE]
-    pairs.append(("retain_days", settings.retain_days, record.retain_ms // DAY_MS))
-    for name, given, recorded in pairs:
-        if given is not None and given != recorded:
-            option = "--" + name.replace("_", "-")
-            raise InvalidInputError(where=option, expected=f"{recorded}, as the run has it", got=f"{given}")
-    if record.source == SOURCE_VALUES and settings.values is None:
-        raise InvalidInputError(where="--resume", expected="the run's file again as --values FILE", got="no --values")
-    if record.source == SOURCE_NUMBERS and settings.values is not None:
-        raise InvalidInputError(where="--values", expected="nothing, for a run of numbers", got=settings.values)

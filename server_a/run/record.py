@@ -11,112 +11,132 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from server_a.run.context import RunContext
+from server_a.run.resume import KnownRun
 from server_a.run.samples import Samples
-from shared.endpoint.node_client import NodePipeline
-from shared.record import attempt_field, signal_field
+from shared.digest import BLOCK_VALUES
+from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.retry import Retry
+from shared.endpoint.server_clock import ServerClock
+from shared.keys import Keyspace
+from shared.record import RunRecord, attempt_field, chunk_field, signal_field
+from shared.segments import safe_chunk_values
 from shared.tokens import make_token
 
-SAMPLES_EVERY_S = 0.5
+HISTORY_EVERY_S = 0.5
 MAX_OUTAGES = 100
 
 
 class RunJournal:
     """Writes the record of a run and how far it is."""
 
-    def __init__(self, run: RunContext) -> None:
-        """Write nothing yet."""
-        self._run = run
-        self._key = run.keys.run(run.record.run_id)
-        self._samples = Samples(run.known.samples if run.known else ())
-        self._outages_before = run.known.outages if run.known else []
-        self._samples_at = 0.0
-        self._begun = ""  # an attempt that is noted already, and has not begun
-
-    def begin(self, first_segment: int | None) -> None:
-        """Write the record; how far a resumed run had come stays.
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        keys: Keyspace,
+        record: RunRecord,
+        *,
+        known: KnownRun | None,
+        retry: Retry,
+        clock: ServerClock,
+    ) -> None:
+        """Write nothing yet.
 
         Args:
-            first_segment: The one that will be written first, whose attempt is noted too; None for none.
+            endpoint: Where.
+            keys: The namespace.
+            record: What the run is to write.
+            known: What is known of a run that is resumed; None for a new one.
+            retry: Writes again after a fault, and tells the outages.
+            clock: The clock of the server that holds the stream.
         """
-        fields = {} if first_segment is None else self._next_attempt(first_segment, after=self._run.record.run_id)
-        self._write(fields, starts=True)
+        self._endpoint = endpoint
+        self._key = keys.run(record.run_id)
+        self._record = record
+        self._is_new = known is None
+        self._retry = retry
+        self._clock = clock
+        self._samples = Samples(known.samples if known else ())
+        self._outages_before = known.outages if known else []
+        self._history_at = 0.0
+        self._begun = ""  # the token of an attempt that is noted already, and has not begun
+        self._newest = record.run_id
+
+    def begin(self) -> None:
+        """Write the record and, of a new run, the attempt that begins at its first segment; other notes stay."""
+        fields = self._next_attempt(1) if self._is_new and self._newest == self._record.run_id else {}
+        self._write(fields, is_start=True)
 
     def begin_attempt(self, number: int, *, after: str) -> str:
         """Return the token of a new attempt at a segment, which the record knows of: a resumed run clears it away.
 
         Args:
             number: The segment.
-            after: The token of the attempt before.
+            after: A token that it has to sort after.
         """
+        self._newest = max(self._newest, after)
         if self._begun <= after:
-            self._write(self._next_attempt(number, after=after))
+            self._write(self._next_attempt(number))
         token, self._begun = self._begun, ""
         return token
 
-    def note(self, fields: Mapping[str, str | int]) -> None:
-        """Write fields beside the record."""
-        self._write(fields)
-
-    def note_signal(
-        self, number: int, entry_id: str, *, published: int, next_segment: int | None, attempt: str
-    ) -> None:
-        """Note the signal of a published segment, and the attempt that will be begun at the next one.
+    def note_chunk(self, number: int, longest: int) -> None:
+        """Note how large a chunk of a segment with large values a consumer may ask for, before it is signalled.
 
         Args:
             number: The segment.
-            entry_id: Of its signal.
-            published: How many segments are.
-            next_segment: The one that will be written next; None where that is not known.
-            attempt: The token that its attempt has to sort after.
+            longest: Bytes of its longest value; 0 where that is noted already.
         """
-        fields: dict[str, str | int] = {"published": published, signal_field(number): entry_id}
-        if next_segment is not None:
-            fields |= self._next_attempt(next_segment, after=attempt)
+        if longest and safe_chunk_values(self._record.max_value_bytes, block_values=BLOCK_VALUES) < BLOCK_VALUES:
+            self._write({chunk_field(number): safe_chunk_values(longest, block_values=BLOCK_VALUES)})
+
+    def note_signal(self, number: int, signal_id: str, *, published: int) -> None:
+        """Note the signal of a published segment and, of a new run, the attempt that begins at the next one."""
+        fields: dict[str, str | int] = {"published": published, signal_field(number): signal_id}
+        if self._is_new and number == published < self._record.segments:
+            fields |= self._next_attempt(number + 1)
         self._write(fields, gone=[attempt_field(number)])
 
     def finish(self, published: int) -> None:
         """Note that the audit is done, and how many segments are published."""
-        self._samples_at = 0.0
-        self._write({"published": published, "finished_ms": self._run.clock.now_ms()})
+        self._history_at = 0.0
+        self._write({"published": published, "finished_ms": self._clock.now_ms()})
 
     def count(self, values: int) -> None:
         """Count values sent; negative when they are to be sent again."""
-        self._samples.add(values, now_ms=self._run.clock.now_ms())
+        self._samples.add(values, now_ms=self._clock.now_ms())
 
-    def _next_attempt(self, number: int, *, after: str) -> dict[str, str | int]:
-        self._begun = make_token(self._run.clock.now_ms(), after=after)
+    def _next_attempt(self, number: int) -> dict[str, str | int]:
+        self._begun = self._newest = make_token(self._clock.now_ms(), after=self._newest)
         return {attempt_field(number): self._begun}
 
-    def _write(self, fields: Mapping[str, str | int], *, starts: bool = False, gone: Sequence[str] = ()) -> None:
-        """Write the record and these fields, again after each fault.
+    def _write(self, fields: Mapping[str, str | int], *, is_start: bool = False, gone: Sequence[str] = ()) -> None:
+        """Write the record and these fields, again after each fault."""
+        self._retry.keep_trying(self._write_once, {**fields, **self._history()}, is_start=is_start, gone=gone)
+
+    def _write_once(self, fields: Mapping[str, str | int], *, is_start: bool, gone: Sequence[str]) -> None:
+        """Write the record and these fields.
 
         Redis:
             MULTI HSET, two HSETNX at the start, HDEL, PEXPIRE EXEC; O(fields).
         """
-        run = self._run
-        mapping: dict[Any, Any] = {**run.record.encode(), **fields, **self._history()}
-
-        def write() -> None:
-            pipeline: NodePipeline = run.endpoint.at(self._key).pipeline()
-            pipeline.hset(self._key, mapping=mapping)
-            if starts:
-                pipeline.hsetnx(self._key, "published", 0)
-                pipeline.hsetnx(self._key, "finished_ms", 0)
-            if gone:
-                pipeline.hdel(self._key, *gone)
-            pipeline.pexpire(self._key, run.record.retain_ms)
-            pipeline.execute()
-
-        run.retry.keep_trying(write)
+        mapping: dict[Any, Any] = {**self._record.encode(), **fields}
+        pipeline = self._endpoint.at(self._key).pipeline()
+        pipeline.hset(self._key, mapping=mapping)
+        if is_start:
+            pipeline.hsetnx(self._key, "published", 0)
+            pipeline.hsetnx(self._key, "finished_ms", 0)
+        if gone:
+            pipeline.hdel(self._key, *gone)
+        pipeline.pexpire(self._key, self._record.retain_ms)
+        pipeline.execute()
 
     def _history(self) -> dict[str, str]:
         """Return outages and samples, when it is time to write them again."""
-        run, now = self._run, time.monotonic()
-        if now - self._samples_at < SAMPLES_EVERY_S:
+        now = time.monotonic()
+        if now - self._history_at < HISTORY_EVERY_S:
             return {}
-        self._samples_at = now
-        clock = run.clock
-        outages = [(clock.ms_at(outage.began_s), clock.ms_at(outage.ended_s)) for outage in run.retry.outages]
+        self._history_at = now
+        clock = self._clock
+        outages = [(clock.ms_at(outage.began_s), clock.ms_at(outage.ended_s)) for outage in self._retry.outages]
         kept = {"outages": [*self._outages_before, *outages][-MAX_OUTAGES:], "samples": self._samples.kept}
         return {name: json.dumps(numbers, separators=(",", ":")) for name, numbers in kept.items()}

@@ -52,6 +52,24 @@ class RunSettings:
 
 
 @dataclass(frozen=True)
+class RunOutcome:
+    """A finished run, as people are told of it.
+
+    Attributes:
+        inserted: What was inserted, such as `1 to 10,000`.
+        first_list: Key of the first segment.
+        last_list: Key of the last one.
+        signal_s: Seconds spent on signalling.
+    """
+
+    summary: RunSummary
+    inserted: str
+    first_list: str
+    last_list: str
+    signal_s: float
+
+
+@dataclass(frozen=True)
 class RunSummary:
     """What a run did; its fields are those of `server-a run --json`.
 

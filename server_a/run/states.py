@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.together import ask_each
@@ -10,6 +11,20 @@ from shared.keys import Keyspace
 from shared.state import SegmentState
 
 PROBE_ABSENT = 100
+
+
+@dataclass
+class PublishedSegment:
+    """What a run knows of a segment it has published.
+
+    Attributes:
+        signal_id: Stream id of its signal; empty until it is sent.
+        longest: Bytes of its longest value; 0 for a segment that was kept.
+    """
+
+    state: SegmentState
+    signal_id: str = ""
+    longest: int = 0
 
 
 def read_state(endpoint: Endpoint, keys: Keyspace, segment_key: str) -> SegmentState | None:

@@ -7,7 +7,7 @@ at each fault.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from itertools import chain, islice
 
@@ -19,6 +19,7 @@ from shared.endpoint.retry import Retry
 from shared.errors import InvalidInputError
 from shared.keys import Keyspace
 from shared.shop.records import User
+from shared.stopping import StopRequest
 
 MAX_RECORDS = 100_000_000
 PORTION_COMMANDS = 20_000
@@ -52,7 +53,7 @@ def write_shop(
     carts: int,
     seed: int,
     retry: Retry | None = None,
-    check_stop: Callable[[], None] = lambda: None,
+    stop: StopRequest | None = None,
 ) -> None:
     """Write the first so many SKUs, users and carts of the sample shop of a seed.
 
@@ -64,7 +65,7 @@ def write_shop(
         carts: At most as many as users.
         seed: Any whole number; the same one gives the same shop.
         retry: Writes a portion again after a fault; None not to.
-        check_stop: Called before each portion; may raise to end the writing.
+        stop: Ends the writing before the next portion.
 
     Raises:
         InvalidInputError: The numbers don't go together.
@@ -77,7 +78,8 @@ def write_shop(
     check_shop_size(users=users, skus=skus, carts=carts)
     commands = _commands(keys, users=users, skus=skus, carts=carts, seed=seed)
     while portion := list(islice(commands, PORTION_COMMANDS)):
-        check_stop()
+        if stop is not None:
+            stop.check("shop")
         if retry is None:
             _write(endpoint, portion)
         else:

@@ -9,25 +9,32 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from server_b.consumer_tools import ConsumerTools
 from server_b.follow.checkpoint import START, CheckpointFile
 from server_b.follow.followed_runs import FollowedRun, FollowedRuns
 from server_b.follow.signal_stream import SignalStream, order_of
-from server_b.lease import GivenBack, WaitedTooLong
+from server_b.lease import GivenBack, Lease, WaitedTooLong
+from server_b.report.once import Reports
 from server_b.report.results import read_result
 from server_b.report.run_report import MODE_FOLLOW
-from server_b.segment.examiner import NEVER_ARRIVED, StillMissingError
+from server_b.segment.examiner import NEVER_ARRIVED, SegmentExaminer, StillMissingError
 from server_b.segment.look import SegmentLook
+from server_b.segment.progress import RunProgress
 from server_b.segment.run_records import read_record
+from server_b.serving import Serving
 from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.retry import Retry
 from shared.endpoint.server_kind import ask_kind
 from shared.endpoint.together import Together
 from shared.errors import InvalidInputError, TransientError, WrongKeyError
 from shared.keys import Keyspace
 from shared.signal import Signal
 from shared.verdict import SegmentVerdict, is_complete
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 MAX_FAULTS = 100
 MAX_FAULTS_S = 60.0
@@ -41,17 +48,29 @@ class Follower:
         endpoint: Endpoint,
         keys: Keyspace,
         settings: ConsumerSettings,
-        tools: ConsumerTools,
         *,
+        serving: Serving,
+        lease: Lease,
+        retry: Retry,
+        reports: Reports,
+        examiner: SegmentExaminer,
+        progress: RunProgress,
+        log: FilteringBoundLogger,
         was_group: bool = False,
     ) -> None:
-        """Use what the session has opened.
+        """Use the story's actors.
 
         Args:
             endpoint: A replica.
             keys: The namespace.
             settings: What to do.
-            tools: What the session has opened.
+            serving: Says when it is over.
+            lease: Its heartbeat and its wait.
+            retry: Hears of each successful reply.
+            reports: Gets complete runs.
+            examiner: Reads and verifies segments.
+            progress: Counts the values read.
+            log: For events.
             was_group: Whether it served a group here until the primary became a replica; what was complete then was
                 reported then.
         """
@@ -60,7 +79,13 @@ class Follower:
         self._was_group = was_group
         self._stream = SignalStream(endpoint, keys.signals())
         self._settings = settings
-        self._tools = tools
+        self._serving = serving
+        self._lease = lease
+        self._retry = retry
+        self._reports = reports
+        self._examiner = examiner
+        self._progress = progress
+        self._log = log
         self._file = CheckpointFile(settings.state_directory, endpoint=endpoint.name, namespace=keys.namespace)
         self._file.remove_leftovers()
         checkpoint = self._file.read()
@@ -70,7 +95,7 @@ class Follower:
         self._faulty_since = 0.0
 
     def run(self) -> None:
-        """Follow until `reporting` has its run, the lease says to stop, or the wait is over.
+        """Follow until `reports` has its run, the lease says to stop, or the wait is over.
 
         One that had served a group before also ends when the endpoint is a primary again.
 
@@ -80,28 +105,27 @@ class Follower:
             EndpointUnreachableError: It stayed away for as long as is retried, or cut every reading of an entry.
             HandoverError: It refuses a command.
         """
-        tools = self._tools
-        tools.log.info(
+        self._log.info(
             "following a replica", stream=self._stream.key, after=self._cursor, checkpoint=str(self._file.path)
         )
-        while not tools.is_over:
+        while not self._serving.is_over:
             try:
                 self._rewind_after_failover()
-                while not tools.is_over:
+                while not self._serving.is_over:
                     has_read = self._turn()
-                    tools.retry.succeeded()
+                    self._retry.succeeded()
                     if not has_read and self._is_primary_again():
                         return
             except TransientError as error:
-                tools.wait_out(error)
-                if not tools.is_over:
-                    tools.lease.check_wait()
+                self._serving.wait_out(error)
+                if not self._serving.is_over:
+                    self._lease.check_wait()
 
     def _rewind_after_failover(self) -> None:
         """Read a stream anew whose last id lies before our cursor: it is another one, or has lost entries."""
         last = self._stream.newest_id()
         if order_of(last) < order_of(self._cursor):
-            self._tools.log.warning("stream is older than the checkpoint, reading it anew", last_id=last)
+            self._log.warning("stream is older than the checkpoint, reading it anew", last_id=last)
             self._cursor = START
             self._runs.forget_those_in_hand()
 
@@ -114,19 +138,19 @@ class Follower:
 
     def _turn(self) -> bool:
         """Read one entry and bring it to its end; return whether there was one."""
-        self._tools.lease.beat()
+        self._lease.beat()
         entry = self._stream.next_entry(after=self._cursor)
         if entry is None:
             self._rewind_after_failover()  # a replica may have been given another stream without cutting us off
-            self._tools.lease.check_wait()
+            self._lease.check_wait()
             return False
-        self._tools.lease.found_something()
+        self._lease.found_something()
         try:
             self._handle(*entry)
         except GivenBack:
             return True  # asked to stop: the checkpoint still lies before this entry
         except WaitedTooLong:
-            self._tools.lease.check_wait()
+            self._lease.check_wait()
             return True
         except TransientError as error:
             if self._has_failed_for_long():
@@ -134,14 +158,14 @@ class Follower:
             raise
         self._cursor = entry[0]
         self._faults = 0
-        self._tools.lease.made_progress()
+        self._lease.made_progress()
         return True
 
     def _has_failed_for_long(self) -> bool:
         """Count a fault of the entry in hand, whose chunks count as successes; the first begins the wait anew."""
         if not self._faults:
             self._faulty_since = time.monotonic()
-            self._tools.lease.made_progress()  # a reading may take longer than the wait, and a second try too
+            self._lease.made_progress()  # a reading may take longer than the wait, and a second try too
         self._faults += 1
         return self._faults >= MAX_FAULTS and time.monotonic() - self._faulty_since >= MAX_FAULTS_S
 
@@ -149,7 +173,7 @@ class Follower:
         try:
             signal = Signal.decode(fields)
         except InvalidInputError as error:
-            self._tools.log.warning("entry skipped", entry_id=entry_id, reason=str(error))
+            self._log.warning("entry skipped", entry_id=entry_id, reason=str(error))
             return
         if self._is_skipped(signal):
             return
@@ -188,7 +212,7 @@ class Follower:
 
     def _examine(self, signal: Signal, entry_id: str) -> SegmentVerdict | None:
         """Examine a segment, waiting for a replica that is behind as often as a group would deliver the entry."""
-        tools, settings = self._tools, self._settings
+        settings = self._settings
         asked = Together(self._endpoint)
         SegmentLook.ask(asked, self._keys, signal)
         replies = asked.send(raise_on_error=False)
@@ -196,18 +220,18 @@ class Follower:
             look = SegmentLook.decode(self._keys, signal, replies)
         except WrongKeyError as error:
             blind = SegmentLook.blind(self._endpoint, self._keys)
-            return tools.examiner.given_up(signal, blind, str(error), lag_ms=_lag_ms(entry_id, blind))
+            return self._examiner.given_up(signal, blind, str(error), lag_ms=_lag_ms(entry_id, blind))
         lag_ms = _lag_ms(entry_id, look)
-        tools.progress.begin(signal)
+        self._progress.begin(signal)
         for _ in range(settings.max_deliveries):
             try:
-                return tools.examiner.examine(signal, look, lag_ms=lag_ms, settle_s=settings.settle_s)
+                return self._examiner.examine(signal, look, lag_ms=lag_ms, settle_s=settings.settle_s)
             except StillMissingError:
-                tools.log.warning("list not there yet, waiting", run_id=signal.run_id, segment=signal.segment)
+                self._log.warning("list not there yet, waiting", run_id=signal.run_id, segment=signal.segment)
                 look = replace(look, state=None)
             except WrongKeyError as error:
-                return tools.examiner.given_up(signal, look, str(error), lag_ms=lag_ms)
-        return tools.examiner.given_up(signal, look, NEVER_ARRIVED, lag_ms=lag_ms)
+                return self._examiner.given_up(signal, look, str(error), lag_ms=lag_ms)
+        return self._examiner.given_up(signal, look, NEVER_ARRIVED, lag_ms=lag_ms)
 
     def _end_run_if_complete(self, run_id: str, run: FollowedRun) -> None:
         """Report a run that is complete, then move the checkpoint."""
@@ -217,7 +241,7 @@ class Follower:
         prepared = None if self._settings.run_id else self._file.prepare(moved)
         try:
             record = read_record(self._endpoint, self._keys, run_id)
-            self._tools.reporting.report(run_id, run.verdicts, mode=MODE_FOLLOW, record=record)
+            self._reports.report(run_id, run.verdicts, mode=MODE_FOLLOW, record=record)
             if prepared is not None:
                 self._file.replace(prepared)
         finally:

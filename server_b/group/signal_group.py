@@ -40,17 +40,22 @@ class GroupStart:
 
 
 class SignalGroup:
-    """The group `server-b` on the signals stream, seen by one consumer."""
+    """The group `server-b` on the signals stream, seen by one consumer.
+
+    Attributes:
+        stream: The stream's key.
+        consumer: Our name in the group.
+    """
 
     def __init__(self, endpoint: Endpoint, keys: Keyspace, consumer: str) -> None:
         """Use the group under a consumer name; see `join`."""
         self._endpoint = endpoint
-        self._stream = keys.signals()
+        self.stream = keys.signals()
         self.consumer = consumer
 
     @property
     def _client(self) -> NodeClient:
-        return self._endpoint.at(self._stream)
+        return self._endpoint.at(self.stream)
 
     def join(self) -> GroupStart:
         """Make the group, and the stream, unless they are there; from id 0, so that nothing sent before is missed.
@@ -62,9 +67,9 @@ class SignalGroup:
             each silent name.
         """
         pipeline = self._client.pipeline(transaction=False)
-        pipeline.xgroup_create(self._stream, CONSUMER_GROUP, id="0", mkstream=True)
-        pipeline.xinfo_consumers(self._stream, CONSUMER_GROUP)
-        pipeline.xrevrange(self._stream, count=LOOK_BACK)
+        pipeline.xgroup_create(self.stream, CONSUMER_GROUP, id="0", mkstream=True)
+        pipeline.xinfo_consumers(self.stream, CONSUMER_GROUP)
+        pipeline.xrevrange(self.stream, count=LOOK_BACK)
         created, consumers, entries = pipeline.execute(raise_on_error=False)
         for reply in (created, consumers, entries):
             if isinstance(reply, Exception) and not is_reply(reply, "BUSYGROUP"):
@@ -72,7 +77,7 @@ class SignalGroup:
         for consumer in consumers:
             is_silent = consumer["pending"] == 0 and consumer["idle"] > SILENT_CONSUMER_MS
             if is_silent and _text(consumer["name"]) != self.consumer:
-                self._client.xgroup_delconsumer(self._stream, CONSUMER_GROUP, consumer["name"])
+                self._client.xgroup_delconsumer(self.stream, CONSUMER_GROUP, consumer["name"])
         return GroupStart(_newest_signal(entries))
 
     def read_own_pending(self, *, after: str) -> Entry | None:
@@ -103,8 +108,8 @@ class SignalGroup:
             XPENDING IDLE COUNT 10, which says whose it is, and XAUTOCLAIM COUNT 1, in one round trip; O(1).
         """
         pipeline = self._client.pipeline(transaction=False)
-        pipeline.xpending_range(self._stream, CONSUMER_GROUP, min=after, max="+", count=10, idle=idle_ms)
-        pipeline.xautoclaim(self._stream, CONSUMER_GROUP, self.consumer, idle_ms, start_id=after, count=1)
+        pipeline.xpending_range(self.stream, CONSUMER_GROUP, min=after, max="+", count=10, idle=idle_ms)
+        pipeline.xautoclaim(self.stream, CONSUMER_GROUP, self.consumer, idle_ms, start_id=after, count=1)
         pending, (cursor, claimed, *_) = pipeline.execute()
         entries = [entry for entry in claimed if entry[0] is not None]
         if not entries:
@@ -119,8 +124,8 @@ class SignalGroup:
         Redis:
             XPENDING with the entry's id; O(1).
         """
-        asked.at(self._stream).xpending_range(
-            self._stream, CONSUMER_GROUP, min=entry.entry_id, max=entry.entry_id, count=1
+        asked.at(self.stream).xpending_range(
+            self.stream, CONSUMER_GROUP, min=entry.entry_id, max=entry.entry_id, count=1
         )
 
     def deliveries(self, entry: Entry) -> int:
@@ -140,7 +145,7 @@ class SignalGroup:
             XPENDING with our name COUNT 100; O(entries).
         """
         pending = self._client.xpending_range(
-            self._stream, CONSUMER_GROUP, min="-", max="+", count=100, consumername=self.consumer
+            self.stream, CONSUMER_GROUP, min="-", max="+", count=100, consumername=self.consumer
         )
         return {_text(cast("dict[str, Any]", entry)["message_id"]) for entry in pending}
 
@@ -159,7 +164,7 @@ class SignalGroup:
         if deliveries is not None:
             options += ["RETRYCOUNT", deliveries]
         mine = (CONSUMER_GROUP, self.consumer, entry.entry_id)
-        return bool(self._client.eval(_RENEW_SCRIPT, 1, self._stream, *mine, *map(str, options), "JUSTID"))
+        return bool(self._client.eval(_RENEW_SCRIPT, 1, self.stream, *mine, *map(str, options), "JUSTID"))
 
     def leave(self) -> None:
         """Remove our name, if nothing is pending with it; removing it otherwise would throw those entries away.
@@ -168,10 +173,10 @@ class SignalGroup:
             XPENDING with our name, XGROUP DELCONSUMER; O(1).
         """
         pending = self._client.xpending_range(
-            self._stream, CONSUMER_GROUP, min="-", max="+", count=1, consumername=self.consumer
+            self.stream, CONSUMER_GROUP, min="-", max="+", count=1, consumername=self.consumer
         )
         if not pending:
-            self._client.xgroup_delconsumer(self._stream, CONSUMER_GROUP, self.consumer)
+            self._client.xgroup_delconsumer(self.stream, CONSUMER_GROUP, self.consumer)
 
     def newest_signal(self) -> Signal | None:
         """Return the newest entry of the stream that is a signal, delivered or not; of the last hundred at most.
@@ -179,13 +184,13 @@ class SignalGroup:
         Redis:
             XREVRANGE COUNT 100; O(1).
         """
-        return _newest_signal(cast("list[Any]", self._client.xrevrange(self._stream, count=LOOK_BACK)))
+        return _newest_signal(cast("list[Any]", self._client.xrevrange(self.stream, count=LOOK_BACK)))
 
     def _read_group(self, after: str, *, block_ms: int | None) -> list[Any]:
         """Read one entry; a group that is gone is made again, since results make a second delivery harmless."""
         try:
             reply = self._client.xreadgroup(
-                CONSUMER_GROUP, self.consumer, {self._stream: after}, count=1, block=block_ms
+                CONSUMER_GROUP, self.consumer, {self.stream: after}, count=1, block=block_ms
             )
         except TransientError as error:
             if not is_reply(error, "NOGROUP", "UNBLOCKED"):

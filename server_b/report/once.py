@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from server_b.report.results import read_result, read_run
 from server_b.report.run_report import MODE_GROUP, RunReport, make_report
+from server_b.segment.progress import RunProgress
 from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
+from shared.errors import NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace
 from shared.record import RunRecord
 from shared.signal import Signal
-from shared.verdict import SUPERSEDED, SegmentVerdict, is_complete
+from shared.verdict import FAILED, SUPERSEDED, VERIFIED, SegmentVerdict, is_complete
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 MAX_REPORTED = 1_000
 
 
-class Reporting:
+class Reports:
     """Hands reports of complete runs to whoever prints them.
 
     Attributes:
@@ -33,13 +35,15 @@ class Reporting:
         keys: Keyspace,
         settings: ConsumerSettings,
         *,
+        progress: RunProgress,
         emit: Callable[[RunReport], None],
         log: FilteringBoundLogger,
     ) -> None:
-        """Report runs of an endpoint through `emit`."""
+        """Report runs of an endpoint through `emit`, below the bar of `progress`."""
         self._endpoint = endpoint
         self._keys = keys
         self._settings = settings
+        self._progress = progress
         self._emit = emit
         self._log = log
         self._watched: set[str] = {settings.run_id} if settings.run_id else set()
@@ -51,6 +55,22 @@ class Reporting:
     def is_done(self) -> bool:
         """Whether `--once` has the run it waited for."""
         return self.final is not None
+
+    def require_verified(self) -> None:
+        """Check what `--once` has ended with.
+
+        Raises:
+            VerificationFailedError: A failed run.
+            NotFinishedError: A superseded one, or none: a stop was requested.
+        """
+        report = self.final
+        if report is None:
+            raise NotFinishedError(where="server-b run", expected="a complete run", got="a stop request")
+        where = f"run {report.run_id}"
+        if report.verdict == FAILED:
+            raise VerificationFailedError(where=where, expected=VERIFIED, got=f"{FAILED}: {report.reason}")
+        if report.verdict != VERIFIED:
+            raise NotFinishedError(where=where, expected=VERIFIED, got=f"{report.verdict} {report.reason}")
 
     def took_part(self, run_id: str) -> None:
         """Watch the result of a run that we were given an entry of; another consumer may complete it."""
@@ -119,6 +139,7 @@ class Reporting:
         if is_awaited and report.verdict == SUPERSEDED and not self._settings.run_id:
             is_awaited = False
         if is_awaited or not self._settings.is_once:
+            self._progress.close()
             self._emit(report)
         if is_awaited:
             self.final = report

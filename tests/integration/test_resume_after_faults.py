@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from server_a.run.session import resume_command
+from server_a.run.commands import resume_command
 from server_a.run.settings import RunSettings
 from shared.endpoint.settings import EndpointSettings
 from shared.errors import InvalidInputError, NotFinishedError
