@@ -99,7 +99,7 @@ def entra_provider() -> EntraTokens:
         )
     except ImportError as error:
         raise InvalidInputError(
-            where="--auth entra", expected="the extra azure", got="none", advice="pip install 'handover[azure]'"
+            where="--auth entra", expected="the extra azure", got="none", advice="pip install 'redis-handover[azure]'"
         ) from error
     for library in ("azure", "redis.auth", "redis_entraid"):
         logging.getLogger(library).addHandler(logging.NullHandler())  # what fails is in the error, in one sentence

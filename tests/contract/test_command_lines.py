@@ -143,7 +143,7 @@ def test_groups_show_their_commands(line: tuple[Name, str]) -> None:
 @pytest.mark.parametrize("program", GROUPS)
 def test_version(program: Name) -> None:
     asked = run_program(program, "--version")
-    assert (asked.exit_code, asked.stdout, asked.stderr) == (0, f"{program} {version('handover')}\n", "")
+    assert (asked.exit_code, asked.stdout, asked.stderr) == (0, f"{program} {version('redis-handover')}\n", "")
 
 
 @pytest.mark.parametrize("program", GROUPS)

@@ -34,7 +34,7 @@ def _needed(*extras: str, groups: tuple[str, ...] = ()) -> dict[str, str]:
     for group in groups:
         lines += PROJECT["dependency-groups"][group]
     matches = [re.fullmatch(r"([A-Za-z0-9-]+)(?:\[[\w,]+\])?(.*)", line) for line in lines]
-    return {match[1]: match[2] for match in matches if match is not None and match[1] != "handover"}
+    return {match[1]: match[2] for match in matches if match is not None and match[1] != "redis-handover"}
 
 
 NEEDED = {

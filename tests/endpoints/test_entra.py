@@ -180,7 +180,7 @@ def test_without_the_extra(own_server: Server, program: Name, tmp_path: Path) ->
     (tmp_path / "redis_entraid" / "__init__.py").write_text("raise ImportError\n")
     env = {"PYTHONPATH": str(tmp_path)}
     ended = run_program(program, "status", "--auth", "entra", server=own_server, env=env)
-    require_sentence(ended, 2, "--auth entra: expected the extra azure", "pip install 'handover[azure]'")
+    require_sentence(ended, 2, "--auth entra: expected the extra azure", "pip install 'redis-handover[azure]'")
 
 
 def test_a_run_with_the_token_of_a_managed_identity(new_server: NewServer) -> None:
