@@ -54,7 +54,7 @@ def redis7_cluster(session_directory: Path) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def formed_group(session_directory: Path) -> Iterator[SentinelGroup]:
-    """The session's Sentinel group; ask for `group` instead."""
+    """The session's Sentinel group; ask for `sentinel_group` instead."""
     group = SentinelGroup(binary("valkey9"))
     try:
         group.start()
@@ -64,7 +64,7 @@ def formed_group(session_directory: Path) -> Iterator[SentinelGroup]:
 
 
 @pytest.fixture
-def group(formed_group: SentinelGroup) -> SentinelGroup:
+def sentinel_group(formed_group: SentinelGroup) -> SentinelGroup:
     """A whole and empty Sentinel group of Valkey 9, which the test may break."""
     formed_group.heal()
     return formed_group
@@ -107,7 +107,7 @@ def lone_node(formed_lone_node: Server) -> Server:
 
 
 @pytest.fixture
-def link(lone_node: Server) -> Iterator[FaultyLink]:
+def node_link(lone_node: Server) -> Iterator[FaultyLink]:
     """The link to the node, which announces itself there."""
     with FaultyLink(lone_node.port) as opened:
         call(lone_node, "CONFIG", "SET", "cluster-announce-port", opened.port)

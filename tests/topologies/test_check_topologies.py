@@ -65,12 +65,12 @@ def test_least_rights_in_a_cluster(cluster: Cluster, users: dict[str, str]) -> N
     assert [call(primary, "DBSIZE") for primary in cluster.primaries()] == [0, 0, 0]
 
 
-def test_behind_sentinels(group: SentinelGroup) -> None:
+def test_behind_sentinels(sentinel_group: SentinelGroup) -> None:
     for program in PASSWORDS:
-        code, found = check(program, group.url)
+        code, found = check(program, sentinel_group.url)
         assert (code, found["mode"], found["role"], found["troubles"]) == (0, "sentinel", "primary", [])
-    for peer, relation in ((group.primary(), "same"), (group.replica(), "connected")):
-        code, found = check("server-a", group.url, "--peer-url", peer.url)
+    for peer, relation in ((sentinel_group.primary(), "same"), (sentinel_group.replica(), "connected")):
+        code, found = check("server-a", sentinel_group.url, "--peer-url", peer.url)
         assert (code, found["peer"]["relation"], found["peer"]["seen"]) == (0, relation, 20)
 
 

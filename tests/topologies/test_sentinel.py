@@ -30,10 +30,10 @@ PROGRAMS: tuple[Name, Name] = ("server-a", "server-b")
 
 @pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGSTOP], ids=["dies", "hangs"])
 def test_the_producer_rides_through_a_failover_when_the_primary(
-    group: SentinelGroup, start_program: StartProgram, signal_number: int
+    sentinel_group: SentinelGroup, start_program: StartProgram, signal_number: int
 ) -> None:
-    old = group.primary()
-    producer = start_program("server-a", *RUN, server=group.url)
+    old = sentinel_group.primary()
+    producer = start_program("server-a", *RUN, server=sentinel_group.url)
     wait_until(lambda: staging_keys(old), description="a segment is being written")
 
     if signal_number == signal.SIGSTOP:
@@ -42,18 +42,18 @@ def test_the_producer_rides_through_a_failover_when_the_primary(
         old.end(signal_number)
 
     summary = json_of(producer)
-    assert group.primary() is not old
+    assert sentinel_group.primary() is not old
     assert DOWN_AFTER_MS / 1000 < summary["outage_s"] < 20
     assert summary["lost_acknowledged"] % SEGMENT_VALUES == 0
-    assert summary["endpoint"] == f"{group.url}/0"
-    require_exact(summary, consume(group.url))
-    require_numbers([(key, group.primary()) for key in KEYS], segment_values=SEGMENT_VALUES, count=COUNT)
+    assert summary["endpoint"] == f"{sentinel_group.url}/0"
+    require_exact(summary, consume(sentinel_group.url))
+    require_numbers([(key, sentinel_group.primary()) for key in KEYS], segment_values=SEGMENT_VALUES, count=COUNT)
 
 
-def test_the_consumer_rides_through_a_failover(group: SentinelGroup, start_program: StartProgram) -> None:
-    old = group.primary()
-    summary = produce(group.url, *RUN[2:])
-    consumer = start_program("server-b", "run", "--once", "--json", server=group.url)
+def test_the_consumer_rides_through_a_failover(sentinel_group: SentinelGroup, start_program: StartProgram) -> None:
+    old = sentinel_group.primary()
+    summary = produce(sentinel_group.url, *RUN[2:])
+    consumer = start_program("server-b", "run", "--once", "--json", server=sentinel_group.url)
     result = Keyspace().result(summary["run_id"])
     wait_until(lambda: call(old, "HLEN", result), description="the consumer has begun")
 
@@ -65,37 +65,38 @@ def test_the_consumer_rides_through_a_failover(group: SentinelGroup, start_progr
 
 
 def test_values_that_a_promoted_replica_never_got_are_written_again(
-    group: SentinelGroup, start_program: StartProgram
+    sentinel_group: SentinelGroup, start_program: StartProgram
 ) -> None:
     """The primary acknowledges them, dies before they are replicated, and nobody but the audit would ever know."""
-    old, lagging = group.primary(), group.replica()
+    old, lagging = sentinel_group.primary(), sentinel_group.replica()
     lagging.pause()
     call(old, "CLIENT", "KILL", "TYPE", "replica")
-    producer = start_program("server-a", *RUN, server=group.url)
+    producer = start_program("server-a", *RUN, server=sentinel_group.url)
     wait_until(lambda: call(old, "XLEN", "signals") >= 3, description="three segments were signalled")
 
     old.end(signal.SIGKILL)
     lagging.resume()
 
     summary = json_of(producer)
-    assert group.primary() is lagging
+    assert sentinel_group.primary() is lagging
     assert summary["lost_acknowledged"] >= 3 * SEGMENT_VALUES
     assert summary["lost_acknowledged"] % SEGMENT_VALUES == 0
     assert call(lagging, "HGET", f"run:{summary['run_id']}", "count") == b"%d" % COUNT
-    require_exact(summary, consume(group.url))
+    require_exact(summary, consume(sentinel_group.url))
     require_numbers([(key, lagging) for key in KEYS], segment_values=SEGMENT_VALUES, count=COUNT)
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_a_group_that_no_sentinel_knows_is_refused(group: SentinelGroup, program: Name) -> None:
-    ended = run_program(program, "run", server=group.url.replace("/shop", "/shoe"))
+def test_a_group_that_no_sentinel_knows_is_refused(sentinel_group: SentinelGroup, program: Name) -> None:
+    ended = run_program(program, "run", server=sentinel_group.url.replace("/shop", "/shoe"))
 
     require_one_sentence(ended, 78, "'shoe'", "shop")
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_sentinels_that_are_all_away_are_named(group: SentinelGroup, program: Name) -> None:
-    hosts = ",".join(f"127.0.0.1:{sentinel.port + 10_000}" for sentinel in group.sentinels)  # nobody listens there
+def test_sentinels_that_are_all_away_are_named(sentinel_group: SentinelGroup, program: Name) -> None:
+    ports = [sentinel.port + 10_000 for sentinel in sentinel_group.sentinels]  # nobody listens there
+    hosts = ",".join(f"127.0.0.1:{port}" for port in ports)
 
     ended = run_program(program, "run", server=f"redis+sentinel://{hosts}/shop")
 
