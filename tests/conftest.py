@@ -1,6 +1,6 @@
 """What every test has: servers, programs, and a check that the session leaves no process behind.
 
-The fixtures are in `tests.servers`, `tests.programs` and `tests.hand_over`; waiting is `tests.waiting.wait_until`.
+The fixtures are in `tests.stage`: servers, programs, hand_over_in_process; waiting is `tests.stage.waiting.wait_until`.
 """
 
 from __future__ import annotations
@@ -16,17 +16,27 @@ from pathlib import Path
 import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-from tests.leftovers import processes_of
-from tests.waiting import wait_until
+from tests.stage.leftovers import processes_of
+from tests.stage.waiting import wait_until
 
-pytest_plugins = ["tests.servers", "tests.programs", "tests.hand_over"]
+pytest_plugins = [
+    "tests.stage.containers",
+    "tests.stage.hand_over_in_process",
+    "tests.stage.hypothesis_profile",
+    "tests.stage.programs",
+    "tests.stage.servers",
+    "tests.stage.topologies",
+    "tests.stage.trust",
+]
 
 # Each stays in one of the processes that share the tests, since what it makes for a session is dear: images, clusters.
 _KEPT_TOGETHER = (
-    "tests/containers/",
-    "tests/topologies/",
-    "tests/e2e/test_make.py",
-    "tests/endpoints/test_tls_sentinel.py",
+    "tests/whole/containers/",
+    "tests/itself/test_owned.py",
+    "tests/whole/topologies/",
+    "tests/server_b/follow/test_follower.py",
+    "tests/faults/test_follower_faults.py",
+    "tests/demo/test_make.py",
 )
 
 

@@ -1,0 +1,200 @@
+"""The demo as a user starts it: what it prints, and that nothing outlives it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from demo.processes import program_environment
+from tests.stage.leftovers import processes_of
+from tests.stage.servers import binary, connect_url
+from tests.stage.waiting import wait_until
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what is left running is found through /proc")
+
+_DEMO = (sys.executable, "-m", "demo")
+# Starts the demo as a child, as a shell does or, with the option that it is given, as make does, and waits for it.
+_PARENT = """
+import os, subprocess, sys
+options = [*sys.argv[1:], str(os.getpid())] if sys.argv[1:] else []
+subprocess.run([sys.executable, "-m", "demo", "--keep", *options])
+"""
+
+
+class Stage:
+    """One demo, with a directory that everything it starts can be found by."""
+
+    def __init__(self, directory: Path) -> None:
+        """Start nothing yet."""
+        self.directory = directory
+        self._stdout = directory / "stdout"
+        self._stderr = directory / "stderr"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, *command: str) -> subprocess.Popen[bytes]:
+        """Start a command that is, or starts, a demo."""
+        environment = {**program_environment(os.environ), "TMPDIR": str(self.directory)}
+        with self._stdout.open("wb") as stdout, self._stderr.open("wb") as stderr:
+            self.process = subprocess.Popen(command, stdout=stdout, stderr=stderr, env=environment)
+        return self.process
+
+    @property
+    def stdout(self) -> str:
+        """What it has printed so far."""
+        return self._stdout.read_text()
+
+    @property
+    def stderr(self) -> str:
+        """What it has complained about so far."""
+        return self._stderr.read_text()
+
+    def find(self, part: str) -> int:
+        """Wait for a process whose command line has this part, and return its id."""
+
+        def found() -> list[int]:
+            return [pid for pid, command in processes_of(self.directory).items() if part in command]
+
+        wait_until(found, description=f"a process {part!r} runs; it said {self.stdout} {self.stderr}")
+        return found()[0]
+
+    def wait_until_printed(self, text: str) -> None:
+        """Wait until the demo has printed a text."""
+        wait_until(lambda: text in self.stdout, description=f"{text!r} is printed; {self.stdout} {self.stderr}")
+
+    def is_empty(self) -> bool:
+        """Return whether nothing runs any more."""
+        return not processes_of(self.directory)
+
+    def wait_until_empty(self) -> None:
+        """Wait until nothing runs any more."""
+        wait_until(self.is_empty, description="nothing is left running", timeout_s=5)
+
+
+@pytest.fixture
+def stage(session_directory: Path) -> Iterator[Stage]:
+    """A demo that is not started yet; killed at the end, with all it started."""
+    binary("valkey9")  # which skips the test if there is none
+    started = Stage(Path(tempfile.mkdtemp(dir=session_directory)))
+    yield started
+    for pid in processes_of(started.directory):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    if started.process:
+        started.process.wait()
+
+
+def test_the_demo_hands_the_cart_and_the_list_over(stage: Stage) -> None:
+    assert stage.start(*_DEMO).wait(30) == 0, stage.stderr
+    lines = stage.stdout.splitlines()
+    commands = [line for line in lines if line.startswith("$ ")]
+    assert commands == [
+        "$ server-b run --once --wait-s 60 &",
+        "$ server-a user add 1 --first-name Parker --last-name Perry",
+        "$ server-a sku add sku123 --name AirPods --price 199.99",
+        "$ server-a sku add sku456 --name 'Mechanical Keyboard' --price 89.99",
+        "$ server-a cart add 1 sku123",
+        "$ server-a cart add 1 sku456",
+        "$ server-a cart add 1 sku123",
+        "$ server-a cart remove 1 sku123",
+        "$ server-a run",
+        "$ server-b run --once --wait-s 60",
+    ]
+    carts = ["\n".join(_after(lines, commands[number], nth)) for number, nth in ((4, 0), (5, 0), (4, 1), (7, 0))]
+    for cart, total in zip(carts, ("199.99", "289.98", "489.97", "289.98"), strict=True):
+        assert total in cart
+    assert "Inserted 1 to 10,000 into 'biglist'." in _after(lines, "$ server-a run")
+    consumer = _after(lines, "$ server-b run --once --wait-s 60")
+    heading = consumer.index("First 10 values in reverse order:")
+    assert consumer[heading + 1] == str([str(value) for value in range(10_000, 9_990, -1)])
+    assert "verified" in "\n".join(consumer).lower()
+    assert lines[-1].startswith("Handed over in ")
+    assert stage.stderr == ""
+    assert stage.is_empty()
+
+
+def _after(lines: list[str], command: str, nth: int = 0) -> list[str]:
+    """Return what the nth call of a command printed."""
+    start = [number for number, line in enumerate(lines) if line == command][nth] + 1
+    following = [number for number in range(start, len(lines)) if lines[number].startswith("$ ")]
+    return lines[start : following[0] if following else len(lines)]
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda s: s.name)
+@pytest.mark.parametrize("part", ["-m demo", "valkey-server", "-m server_b", "-m server_a user add"])
+def test_nothing_is_left_whichever_is_ended(stage: Stage, part: str, signal_number: signal.Signals) -> None:
+    demo = stage.start(*_DEMO)
+    if part in {"-m demo", "valkey-server"}:
+        stage.wait_until_printed("$ server-b")
+    os.kill(stage.find(part), signal_number)
+    code = demo.wait(10)
+    stage.wait_until_empty()
+    if part == "-m demo" and signal_number == signal.SIGKILL:
+        assert code == -signal.SIGKILL
+    else:
+        assert code > 0
+        assert stage.stderr.splitlines()[-1].startswith("demo: ")
+
+
+def test_the_exit_code_and_the_name_are_those_of_the_program_that_failed(stage: Stage) -> None:
+    demo = stage.start(*_DEMO)
+    os.kill(stage.find("-m server_b"), signal.SIGKILL)
+    assert demo.wait(10) == 128 + signal.SIGKILL
+    assert stage.stderr.splitlines()[-1] == "demo: server-b was ended by SIGKILL"
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM], ids=lambda s: s.name)
+def test_keep_leaves_the_server_up_until_it_is_stopped(stage: Stage, signal_number: signal.Signals) -> None:
+    demo = stage.start(*_DEMO, "--keep")
+    stage.wait_until_printed("Ctrl-C ends it")
+    url = next(word for word in stage.stdout.split() if word.startswith("redis://"))
+    with connect_url(url) as client:
+        assert client.llen("biglist") == 10_000
+    demo.send_signal(signal_number)
+    assert demo.wait(10) == 0
+    assert stage.is_empty()
+
+
+def test_keep_ends_when_the_server_does(stage: Stage) -> None:
+    demo = stage.start(*_DEMO, "--keep")
+    stage.wait_until_printed("Ctrl-C ends it")
+    os.kill(stage.find("valkey-server"), signal.SIGKILL)
+    assert demo.wait(10) == 69
+    assert stage.stderr == "demo: the embedded server ended\n"
+    stage.wait_until_empty()
+
+
+def test_a_demo_of_make_ends_when_make_is_killed(stage: Stage) -> None:
+    make = stage.start(sys.executable, "-c", _PARENT, "--end-with-parent")
+    stage.wait_until_printed("Valkey is up")
+    make.kill()
+    make.wait()
+    stage.wait_until_empty()
+
+
+def test_a_demo_started_by_hand_outlives_the_shell(stage: Stage) -> None:
+    """As under nohup: only make asks for the demo to end with it."""
+    shell = stage.start(sys.executable, "-c", _PARENT)
+    stage.wait_until_printed("$ server-b")
+    shell.kill()
+    shell.wait()
+    stage.wait_until_printed("Ctrl-C ends it")
+
+
+def test_bad_arguments_are_one_sentence(stage: Stage) -> None:
+    assert stage.start(*_DEMO, "--kep").wait(10) == 2
+    assert stage.stderr == "demo: unrecognized arguments: --kep; see python -m demo --help\n"
+
+
+def test_nobody_reading_on_is_no_fault_worth_a_traceback(stage: Stage) -> None:
+    stage.start("sh", "-c", f"'{sys.executable}' -m demo | head -1").wait(20)
+    stage.wait_until_empty()
+    assert stage.stdout.startswith("Valkey is up at redis://127.0.0.1:")
+    assert stage.stderr == ""

@@ -1,0 +1,179 @@
+"""`server-a run --resume`: what it keeps, what it mends, and what it refuses because the run has it otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from shared.errors import InvalidInputError, NotFinishedError
+from shared.keys import Keyspace
+from shared.stopping import StopRequest
+from tests.stage.faulty_link import FaultyLink
+from tests.stage.hand_over_in_process import HandOver, entries_of, numbers, stored_values
+from tests.stage.status_checks import begun_run
+
+if TYPE_CHECKING:
+    import redis
+
+COUNT, SEGMENT = 5_500, 1_000
+SHAPE: dict[str, Any] = {
+    "count": COUNT,
+    "segment_values": SEGMENT,
+    "users": 3,
+    "skus": 4,
+    "carts": 2,
+    "seed": 5,
+    "retain_days": 3,
+}
+
+
+@pytest.mark.parametrize("option", SHAPE)
+def test_an_option_that_contradicts_the_run_is_refused_and_the_same_is_not(
+    option: str, hand_over: HandOver, keys: Keyspace, client: redis.Redis
+) -> None:
+    summary = hand_over.produce(**SHAPE)
+    before = client.hgetall(keys.run(summary.run_id))
+    for other in (SHAPE[option] + 1, SHAPE[option] - 1):
+        with pytest.raises(InvalidInputError) as caught:
+            hand_over.produce(resume=summary.run_id, **{option: other})
+        assert caught.value.exit_code == 2
+        assert caught.value.where == "--" + option.replace("_", "-")
+    assert client.hgetall(keys.run(summary.run_id)) == before
+    assert hand_over.produce(resume=summary.run_id, **{option: SHAPE[option]}).attempts == 0
+    assert hand_over.produce(resume=summary.run_id, **SHAPE).attempts == 0
+
+
+def test_zero_contradicts_too(hand_over: HandOver) -> None:
+    summary = hand_over.produce(count=10)
+    for option in ("users", "skus", "carts", "seed"):
+        zero: dict[str, Any] = {option: 0}
+        with pytest.raises(InvalidInputError, match=f"--{option}: expected"):
+            hand_over.produce(resume=summary.run_id, **zero)
+
+
+def test_a_file_for_a_run_of_numbers_and_none_for_a_run_of_lines_are_refused(
+    hand_over: HandOver, tmp_path: Path
+) -> None:
+    file = tmp_path / "values"
+    file.write_bytes(b"\n".join(numbers(10)))
+    of_numbers, of_lines = hand_over.produce(count=10), hand_over.produce(values=str(file))
+    for run_id, values in ((of_numbers.run_id, str(file)), (of_lines.run_id, None)):
+        with pytest.raises(InvalidInputError, match="--values"):
+            hand_over.produce(resume=run_id, values=values)
+
+
+def _lose_segment(client: redis.Redis, keys: Keyspace) -> None:
+    key = keys.segment(2)
+    client.delete(key, keys.state(key))
+
+
+def _lose_list(client: redis.Redis, keys: Keyspace) -> None:
+    client.delete(keys.segment(2))
+
+
+def _lose_value(client: redis.Redis, keys: Keyspace) -> None:
+    client.rpop(keys.segment(2))
+
+
+def _lose_signal(client: redis.Redis, keys: Keyspace) -> None:
+    client.xdel(keys.signals(), entries_of(client, keys.signals())[2][0])
+
+
+def _lose_stream(client: redis.Redis, keys: Keyspace) -> None:
+    client.delete(keys.signals())
+
+
+@pytest.mark.parametrize(
+    ("damage", "attempts", "signals"),
+    [(_lose_segment, 1, 7), (_lose_list, 1, 7), (_lose_value, 1, 7), (_lose_signal, 0, 6), (_lose_stream, 0, 6)],
+)
+def test_a_complete_run_that_lost_something_is_whole_again(
+    *,
+    damage: Callable[[redis.Redis, Keyspace], None],
+    attempts: int,
+    signals: int,
+    hand_over: HandOver,
+    keys: Keyspace,
+    client: redis.Redis,
+) -> None:
+    summary = hand_over.produce(count=COUNT, segment_values=SEGMENT)
+    damage(client, keys)
+    resumed = hand_over.produce(resume=summary.run_id)
+    assert (resumed.run_id, resumed.digest, resumed.attempts) == (summary.run_id, summary.digest, attempts)
+    assert stored_values(client, keys, 6) == numbers(COUNT)
+    assert client.xlen(keys.signals()) == signals
+    report = hand_over.consume()
+    assert (report.verdict, report.run_id, report.digest) == ("verified", summary.run_id, summary.digest)
+
+
+@pytest.fixture
+def stopped(hand_over: HandOver, link: FaultyLink, tmp_path: Path) -> tuple[str, Path]:
+    """A run of three segments of a file's lines, stopped after its second; its id, and the file."""
+    file = tmp_path / "values"
+    file.write_bytes(b"\n".join(numbers(3_000)) + b"\n")
+    with closing(StopRequest()) as stop:
+        link.at(b"XADD", stop.request, nth=2)
+        with pytest.raises(NotFinishedError):
+            hand_over.produce(url=link.url, stop=stop, values=str(file), segment_values=1_000)
+    return begun_run(hand_over), file
+
+
+def test_a_run_of_lines_goes_on_with_the_same_lines(
+    stopped: tuple[str, Path], hand_over: HandOver, keys: Keyspace, client: redis.Redis, tmp_path: Path
+) -> None:
+    run_id, file = stopped
+    moved = file.rename(tmp_path / "moved")
+    summary = hand_over.produce(resume=run_id, values=str(moved))
+    assert (summary.run_id, summary.attempts) == (run_id, 1)
+    assert stored_values(client, keys, 3) == numbers(3_000)
+    assert hand_over.consume().digest == summary.digest
+
+
+def _change(lines: list[bytes]) -> Any:
+    lines[1_500] = b"x501"  # as long as it was
+
+
+def _swap(lines: list[bytes]) -> Any:
+    lines[0], lines[1] = lines[1], lines[0]
+
+
+def _drop(lines: list[bytes]) -> Any:
+    del lines[-1]
+
+
+def _append(lines: list[bytes]) -> Any:
+    lines.append(b"one more")
+
+
+@pytest.mark.parametrize(
+    ("edit", "got"),
+    [
+        (_change, "other lines in segment 2"),
+        (_swap, "other lines in segment 1"),
+        (_drop, "one of 2999"),
+        (_append, "one of 3001"),
+    ],
+)
+def test_a_run_of_lines_does_not_go_on_with_others(
+    *,
+    edit: Callable[[list[bytes]], Any],
+    got: str,
+    stopped: tuple[str, Path],
+    hand_over: HandOver,
+    keys: Keyspace,
+    client: redis.Redis,
+) -> None:
+    run_id, file = stopped
+    lines = numbers(3_000)
+    edit(lines)
+    file.write_bytes(b"\n".join(lines) + b"\n")
+    before = stored_values(client, keys, 3)
+    with pytest.raises(InvalidInputError) as caught:
+        hand_over.produce(resume=run_id, values=str(file))
+    assert (caught.value.exit_code, caught.value.where) == (2, "--values")
+    assert got in caught.value.got
+    assert stored_values(client, keys, 3) == before

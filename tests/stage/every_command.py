@@ -1,0 +1,65 @@
+"""Every command of both programs, carried out as the users of deploy/acl."""
+
+from __future__ import annotations
+
+from shared.keys import Keyspace
+from shared.signal import CONSUMER_GROUP, Signal
+from tests.stage.access_rules import Guarded
+from tests.stage.hand_over_in_process import DIGEST, OLDER
+from tests.stage.servers import connect
+
+
+def run_every_other_command_of_server_a(guarded: Guarded) -> None:
+    """Carry out each command of server-a but `run` with all its options; the server is empty before and after."""
+    keys = Keyspace(guarded.namespace)
+    guarded.run("server-a", "run", "--count", "2500", "--segment-values", "1000")
+    guarded.run("server-a", "run", "--count", "10")
+    for kind, options in (
+        ("user", ("--first-name", "A", "--last-name", "L")),
+        ("sku", ("--name", "N", "--price", "1")),
+    ):
+        guarded.run("server-a", kind, "add", "x", *options)
+        guarded.run("server-a", kind, "show", "x")
+        guarded.run("server-a", kind, "list")
+    guarded.run("server-a", "cart", "add", "x", "x", "--quantity", "2")
+    for _ in range(2):
+        guarded.run("server-a", "cart", "remove", "x", "x")
+    guarded.run("server-a", "cart", "remove", "x", "none", codes=(2,))
+    guarded.run("server-a", "cart", "show", "x")
+    guarded.run("server-a", "user", "remove", "x")
+    guarded.run("server-a", "sku", "remove", "x")
+    with connect(guarded.server) as client:
+        for group in ("", CONSUMER_GROUP):
+            if group:
+                client.xgroup_create(keys.signals(), group, id="0")
+            guarded.run("server-a", "status", codes=(75,))
+    guarded.run("server-a", "check", "--peer-url", guarded.url("server-b"))
+    with connect(guarded.server) as client:  # what only an interrupted run, and server-b, leave
+        client.rpush(keys.staging(keys.segment(1), OLDER), "1")
+        client.hset(keys.canary(OLDER), "sent", "1")
+        client.hset(keys.result(OLDER), "1", "{}")
+        client.xadd(keys.dead_letters(), {"origin": "1-1"})
+    guarded.run("server-a", "purge", "--yes")
+
+
+def run_every_command_of_server_b(guarded: Guarded) -> None:
+    """Carry out each command of server-b on a server that holds a run of 2,500 values in three segments."""
+    keys = Keyspace(guarded.namespace)
+    guarded.run("server-b", "status", codes=(75,))
+    guarded.run("server-b", "run", "--once", "--wait-s", "30")
+    assert guarded.run("server-b", "read", "--limit", "2").stdout.split() == ["2500", "2499"]
+    with connect(guarded.server) as client:
+        for field in ("first", "second"):
+            client.xadd(keys.signals(), {field: "no signal"})
+        client.xadd(keys.signals(), Signal(OLDER, OLDER, 99, 99, 10, DIGEST).encode())
+    waiting = ("--once", "--wait-s", "1", "--settle-s", "0.5", "--claim-idle-ms", "100", "--max-deliveries", "1")
+    guarded.run("server-b", "run", *waiting, codes=(75,))
+    guarded.run("server-b", "dead", "list")
+    guarded.run("server-b", "dead", "retry")
+    guarded.run("server-b", "run", *waiting, codes=(75,))
+    guarded.run("server-b", "dead", "drop")
+    guarded.run("server-b", "status", codes=(0, 65, 75))
+    with connect(guarded.server) as client:
+        client.set(keys.dead_letters(), "somebody else's")
+        client.xadd(keys.signals(), {"third": "no signal"})
+    guarded.run("server-b", "run", *waiting, codes=(78,))

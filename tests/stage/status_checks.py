@@ -1,0 +1,45 @@
+"""Checks of what `status` says, and a run that is stopped at a chosen request."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import pytest
+
+from shared.errors import NotFinishedError, VerificationFailedError
+from shared.status.command import status_text
+from shared.status.status import Status
+from shared.stopping import StopRequest
+from tests.stage.faulty_link import FaultyLink
+from tests.stage.hand_over_in_process import HandOver
+
+DONE, WRONG, UNFINISHED = 0, VerificationFailedError.exit_code, NotFinishedError.exit_code
+
+
+def run_stopped_at(request: bytes, hand_over: HandOver, link: FaultyLink, *, nth: int = 1) -> str:
+    """Have a run of three segments stopped at its nth request with a text, and return the run's id.
+
+    A segment is larger than the in-flight window: the writer waits for a reply before it has sent all of it.
+    """
+    with closing(StopRequest()) as stop:
+        link.at(request, stop.request, nth=nth)
+        with pytest.raises(NotFinishedError):
+            hand_over.produce(url=link.url, stop=stop, count=300_000, segment_values=100_000)
+    return begun_run(hand_over)
+
+
+def begun_run(hand_over: HandOver) -> str:
+    """Return the id of the run that a producer began last."""
+    started = next(entry for entry in hand_over.logged.entries[::-1] if entry["event"] == "run started")
+    return str(started["run_id"])
+
+
+def require_status(status: Status, exit_code: int, *troubles: str) -> None:
+    """Check the exit code, and that the troubles are just these, each known by some of its words."""
+    assert status.exit_code == exit_code, status
+    assert len(status.troubles) == len(troubles), status.troubles
+    for trouble, words in zip(status.troubles, troubles, strict=True):
+        assert words in trouble
+    text = status_text(status)
+    assert text.count("Wrong: ") == len(troubles)
+    assert ("Nothing is wrong." in text) == (not troubles)

@@ -1,0 +1,172 @@
+"""The rules of deploy/acl: enough for every command of each program, and for nothing else."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from redis.exceptions import NoPermissionError, ResponseError
+
+from server_b.group.signal_group import _RENEW_SCRIPT
+from shared.check.permissions import rights_of
+from shared.check.requirements import SERVER_A, SERVER_B_FOLLOW, SERVER_B_GROUP, Need
+from shared.keys import Keyspace
+from tests.stage.access_rules import PASSWORDS, Guarded, guarded, rules
+from tests.stage.every_command import run_every_command_of_server_b, run_every_other_command_of_server_a
+from tests.stage.programs import Name, StartProgram, run_program
+from tests.stage.servers import Kind, NewServer, connect
+from tests.stage.waiting import wait_until
+
+if TYPE_CHECKING:
+    import redis
+
+__all__ = ["guarded"]
+
+NEEDS: dict[Name, tuple[Need, ...]] = {"server-a": SERVER_A, "server-b": SERVER_B_GROUP + SERVER_B_FOLLOW}
+ASKED_FOR_IN_VAIN = {"client|setinfo", "acl|whoami", "info", "cluster|slots"}
+"""redis-py, `check` and whoever opens an endpoint ask for these, and go on without."""
+with_and_without_namespace = pytest.mark.parametrize(
+    "guarded", ["", "shop1"], ids=["plain", "namespace"], indirect=True
+)
+
+
+@pytest.mark.parametrize("program", PASSWORDS)
+def test_exactly_the_commands_that_the_program_needs(program: Name) -> None:
+    granted = re.findall(r"\+(\S+)", rules(program))
+    needed = {right.name.lower().replace(" ", "|") for right in rights_of(NEEDS[program], Keyspace())}
+    assert sorted(granted) == sorted(needed)
+
+
+@with_and_without_namespace
+@pytest.mark.parametrize("program", PASSWORDS)
+def test_check_finds_every_right(guarded: Guarded, program: Name) -> None:
+    found = guarded.run(program, "check", "--json").json()
+    assert all(right["is_allowed"] for right in found["rights"])
+    assert (found["troubles"], found["notes"], found["user"], found["memory"]) == ([], [], program, None)
+
+
+@pytest.mark.slow
+def test_every_run_of_server_a(guarded: Guarded, start_program: StartProgram) -> None:
+    run_id = guarded.run("server-a", "run", "--count", "2500", "--segment-values", "1000", "--json").json()["run_id"]
+    guarded.run("server-a", "run", "--resume", run_id)
+    guarded.run("server-a", "run", "--values", "-", "--users", "3", "--carts", "2", stdin=b"one\ntwo\n")
+    no_replica = guarded.run("server-a", "run", "--min-replicas", "1", "--patience-s", "0", codes=(75,))
+    assert "--min-replicas" in no_replica.stderr
+    consumer = start_program(
+        "server-b",
+        "run",
+        server=guarded.url("server-b"),
+        namespace=guarded.namespace,
+        env={"SERVER_B_PASSWORD": PASSWORDS["server-b"]},
+    )
+    guarded.run("server-a", "run", "--count", "10", "--await-verdict-s", "30")
+    consumer.send(15)
+    assert consumer.wait(10) == 0
+    assert guarded.refused() <= ASKED_FOR_IN_VAIN
+
+
+@with_and_without_namespace
+def test_every_other_command_of_server_a(guarded: Guarded) -> None:
+    run_every_other_command_of_server_a(guarded)
+    assert guarded.refused() <= ASKED_FOR_IN_VAIN
+    with connect(guarded.server) as client:
+        assert not list(client.scan_iter())
+
+
+@with_and_without_namespace
+def test_every_command_of_server_b(guarded: Guarded) -> None:
+    guarded.run("server-a", "run", "--count", "2500", "--segment-values", "1000")
+    run_every_command_of_server_b(guarded)
+    assert guarded.refused() <= ASKED_FOR_IN_VAIN
+
+
+def test_server_b_renews_and_gives_back_a_claim(guarded: Guarded) -> None:
+    stream = Keyspace(guarded.namespace).signals()
+    with guarded.client("server-b") as client:
+        client.xgroup_create(stream, "g", id="0", mkstream=True)
+        entry_id = client.xadd(stream, {"a": "b"})
+        client.xreadgroup("g", "c", {stream: ">"})
+        assert client.eval(_RENEW_SCRIPT, 1, stream, "g", "c", entry_id) == 1
+        assert client.xclaim(stream, "g", "c", 0, [entry_id], idle=1, justid=True) == [entry_id]
+
+
+def test_server_b_follows_a_replica(guarded: Guarded, new_server: NewServer, server_kind: Kind, tmp_path: Path) -> None:
+    primary = ("--replicaof", "127.0.0.1", str(guarded.server.port))
+    replica = Guarded(new_server(server_kind, "--aclfile", str(tmp_path / "users.acl"), *primary), guarded.namespace)
+    guarded.run("server-a", "run", "--count", "2500")
+    with connect(replica.server) as client:
+        wait_until(lambda: client.exists(Keyspace(guarded.namespace).signals()), description="the signal has come")
+    assert replica.run("server-b", "check", "--json").json()["role"] == "replica"
+    environment = {"SERVER_B_PASSWORD": PASSWORDS["server-b"], "XDG_STATE_HOME": str(tmp_path)}
+    followed = run_program(
+        "server-b", "run", "--once", "--wait-s", "30", "--json",
+        server=replica.url("server-b"), namespace=guarded.namespace, env=environment,
+    )  # fmt: skip
+    assert (followed.exit_code, followed.json()["verdict"], followed.json()["mode"]) == (0, "verified", "follow")
+    assert replica.refused() <= ASKED_FOR_IN_VAIN
+
+
+FORBIDDEN_TO_BOTH = [
+    "FLUSHALL", "FLUSHDB", "SWAPDB 0 1", "SHUTDOWN", "CONFIG GET *", "CONFIG SET maxmemory 1",
+    "KEYS *", "INFO", "MONITOR", "CLIENT LIST", "CLIENT KILL TYPE normal", "ACL LIST", "ACL SETUSER server-a +@all",
+    "REPLICAOF NO ONE", "SAVE", "SUBSCRIBE c", "PUBLISH c m", "SELECT 1", "SCRIPT FLUSH", "FUNCTION LIST", "RANDOMKEY",
+    "GET foreign", "SET foreign v", "DEL {user}", "GET {user}", "SET {user} v", "COPY {segment} foreign",
+    "SORT {segment}",
+    "HGETALL foreign", "HSET foreign f v", "EXISTS foreign", "XLEN foreign", "XRANGE foreign - +", "LLEN foreign",
+    "DUMP {segment}", "MIGRATE h 1 k 0 1", "HSET {foreign_namespace} f v",
+]  # fmt: skip
+FORBIDDEN: dict[Name, list[str]] = {
+    "server-a": [
+        *FORBIDDEN_TO_BOTH, "XREADGROUP GROUP g c STREAMS {signals} >", "XREAD STREAMS {signals} 0",
+        "XGROUP CREATE {signals} g 0", "XGROUP DESTROY {signals} g", "XACK {signals} g 0-1", "XDEL {signals} 0-1",
+        "XTRIM {signals} MAXLEN 0", "EVAL return 1 0", "LRANGE {segment} 0 0", "LPOP {segment}", "LPUSH foreign v",
+        "RENAME {staging} foreign", "RENAME foreign {segment}", "UNLINK foreign", "EXPIRE foreign 1", "PING",
+    ],
+    "server-b": [
+        *FORBIDDEN_TO_BOTH, "HGETALL {user}", "HSET {user} f v", "HSET {sku} f v", "HSET {cart} f v", "HDEL {cart} f",
+        "HSET {run} f v", "HSET {state} f v", "PEXPIRE {state} 1", "PEXPIRE {segment} 1", "LPUSH {segment} v",
+        "LPOP {segment}", "UNLINK {segment}", "LLEN {staging}", "HSET {canary} f v", "XADD foreign * f v",
+        "XGROUP DESTROY {signals} server-b", "XGROUP SETID {signals} server-b 0", "XTRIM {signals} MAXLEN 0",
+        "UNLINK {signals}", "SCAN 0", "WAIT 0 1", "EVAL x 1 {user}", "EVAL x 1 {segment}",
+    ],
+}  # fmt: skip
+
+
+def is_refused(client: redis.Redis, command: list[str]) -> bool:
+    """Tell whether the rules refuse a command, rather than its arguments."""
+    try:
+        client.execute_command(*command)
+    except NoPermissionError:
+        return True
+    except ResponseError:
+        pass
+    return False
+
+
+@with_and_without_namespace
+@pytest.mark.parametrize("program", PASSWORDS)
+def test_everything_else_is_refused(guarded: Guarded, program: Name) -> None:
+    names = {right.key for right in rights_of((*SERVER_A, *SERVER_B_GROUP), Keyspace(guarded.namespace))}
+    keys = {Keyspace(guarded.namespace).kind_of(name): name for name in sorted(names) if name}
+    foreign = "shop2:user:1" if guarded.namespace else "{other}:state"
+    with connect(guarded.server) as admin, guarded.client(program) as client:
+        for form in FORBIDDEN[program]:
+            command = [part.format_map(keys | {"foreign_namespace": foreign}) for part in form.split(" ")]
+            assert is_refused(client, command), f"{program} may {form}"
+        assert admin.dbsize() == 0
+
+
+def test_a_script_of_server_b_can_write_nothing_else(guarded: Guarded) -> None:
+    keys = Keyspace(guarded.namespace)
+    with guarded.client("server-b") as client:
+        for key in (keys.user("1"), keys.segment(1), "foreign"):
+            with pytest.raises(ResponseError, match=r"(?i)acl|permission|can't access"):
+                client.eval("return redis.call('HSET', ARGV[1], 'f', 'v')", 1, keys.signals(), key)
+
+
+def test_without_the_password_nobody_comes_in(guarded: Guarded) -> None:
+    for program in PASSWORDS:
+        ended = run_program(program, "check", server=guarded.url(program))
+        assert ended.exit_code == 77, ended

@@ -1,0 +1,65 @@
+"""A primary is cut from its replica, and the replica is promoted behind A's back: acknowledged values are lost."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.stage.four_hosts import Stage, require_exact
+from tests.stage.programs import run_program
+from tests.stage.waiting import wait_until
+
+COUNT = 1_000_000
+OPTIONS = ("--count", str(COUNT), "--segment-values", "50000")
+
+
+def lose_acknowledged_signals(stage: Stage) -> None:
+    """Let A get so far that the primary has at least 3 segments which its replica will never get."""
+    wait_until(lambda: stage.replica.signals() >= 3, description="3 signals came to the replica")
+    stage.primary.host.drop_all_of(stage.replica.host)
+    goal = stage.primary.signals() + 3
+    wait_until(lambda: stage.primary.signals() >= goal, description="3 more segments were acknowledged")
+
+
+@pytest.mark.parametrize("stage_kind", ["valkey9", "redis7"])
+def test_b_follows_the_replica_that_is_promoted(stage: Stage) -> None:
+    b = stage.start_b(stage.add_replica().url)
+    a = stage.start_a(stage.moving_url, *OPTIONS)
+    lose_acknowledged_signals(stage)
+    stage.promote_replica()
+    written, read = require_exact(a, b, stage.replica, count=COUNT)
+    assert written["lost_acknowledged"] >= 3 * 50_000
+    assert written["outage_s"] > 0
+    assert read["mode"] == "follow"
+
+
+def test_b_serves_at_the_address_that_moves(stage: Stage) -> None:
+    """Verdicts and acknowledgements are lost with the primary, too.
+
+    What B has pending at the new primary without knowing it, it claims from itself; here without a long wait.
+    """
+    stage.add_replica()
+    b = stage.start_b(stage.moving_url, "--claim-idle-ms", "2000")
+    a = stage.start_a(stage.moving_url, *OPTIONS)
+    lose_acknowledged_signals(stage)
+    stage.promote_replica()
+    written, read = require_exact(a, b, stage.replica, count=COUNT)
+    assert written["lost_acknowledged"] >= 3 * 50_000
+    assert read["mode"] == "group"
+
+
+def test_address_that_stays_with_the_old_primary(stage: Stage) -> None:
+    """Two primaries, and nobody told A: the run is whole where A wrote it, and B says that it never came."""
+    b = stage.start_b(stage.add_replica().url, "--wait-s", "3", "--settle-s", "1", "--max-deliveries", "1")
+    a = stage.start_a(stage.primary.url, *OPTIONS, "--await-verdict-s", "1")
+    lose_acknowledged_signals(stage)
+    stage.replica.client.replicaof("NO", "ONE")
+    assert b.wait(60) == 75, b.errors()
+    assert "expected a complete run within 3 s, got none" in b.errors()
+    assert a.wait(60) == 75, a.errors()
+    written = json.loads(a.output())
+    with stage.b.inside():
+        late = run_program("server-b", "run", "--once", "--json", "--run", written["run_id"], server=stage.primary.url)
+    assert late.exit_code == 0, late.stderr
+    assert late.json()["digest"] == written["digest"]
