@@ -14,7 +14,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests.stage.leftovers import processes_of
 from tests.stage.waiting import wait_until
@@ -23,37 +22,13 @@ pytest_plugins = [
     "tests.stage.containers",
     "tests.stage.hand_over_in_process",
     "tests.stage.hypothesis_profile",
+    "tests.stage.kept_together",
+    "tests.stage.needs",
     "tests.stage.programs",
     "tests.stage.servers",
     "tests.stage.topologies",
     "tests.stage.trust",
 ]
-
-# Each stays in one of the processes that share the tests, since what it makes for a session is dear: images, clusters.
-_KEPT_TOGETHER = (
-    "tests/whole/containers/",
-    "tests/itself/test_owned.py",
-    "tests/whole/topologies/",
-    "tests/server_b/follow/test_follower.py",
-    "tests/faults/test_follower_faults.py",
-    "tests/demo/test_make.py",
-)
-
-
-class _KeepingTogether(LoadScopeScheduling):  # type: ignore[misc]
-    """Hands out tests one by one, and those that are kept together to one process.
-
-    The marker `xdist_group` was rejected: pytest 9.2 leaves it without effect (pytest-xdist issue 1386).
-    """
-
-    def _split_scope(self, nodeid: str) -> str:
-        return next((path for path in _KEPT_TOGETHER if nodeid.startswith(path)), nodeid)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> _KeepingTogether:
-    """Return what shares the tests among processes, whatever `--dist` says."""
-    return _KeepingTogether(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)

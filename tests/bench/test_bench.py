@@ -38,10 +38,10 @@ def _places(*options: str) -> dict[str, list[dict[str, Any]]]:
     return places
 
 
+@pytest.mark.redis_server
 @pytest.mark.slow
 def test_every_contest_has_an_outcome() -> None:
     binary("valkey9")
-    binary("redis7")
     places = _places()
     helps = places.pop("no server")
     assert [outcome["contender"] for outcome in helps] == [contest.contender for contest in help_contests()]

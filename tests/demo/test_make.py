@@ -17,9 +17,13 @@ import pytest
 
 from demo.processes import program_environment
 from shared.shop.cart_text import TIMES
-from tests.stage.servers import _missing, binary
+from tests.stage.needs import missing
+from tests.stage.servers import binary
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="make ends the demo with it on Linux alone")
+pytestmark = [
+    pytest.mark.kept_together("make"),
+    pytest.mark.skipif(sys.platform != "linux", reason="make ends the demo with it on Linux alone"),
+]
 
 ROOT = Path(__file__).parents[2]
 _RUN_ID = r"\d{8}T\d{9}Z-[0-9a-f]{6}"
@@ -85,11 +89,11 @@ def copy(session_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     """A fresh copy, set up."""
     for tool in ("git", "make"):
         if shutil.which(tool) is None:
-            _missing(f"no {tool} in PATH")
+            missing(f"no {tool} in PATH")
     command = ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     if listed.returncode:
-        _missing(f"not a clone: {listed.stderr.decode()}")
+        missing(f"not a clone: {listed.stderr.decode()}")
     directory = tmp_path_factory.mktemp("clone")
     for name in filter(None, listed.stdout.decode().split("\0")):
         if (ROOT / name).is_file():

@@ -13,6 +13,8 @@ from tests.stage.following import Following
 from tests.stage.replicas import ReplicatedPair
 from tests.stage.waiting import wait_until
 
+pytestmark = [pytest.mark.cluster, pytest.mark.kept_together("topologies")]
+
 LOST = [
     (b"XREVRANGE", 1), (b"XREAD", 1), (b"XREAD", 3), (b"TIME", 1), (b"TIME", 3), (b"state", 1), (b"run:", 1),
     (b"LLEN", 1), (b"LRANGE", 1), (b"LRANGE", 12), (b"max_value_bytes", 4), (b"cart:1", 1), (b"sku:", 1),

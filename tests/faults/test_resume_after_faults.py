@@ -118,6 +118,7 @@ def test_the_command_that_is_advised_goes_on(server: Server, namespace: str, lin
     assert "verified: 3,000 values" in ended.stdout
 
 
+@pytest.mark.redis_server
 def test_the_user_of_a_url_is_advised_and_the_password_is_not(new_server: NewServer) -> None:
     own_server = new_server("redis7", "--maxmemory", "3mb", "--maxmemory-policy", "noeviction")
     with connect(own_server) as client:

@@ -88,6 +88,7 @@ def _loading(new_server: NewServer) -> Trouble:
 TROUBLES = [(_without_replicas, "NOREPLICAS"), (_unable_to_save, "MISCONF"), (_loading, "loading")]
 
 
+@pytest.mark.redis_server
 @pytest.mark.parametrize(("make", "name"), TROUBLES)
 def test_a_trouble_that_passes_is_waited_out(
     make: Callable[[NewServer], Trouble], name: str, new_server: NewServer, keys: Keyspace
@@ -107,6 +108,7 @@ def test_a_trouble_that_passes_is_waited_out(
     assert both.consume().digest == summary.digest
 
 
+@pytest.mark.redis_server
 @pytest.mark.parametrize(("make", "name"), TROUBLES)
 def test_a_trouble_that_lasts_too_long_ends_the_run_which_can_be_resumed(
     make: Callable[[NewServer], Trouble], name: str, new_server: NewServer, keys: Keyspace
@@ -139,6 +141,7 @@ def test_a_segment_that_failed_a_hundred_times_ends_the_run(
     assert hand_over.consume().verdict == "verified"
 
 
+@pytest.mark.cluster
 def test_each_segment_is_waited_for_until_a_replica_has_it(keys: Keyspace, session_directory: object) -> None:
     with ReplicatedPair(binary("valkey9")) as pair, connect(pair.primary) as primary, connect(pair.replica) as replica:
         both = HandOver(pair.primary.url, keys)

@@ -11,7 +11,7 @@ import pytest
 from tests.stage import owned
 from tests.stage.engine import docker
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.docker, pytest.mark.kept_together("containers"), pytest.mark.timeout(900)]
 
 KINDS = {"container", "network", "volume", "image"}
 

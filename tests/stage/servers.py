@@ -6,15 +6,11 @@ needs the plain names (`biglist`), a setting, a restart or a crash takes a serve
 
 from __future__ import annotations
 
-import os
-import re
 import secrets
 import shutil
-import subprocess
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
-from typing import Literal, NoReturn, Protocol
+from typing import Literal, Protocol
 
 import pytest
 import redis
@@ -23,6 +19,7 @@ from redis.retry import Retry
 
 from demo.binaries import valkey_binary
 from demo.servers import Server, ServerStartError
+from tests.stage.needs import missing, redis_7
 
 Kind = Literal["valkey9", "redis7"]
 _KINDS: tuple[Kind, ...] = ("valkey9", "redis7")
@@ -59,41 +56,9 @@ class SharedServers:
 def binary(kind: Kind) -> Path:
     """Return the server program of a kind; without one that will do skip the test on a laptop, fail it on CI."""
     try:
-        return valkey_binary() if kind == "valkey9" else _redis_7(shutil.which("redis-server"))
+        return valkey_binary() if kind == "valkey9" else redis_7(shutil.which("redis-server"))
     except ServerStartError as error:
-        _missing(str(error))
-
-
-@cache
-def _redis_7(found: str | None) -> Path:
-    """Return the redis-server found, once it has shown that it is Redis 7 and built with TLS.
-
-    Raises:
-        ServerStartError: It is not, or there is none.
-    """
-    if found is None:
-        raise ServerStartError("no redis-server in PATH")
-    version = _said_by(found, "--version")
-    if not re.search(r"\bv=7\.", version):
-        raise ServerStartError(f"{found} is not Redis 7, it says: {version.strip()}")
-    # It reads a configuration up to the first directive that it does not know, and names that one.
-    if "nonsense" not in _said_by(found, "-", stdin="tls-port 0\nnonsense 1\n"):
-        raise ServerStartError(f"{found} is built without TLS")
-    return Path(found)
-
-
-def _said_by(program: str, argument: str, *, stdin: str = "") -> str:
-    ended = subprocess.run(
-        [program, argument], input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
-    )
-    return ended.stdout
-
-
-def _missing(reason: str) -> NoReturn:
-    """Skip, or fail where everything should be there."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)
+        missing(str(error))
 
 
 def connect(server: Server, *, database: int = 0) -> redis.Redis:
@@ -121,8 +86,9 @@ def valkey9(shared_servers: SharedServers) -> Server:
 
 
 @pytest.fixture
-def redis7(shared_servers: SharedServers) -> Server:
+def redis7(request: pytest.FixtureRequest, shared_servers: SharedServers) -> Server:
     """The shared Redis 7, from PATH."""
+    _require_marker(request)
     return shared_servers.get("redis7")
 
 
@@ -153,11 +119,13 @@ def namespace() -> str:
 
 
 @pytest.fixture
-def new_server(session_directory: Path) -> Iterator[NewServer]:
+def new_server(request: pytest.FixtureRequest, session_directory: Path) -> Iterator[NewServer]:
     """A factory of servers of the test's own."""
     servers: list[Server] = []
 
     def start(kind: Kind, *arguments: str, tls: bool = False) -> Server:
+        if kind == "redis7":
+            _require_marker(request)
         server = Server(binary(kind), arguments, tls=tls)
         servers.append(server)
         server.start()
@@ -184,6 +152,10 @@ def _no_leaked_keys(shared_servers: SharedServers, namespace: str) -> Iterator[N
             pytest.fail(f"the test ended the shared {kind}; use new_server or own_server")
         leaked = [key for key in _take_keys(server) if not _is_in(namespace, key)]
         assert not leaked, f"keys left on the shared {kind} outside the namespace {namespace}: {leaked}"
+
+
+def _require_marker(request: pytest.FixtureRequest) -> None:
+    assert request.node.get_closest_marker("redis_server"), "this test needs the marker redis_server"
 
 
 def _is_in(namespace: str, key: bytes) -> bool:

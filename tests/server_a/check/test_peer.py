@@ -45,6 +45,7 @@ def test_a_replica_is_connected(own_server: Server, replica: Server) -> None:
         assert not list(client.scan_iter())
 
 
+@pytest.mark.redis_server
 def test_another_server_is_not_connected(valkey9: Server, redis7: Server, namespace: str) -> None:
     code, found = check("server-a", valkey9, "--peer-url", redis7.url, namespace=namespace)
     assert (code, found["peer"]["relation"], found["peer"]["canaries"], found["peer"]["seen"]) == (75, "none", 1, 0)
@@ -61,6 +62,7 @@ def test_another_database_of_the_same_server_is_recognised(valkey9: Server, name
     assert "different databases" in found["troubles"][0]
 
 
+@pytest.mark.redis_server
 @pytest.mark.parametrize("stop_request", [signal.SIGINT, signal.SIGTERM])
 def test_canaries_are_removed_when_stopped(
     valkey9: Server, redis7: Server, namespace: str, start_program: StartProgram, stop_request: signal.Signals

@@ -22,6 +22,8 @@ from tests.stage.replicas import ReplicatedPair
 from tests.stage.servers import connect
 from tests.stage.waiting import wait_until
 
+pytestmark = [pytest.mark.cluster, pytest.mark.kept_together("topologies")]
+
 SEGMENTS = {"count": 30, "segment_values": 10}
 
 

@@ -153,6 +153,7 @@ def _wait_for_a_beat(heartbeat: Path) -> None:
     wait_until(lambda: heartbeat.stat().st_mtime > 0, description="the heartbeat file is touched", timeout_s=30)
 
 
+@pytest.mark.redis_server
 def test_a_heart_beats_while_nothing_comes_and_while_the_server_does_not_answer(
     new_server: NewServer, start_program: StartProgram, tmp_path: Path
 ) -> None:

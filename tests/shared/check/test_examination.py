@@ -167,6 +167,7 @@ def test_server_b_on_a_replica_needs_only_to_read(replica: Server) -> None:
     assert "XREAD" in {right["command"] for right in found["rights"]}
 
 
+@pytest.mark.redis_server
 def test_tls(new_server: NewServer, tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     certificate = authority.issue("server", "127.0.0.1")
@@ -181,6 +182,7 @@ def test_tls(new_server: NewServer, tmp_path: Path) -> None:
     assert (code, found["tls"]["certificate_ends"]) == (0, None)
 
 
+@pytest.mark.redis_server
 def test_tls_with_a_certificate_of_ours(new_server: NewServer, tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     ours = authority.issue("client")

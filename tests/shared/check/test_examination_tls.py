@@ -29,6 +29,7 @@ def closed_port() -> Iterator[int]:
         yield taken.getsockname()[1]
 
 
+@pytest.mark.redis_server
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_sentinels_of_which_the_first_is_down(
     program: Name, new_server: NewServer, closed_port: int, tmp_path: Path

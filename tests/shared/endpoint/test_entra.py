@@ -183,6 +183,7 @@ def test_without_the_extra(own_server: Server, program: Name, tmp_path: Path) ->
     require_sentence(ended, 2, "--auth entra: expected the extra azure", "pip install 'redis-handover[azure]'")
 
 
+@pytest.mark.redis_server
 def test_a_run_with_the_token_of_a_managed_identity(new_server: NewServer) -> None:
     server = new_server("redis7")
     with TokenService(server) as service:

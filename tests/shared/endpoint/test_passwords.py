@@ -13,6 +13,8 @@ from tests.stage.raw import call
 from tests.stage.sentences import SECRET, require_no_secret, require_sentence
 from tests.stage.servers import NewServer
 
+pytestmark = pytest.mark.redis_server
+
 PASSWORD = f"{SECRET}-right"
 WRONG = f"{SECRET}-wrong"
 

@@ -17,6 +17,8 @@ from tests.stage.programs import Name, run_program
 from tests.stage.runs import consume, produce, require_exact, require_one_sentence
 from tests.stage.servers import Kind, NewServer
 
+pytestmark = pytest.mark.redis_server
+
 PROGRAMS: tuple[Name, ...] = ("server-a", "server-b")
 # a connection and a handshake may take 5 s each; the rest is the program's start on a busy machine
 TIME_OUT_S = 5.0

@@ -14,7 +14,7 @@ from tests.stage.owned import new_container
 from tests.stage.project import Project
 from tests.stage.waiting import wait_until
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.docker, pytest.mark.kept_together("containers"), pytest.mark.timeout(900)]
 
 SERVICES = ("server-a", "server-b", "redis", "passwords")
 CLIENT = "import redis; r = redis.Redis('redis', username='{user}', password=open('/run/handover/password').read());"

@@ -12,6 +12,8 @@ import pytest
 
 from tests.stage.engine import ROOT, docker
 
+pytestmark = [pytest.mark.docker, pytest.mark.kept_together("containers")]
+
 EXAMPLE = (ROOT / ".env.example").read_text()
 NAMES = re.findall(r"^#?([A-Z][A-Z0-9_]+)=", EXAMPLE, re.MULTILINE)
 # Values that compose checks, and how it shows them; the others get their names as values.

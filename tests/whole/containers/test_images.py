@@ -12,7 +12,7 @@ from tests.stage.containers import build
 from tests.stage.engine import PROGRAMS, ROOT, USERS, docker, inspect
 from tests.stage.owned import new_name, run_image
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.docker, pytest.mark.kept_together("containers"), pytest.mark.timeout(900)]
 
 BASE = "python:3.13-slim"
 MOST_ON_TOP_BYTES = 60_000_000

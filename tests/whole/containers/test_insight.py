@@ -98,6 +98,8 @@ def _may(admin: redis.Redis, name: str, arity: int) -> bool:
     return bool(answer == b"OK")
 
 
+@pytest.mark.docker
+@pytest.mark.kept_together("containers")
 def test_its_connection_is_preset_in_compose(new_project: NewProject) -> None:
     """The file names Redis, port and user, and its password lets that user look."""
     project = new_project()

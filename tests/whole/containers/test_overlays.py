@@ -15,7 +15,7 @@ from tests.stage.engine import ROOT, docker, environment
 from tests.stage.project import Project
 from tests.stage.waiting import wait_until
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.docker, pytest.mark.kept_together("containers"), pytest.mark.timeout(900)]
 
 TLS_IMAGE = {"REDIS_IMAGE": os.environ.get("REDIS_TLS_IMAGE", "redis:7")}
 

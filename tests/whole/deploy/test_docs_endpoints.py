@@ -16,6 +16,8 @@ from tests.stage.documented_endpoints import SCENARIOS, Stage
 from tests.stage.programs import Finished, Name, run_program
 from tests.stage.servers import NewServer
 
+pytestmark = [pytest.mark.cluster, pytest.mark.redis_server]
+
 PAGE = Path(__file__).parents[3] / "docs" / "endpoints.md"
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.stage.four_hosts import PORT, Stage, require_exact, require_missed
 from tests.stage.waiting import wait_until
+
+pytestmark = pytest.mark.root
 
 COUNT = 500_000
 OPTIONS = ("--count", str(COUNT), "--segment-values", "25000")

@@ -10,6 +10,8 @@ from tests.stage.four_hosts import Stage, require_exact
 from tests.stage.programs import run_program
 from tests.stage.waiting import wait_until
 
+pytestmark = pytest.mark.root
+
 COUNT = 1_000_000
 OPTIONS = ("--count", str(COUNT), "--segment-values", "50000")
 

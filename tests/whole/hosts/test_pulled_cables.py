@@ -7,6 +7,8 @@ import pytest
 from tests.stage.four_hosts import Stage, require_exact, require_missed
 from tests.stage.waiting import wait_until
 
+pytestmark = pytest.mark.root
+
 COUNT = 1_000_000
 OPTIONS = ("--count", str(COUNT), "--segment-values", "50000")
 ONE_SEGMENT = ("--count", str(COUNT))

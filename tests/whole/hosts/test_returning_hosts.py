@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 import signal
 
+import pytest
+
 from demo.processes import Program
 from tests.stage.four_hosts import Stage, require_exact
 from tests.stage.waiting import wait_until
+
+pytestmark = pytest.mark.root
 
 COUNT = 1_000_000
 OPTIONS = ("--count", str(COUNT), "--segment-values", "50000")

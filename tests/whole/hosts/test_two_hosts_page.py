@@ -21,6 +21,8 @@ from tests.stage.page_blocks import Block, read_blocks, without_varying_parts
 from tests.stage.servers import binary
 from tests.stage.waiting import wait_until
 
+pytestmark = [pytest.mark.redis_server, pytest.mark.root]
+
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "two-hosts.md"
 NUMBERS = {"a": 1, "b": 2, "redis": 11, "replica": 12, "stranger": 99}
@@ -129,7 +131,7 @@ class Reader:
 
 
 @pytest.fixture
-def reader(hosts_can_be_made: None, tmp_path: Path, session_directory: Path) -> Iterator[Reader]:
+def reader(tmp_path: Path, session_directory: Path) -> Iterator[Reader]:
     """A reader with four hosts and one that the page does not know."""
     with ExitStack() as stack:
         yield Reader(tmp_path, stack)

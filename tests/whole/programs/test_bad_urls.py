@@ -91,6 +91,7 @@ def test_urls_that_no_server_would_take(program: Name, bad: Bad) -> None:
     assert time.monotonic() - began < LIMIT_S
 
 
+@pytest.mark.redis_server
 @both_programs
 @pytest.mark.parametrize("bad", REFUSED, ids=lambda bad: re.sub("[^a-z0-9]+", "-", bad.url))
 def test_urls_that_lead_nowhere(guarded: Server, program: Name, bad: Bad) -> None:

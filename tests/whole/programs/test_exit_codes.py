@@ -135,6 +135,7 @@ def test_2_usage_that_the_server_knows(
     assert_is_one_sentence(ended, program)
 
 
+@pytest.mark.redis_server
 def test_65_a_list_that_was_changed(redis7: Server, namespace: str) -> None:
     run = run_program("server-a", "run", "--json", "--count", "5000", server=redis7, namespace=namespace).json()
     with connect(redis7) as client:
@@ -206,6 +207,7 @@ def test_75_nothing_is_published(valkey9: Server, namespace: str) -> None:
     assert_is_one_sentence(ended, "server-b")
 
 
+@pytest.mark.redis_server
 @pytest.mark.parametrize("program", GROUPS)
 def test_75_a_server_that_is_busy_with_a_script(new_server: NewServer, program: Name) -> None:
     busy = new_server("redis7", "--lua-time-limit", "1")
@@ -233,6 +235,7 @@ def closed_server(new_server: NewServer) -> Server:
     return new_server("redis7", "--requirepass", "right")
 
 
+@pytest.mark.redis_server
 @pytest.mark.parametrize("program", GROUPS)
 def test_77_a_wrong_password(closed_server: Server, program: Name) -> None:
     for url in (closed_server.url, closed_server.url.replace("//", "//:s3cr7t9@")):
@@ -244,7 +247,9 @@ def test_77_a_wrong_password(closed_server: Server, program: Name) -> None:
         assert time.monotonic() - started < 10
 
 
-@pytest.mark.parametrize(("program", "kind"), [("server-a", "valkey9"), ("server-b", "redis7")])
+@pytest.mark.parametrize(
+    ("program", "kind"), [("server-a", "valkey9"), pytest.param("server-b", "redis7", marks=pytest.mark.redis_server)]
+)
 def test_77_a_missing_right(new_server: NewServer, program: Name, kind: Kind) -> None:
     own_server = new_server(kind)
     with connect(own_server) as client:
@@ -256,6 +261,7 @@ def test_77_a_missing_right(new_server: NewServer, program: Name, kind: Kind) ->
     assert "s3cr7t9" not in ended.stderr
 
 
+@pytest.mark.redis_server
 def test_78_a_list_of_somebody_elses(redis7: Server, namespace: str) -> None:
     with connect(redis7) as client:
         client.rpush(f"{namespace}:biglist", "theirs")

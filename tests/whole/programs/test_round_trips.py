@@ -84,6 +84,7 @@ def test_a_small_run_takes_few_round_trips_and_connections(own_server: Server) -
     assert sum(counter.connections for counter in counters.values()) <= MAX_CONNECTIONS, shown(counters)
 
 
+@pytest.mark.redis_server
 def test_a_small_run_over_tls_takes_few_connections(tls_server: Server, authority: Authority) -> None:
     counters = counted(tls_server, tls_ca=authority.file)
     assert sum(counter.connections for counter in counters.values()) <= MAX_CONNECTIONS, shown(counters)
@@ -94,6 +95,7 @@ def test_many_segments_take_no_more_connections(own_server: Server) -> None:
     assert all(counter.connections <= MAX_CONNECTIONS for counter in counters.values()), shown(counters)
 
 
+@pytest.mark.redis_server
 def test_many_segments_over_tls_take_no_more_connections(tls_server: Server, authority: Authority) -> None:
     counters = counted(tls_server, *FIFTY_SEGMENTS, tls_ca=authority.file)
     assert all(counter.connections <= MAX_CONNECTIONS for counter in counters.values()), shown(counters)
@@ -153,6 +155,7 @@ COUNTS_CONTEXTS = """
 """
 
 
+@pytest.mark.redis_server
 @pytest.mark.parametrize("program", MAX_TURNS)
 def test_a_process_makes_one_tls_context(
     program: Name, tls_server: Server, authority: Authority, tmp_path: Path

@@ -72,6 +72,7 @@ def _require_nothing_said(*programs: Program) -> None:
         require_no_secret(Finished(0, program.output().encode(), program.errors().encode()))
 
 
+@pytest.mark.redis_server
 @linux
 @pytest.mark.parametrize("way", ["url", "variable", "file"])
 def test_a_hand_over_with_every_trouble_shows_no_password(
@@ -112,6 +113,7 @@ def test_a_hand_over_with_every_trouble_shows_no_password(
     assert f"redis://127.0.0.1:{link.port}/0" in resumed.output(), "the endpoint is named, without its login"
 
 
+@pytest.mark.redis_server
 @pytest.mark.parametrize("way", ["url", "variable", "file"])
 @pytest.mark.parametrize("name", ["server-a", "server-b"])
 def test_an_endpoint_that_changes_its_password_is_named_without_it(

@@ -113,6 +113,7 @@ def test_the_keys_of_a_run_and_its_verdict_are_those_of_the_design(
     }
 
 
+@pytest.mark.redis_server
 def test_without_a_namespace_the_names_are_those_of_the_exercise(new_server: NewServer) -> None:
     own_server = new_server("redis7")
     run_id = run_program("server-a", "run", "--json", server=own_server).json()["run_id"]

@@ -22,6 +22,8 @@ from tests.stage.sentences import require_sentence
 from tests.stage.servers import NewServer, binary
 from tests.stage.tls_clusters import TlsCluster
 
+pytestmark = [pytest.mark.cluster, pytest.mark.redis_server]
+
 KEY = "an-access-key-of-44-characters-made-for-this="
 WITH_KEY = {"SERVER_A_PASSWORD": KEY, "SERVER_B_PASSWORD": KEY}
 LIMITS = ("resetpass", f">{KEY}", "-flushall", "-flushdb", "-config", "-acl", "-debug", "-shutdown", "-replicaof")

@@ -14,6 +14,8 @@ from tests.stage.raw import call
 from tests.stage.replicas import ReplicatedPair
 from tests.stage.sentinel_groups import SentinelGroup
 
+pytestmark = [pytest.mark.cluster, pytest.mark.kept_together("topologies")]
+
 CLUSTER_RULES = ("+cluster|slots",)
 
 

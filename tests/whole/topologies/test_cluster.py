@@ -19,6 +19,8 @@ from tests.stage.rotating_tokens import USER, RotatingTokens
 from tests.stage.runs import consume, json_of, produce, require_exact, require_numbers, require_one_sentence
 from tests.stage.waiting import wait_until
 
+pytestmark = [pytest.mark.cluster, pytest.mark.kept_together("topologies")]
+
 SEGMENT_VALUES = 10_000
 SEGMENTS = 12
 
@@ -147,6 +149,7 @@ def test_a_database_in_the_url_of_a_cluster_is_refused(cluster: Cluster, program
     require_one_sentence(ended, 78, "database", "URL")
 
 
+@pytest.mark.redis_server
 def test_redis_7_forms_a_cluster_that_serves_too(redis7_cluster: Cluster) -> None:
     summary = produce(redis7_cluster.url, "--count", "120000", "--segment-values", str(SEGMENT_VALUES))
 

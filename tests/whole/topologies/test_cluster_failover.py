@@ -13,6 +13,8 @@ from tests.stage.raw import call, is_in_step
 from tests.stage.runs import consume, json_of, produce, require_exact, require_numbers, staging_keys
 from tests.stage.waiting import wait_until
 
+pytestmark = [pytest.mark.cluster, pytest.mark.kept_together("topologies")]
+
 COUNT = 2_000_000
 SEGMENT_VALUES = 100_000
 RUN = ("run", "--json", "--count", str(COUNT), "--segment-values", str(SEGMENT_VALUES))

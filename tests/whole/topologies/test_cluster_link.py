@@ -5,12 +5,16 @@ redis-py's cluster client would send again what failed, ten times by default, an
 
 from __future__ import annotations
 
+import pytest
+
 from demo.servers import Server
 from tests.stage.faulty_link import FaultyLink
 from tests.stage.programs import StartProgram, run_program
 from tests.stage.raw import call
 from tests.stage.runs import json_of, produce, require_exact
 from tests.stage.waiting import wait_until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.kept_together("topologies")]
 
 
 def test_what_is_added_to_a_cart(lone_node: Server, node_link: FaultyLink) -> None:

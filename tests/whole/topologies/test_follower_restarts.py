@@ -7,12 +7,16 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from demo.processes import Program
 from tests.stage.following import reports_of
 from tests.stage.programs import StartProgram
 from tests.stage.raw import call
 from tests.stage.replicas import ReplicatedPair
 from tests.stage.waiting import wait_until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.kept_together("topologies")]
 
 COUNT = 200_000
 SEGMENTS = 4

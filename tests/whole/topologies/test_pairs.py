@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from demo.servers import Server
 from tests.stage.certificates import Authority
 from tests.stage.raw import call
 from tests.stage.runs import consume, produce, require_exact
 from tests.stage.servers import NewServer
 from tests.stage.waiting import wait_until
+
+pytestmark = pytest.mark.redis_server
 
 
 def test_a_replica_of_a_replica(new_server: NewServer, tmp_path: Path) -> None:

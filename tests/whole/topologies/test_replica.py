@@ -16,6 +16,8 @@ from tests.stage.runs import consume, json_of, produce, require_exact, require_o
 from tests.stage.servers import NewServer
 from tests.stage.waiting import wait_until
 
+pytestmark = [pytest.mark.cluster, pytest.mark.kept_together("topologies")]
+
 RUN = ("--count", "30000", "--segment-values", "10000")
 ONCE = ("run", "--once", "--json", "--wait-s", "30")
 

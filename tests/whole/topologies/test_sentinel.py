@@ -21,6 +21,8 @@ from tests.stage.runs import (
 from tests.stage.sentinel_groups import DOWN_AFTER_MS, SentinelGroup
 from tests.stage.waiting import wait_until
 
+pytestmark = [pytest.mark.cluster, pytest.mark.kept_together("topologies")]
+
 COUNT = 2_000_000
 SEGMENT_VALUES = 100_000
 RUN = ("run", "--json", "--count", str(COUNT), "--segment-values", str(SEGMENT_VALUES))

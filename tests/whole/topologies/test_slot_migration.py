@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from shared.keys import Keyspace
 from tests.stage.clusters import Cluster
 from tests.stage.migration import Migration, migration_of
@@ -17,6 +19,8 @@ from tests.stage.runs import (
     require_numbers,
 )
 from tests.stage.waiting import wait_until
+
+pytestmark = [pytest.mark.cluster, pytest.mark.kept_together("topologies")]
 
 COUNT = 1_000_000
 SEGMENT_VALUES = 50_000

@@ -16,6 +16,8 @@ from tests.stage.servers import binary
 from tests.stage.tls_sentinels import NAME, TlsSentinelGroup
 from tests.stage.waiting import wait_until
 
+pytestmark = [pytest.mark.cluster, pytest.mark.redis_server, pytest.mark.kept_together("tls_sentinel")]
+
 USER = "keeper"
 
 both_programs = pytest.mark.parametrize("program", ["server-a", "server-b"])
