@@ -13,7 +13,7 @@ from tests.stage.hand_over_by_programs import assert_exact, resume, run_id_in_lo
 from tests.stage.hand_over_in_process import list_keys
 from tests.stage.programs import StartProgram, run_program
 from tests.stage.servers import Kind, NewServer, connect
-from tests.whole.programs.test_kills import Victim
+from tests.stage.victims import Victim
 
 
 @pytest.mark.parametrize("segment_values", ["300000", "2000000"])

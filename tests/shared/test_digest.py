@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.digest import SegmentDigest, block_digest, blocks_of, combined_digest, run_digest
+from tests.stage.second_opinions import naive_segment_digest, raw_digest
 
 values_lists = st.lists(st.binary(max_size=3).map(lambda raw: raw.replace(b"\n", b"")), max_size=30)
-
-
-def _raw(data: bytes) -> bytes:
-    return blake2b(data, digest_size=16).digest()
-
-
-def naive_segment_digest(values: list[bytes]) -> str:
-    """BLAKE2b over the digests of the blocks of 1,000 in insertion order, each over its values joined by newline."""
-    blocks = [values[start : start + 1_000] for start in range(0, len(values), 1_000)]
-    return _raw(b"".join(_raw(b"\n".join(block)) for block in blocks)).hex()
 
 
 def _fed(values: list[bytes], cuts: list[int]) -> SegmentDigest:
@@ -75,7 +64,7 @@ def test_the_blocks_are_the_raw_digests_of_the_blocks_in_order(count: int, cuts:
     values = [b"%d" % number for number in range(count)]
     digest = _fed(values, cuts)
     whole = count - count % 1_000
-    expected = [_raw(b"\n".join(values[start : start + 1_000])) for start in range(0, count, 1_000)]
+    expected = [raw_digest(b"\n".join(values[start : start + 1_000])) for start in range(0, count, 1_000)]
     assert digest.blocks == b"".join(expected[: whole // 1_000])
     found = digest.hexdigest()
     assert digest.blocks == b"".join(expected)
@@ -95,15 +84,15 @@ def test_the_number_of_empty_values_matters(count: int) -> None:
 
 
 def test_a_combined_digest_is_over_raw_digests() -> None:
-    raws = [_raw(b"a"), _raw(b"b")]
-    assert combined_digest(raws) == _raw(raws[0] + raws[1])
+    raws = [raw_digest(b"a"), raw_digest(b"b")]
+    assert combined_digest(raws) == raw_digest(raws[0] + raws[1])
     assert combined_digest(iter(raws)) != combined_digest(reversed(raws))
 
 
 @given(st.lists(values_lists, min_size=1, max_size=5))
 def test_a_runs_digest_is_over_its_segments_raw_digests(segments: list[list[bytes]]) -> None:
     digests = [naive_segment_digest(values) for values in segments]
-    assert run_digest(digests) == _raw(b"".join(bytes.fromhex(each) for each in digests)).hex()
+    assert run_digest(digests) == raw_digest(b"".join(bytes.fromhex(each) for each in digests)).hex()
 
 
 def test_a_runs_digest_is_not_its_only_segments() -> None:

@@ -23,7 +23,7 @@ from server_a.run.values import Batch
 from shared.errors import InvalidInputError, NotFinishedError
 from shared.segments import segment_range, segments_of
 from shared.stopping import StopRequest
-from tests.server_a.run.test_values import decode_bulk
+from tests.stage.second_opinions import decode_bulk
 
 MIB = 1024 * 1024
 QUARTER = MAX_BATCH_BYTES // 4

@@ -5,24 +5,9 @@ from __future__ import annotations
 import pytest
 
 from server_a.run import segment as segment_producer
+from tests.stage.clocks import Clock
 from tests.stage.faulty_link import FaultyLink
 from tests.stage.hand_over_in_process import HandOver
-
-
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        """Start at some time."""
-        self._now_s = 1_000.0
-
-    def monotonic(self) -> float:
-        """Return the seconds of this clock."""
-        return self._now_s
-
-    def move(self, seconds: float) -> None:
-        """Let seconds go by."""
-        self._now_s += seconds
 
 
 @pytest.fixture

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import hiredis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from server_a.run.values import Batch, NumberSource, encode_lines, encode_numbers
 from shared.segments import MAX_COUNT, segment_range, segments_of
-
-
-def decode_bulk(batch: Batch) -> list[bytes]:
-    """Return the values of a batch as a server would parse them, by a parser that is not ours."""
-    reader = hiredis.Reader()
-    reader.feed(b"*%d\r\n%b" % (batch.values, batch.bulk))
-    values: list[bytes] = reader.gets()
-    assert not reader.has_data()
-    return values
+from tests.stage.second_opinions import decode_bulk
 
 
 def assert_is_batch_of(batch: Batch, values: list[bytes]) -> None:

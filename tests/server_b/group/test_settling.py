@@ -22,7 +22,7 @@ from shared.errors import NotFinishedError
 from shared.keys import Keyspace
 from shared.signal import Signal
 from shared.stopping import StopRequest
-from tests.server_a.run.test_segment_write_time import Clock
+from tests.stage.clocks import Clock
 from tests.stage.faulty_link import FaultyLink
 from tests.stage.hand_over_in_process import DIGEST, OLDER, RUN, HandOver
 from tests.stage.programs import StartProgram, run_program

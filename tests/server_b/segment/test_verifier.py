@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from server_b.segment.chunks import Chunk, chunks_by_block
 from server_b.segment.verifier import SegmentVerifier
-from tests.shared.test_digest import naive_segment_digest
+from tests.stage.second_opinions import naive_segment_digest
 
 values_strategy = st.builds(
     lambda filler, some, after: [b"%d" % number for number in range(filler)] + some + [b""] * after,

@@ -11,7 +11,7 @@ import pytest
 
 from shared.program import progress
 from shared.program.progress import Progress
-from tests.server_a.run.test_segment_write_time import Clock
+from tests.stage.clocks import Clock
 
 
 class ClockOnTheWall(Clock):

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from demo.processes import Program
 from demo.servers import Server
 from shared.errors import InvalidInputError
 from shared.keys import Keyspace
@@ -20,6 +19,7 @@ from tests.stage.faulty_link import FaultyLink
 from tests.stage.hand_over_by_programs import assert_exact, lines_of, resume, run_id_in_log, verify
 from tests.stage.hand_over_in_process import HandOver
 from tests.stage.programs import StartProgram
+from tests.stage.victims import Victim
 
 if TYPE_CHECKING:
     import redis
@@ -39,20 +39,6 @@ MOMENTS_OF_B = [
     (b"XGROUP", 1), (b"XREADGROUP", 1), (b"XREADGROUP", 2), (b"LRANGE", 1), (b"LRANGE", 20), (b"WATCH", 2),
     (b"XACK", 1), (b"LRANGE", 40), (b"WATCH", 6), (b"XACK", 3), (b":cart:1", 1), (b"DELCONSUMER", 1),
 ]  # fmt: skip
-
-
-class Victim:
-    """A program that the link kills."""
-
-    def __init__(self) -> None:
-        """Wait for the program."""
-        self.program: Program | None = None
-
-    def kill(self) -> None:
-        """Kill it, and wait for its end: whatever the link does next, the program is gone."""
-        assert self.program is not None
-        self.program.send(signal.SIGKILL)
-        self.program.wait(10)
 
 
 @pytest.fixture

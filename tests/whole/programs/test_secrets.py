@@ -13,7 +13,7 @@ import redis
 
 from demo.processes import Program
 from demo.servers import Server
-from tests.demo.test_demo import Stage
+from tests.stage.demo_stage import Stage
 from tests.stage.faulty_link import FaultyLink
 from tests.stage.hand_over_by_programs import lines_of, run_id_in_log
 from tests.stage.leftovers import processes_of
@@ -21,8 +21,8 @@ from tests.stage.programs import Finished, Name, StartProgram
 from tests.stage.raw import call
 from tests.stage.sentences import SECRET, require_no_secret
 from tests.stage.servers import NewServer, binary
+from tests.stage.victims import Victim
 from tests.stage.waiting import wait_until
-from tests.whole.programs.test_kills import Victim
 
 USER = "keeper"
 COUNT = 200_000

@@ -17,8 +17,8 @@ from tests.stage.faulty_link import FaultyLink
 from tests.stage.hand_over_by_programs import assert_exact, lines_of, verify
 from tests.stage.hand_over_in_process import DIGEST, OLDER, RUN, Group, list_keys
 from tests.stage.programs import StartProgram, run_program
+from tests.stage.victims import Victim
 from tests.stage.waiting import wait_until
-from tests.whole.programs.test_kills import Victim
 
 if TYPE_CHECKING:
     import redis
