@@ -10,6 +10,7 @@
     ├── NotAllowedError           77   password or permission
     │   └── CertificateError           a certificate that does not verify
     ├── WrongEndpointError        78   a server of another kind than this command needs
+    │   ├── UnknownCommandError        the server has no such command
     │   └── WrongKeyError              a key that holds something else than this product's data
     └── TransientError            69   a fault that may pass; `Retry` catches it and bounds the waiting
         ├── OutcomeUnknownError        the connection was lost with a transaction under way
@@ -110,6 +111,10 @@ class WrongEndpointError(HandoverError):
     """A server or a key of a kind this command can't work with."""
 
     exit_code = 78
+
+
+class UnknownCommandError(WrongEndpointError):
+    """The server has no such command, or has it under another name."""
 
 
 class WrongKeyError(WrongEndpointError):

@@ -19,9 +19,8 @@ from shared.endpoint.endpoint import Endpoint
 from shared.errors import (
     HandoverError,
     NotAllowedError,
-    ReadOnlyEndpointError,
     TransientError,
-    WrongEndpointError,
+    UnknownCommandError,
 )
 from shared.keys import Keyspace
 
@@ -65,7 +64,7 @@ class Answer:
     @property
     def is_unknown(self) -> bool:
         """Whether the server has no such command, or none of this name any more."""
-        return isinstance(self.error, WrongEndpointError) and self.error.got.lower().startswith("unknown ")
+        return isinstance(self.error, UnknownCommandError)
 
 
 def rights_of(needs: Iterable[Need], keys: Keyspace) -> list[Right]:
@@ -137,7 +136,7 @@ def _error_of(receive: Callable[[], Reply]) -> HandoverError | None:
     try:
         receive()
     except TransientError as error:
-        if not error.answered and not isinstance(error, ReadOnlyEndpointError):
+        if not error.answered:
             raise
         return error
     except HandoverError as error:

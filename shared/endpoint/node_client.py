@@ -17,8 +17,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError, WatchError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from shared.endpoint.replies import StrangeReplyError
-from shared.endpoint.translation import translate
+from shared.endpoint.translation import StrangeReplyError, translate
 from shared.errors import HandoverError, OutcomeUnknownError, TransientError
 
 if TYPE_CHECKING:

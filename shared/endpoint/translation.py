@@ -1,7 +1,7 @@
-"""redis-py's exceptions, translated into ours in this one place.
+"""Translate redis-py's exceptions into ours, in this one place.
 
-The order of the tests matters: redis-py's AuthenticationError and BusyLoadingError are ConnectionErrors, MovedError is
-an AskError, and several replies have no class and are known by their prefix alone.
+The order of the rules matters: redis-py's AuthenticationError and BusyLoadingError are ConnectionErrors, MovedError is
+an AskError, and several replies have no class of their own and are known by how they begin.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import re
 import ssl
 
 from redis import exceptions as redis_errors
+from redis.connection import DefaultParser
+from redis.exceptions import ResponseError
 
-from shared.endpoint.replies import StrangeReplyError, reason_of, reply_text
 from shared.errors import (
     CertificateError,
     HandoverError,
@@ -19,20 +20,122 @@ from shared.errors import (
     NotFinishedError,
     ReadOnlyEndpointError,
     TransientError,
+    UnknownCommandError,
     WrongEndpointError,
     WrongKeyError,
 )
+from shared.text import shown_text
 
-_WAITING_PREFIXES = ("MISCONF", "NOREPLICAS", "UNBLOCKED", "NOTREADY", "BUSY ", "UNKILLABLE")  # not BUSYGROUP
-_PROXY_PREFIXES = ("no upstream host", "upstream failure", "Connection refused", "Connection timed out", "Host is down")
-_SCRIPT_RIGHTS_PREFIXES = ("The user executing the script can't", "ACL failure in script")
-_PASSWORD_PREFIXES = ("WRONGPASS", "NOAUTH", "invalid username-password pair", "operation not permitted")
-_LOGIN_ADVICE = "check user and password (--password-file, the password variable, or the URL)"
+
+class StrangeReplyError(ResponseError):
+    """A reply of another shape than the command's documentation says."""
+
+
+_QUOTED_ARGUMENTS = re.compile(r",? with args beginning with\b.*", re.DOTALL | re.IGNORECASE)
+_WRAPPED_REASON = re.compile(
+    r"(?:Transaction discarded because of: "
+    r"|Error running script \(call to \w+\): (?:@user_script: ?[0-9]+: )*)"
+    r"-?(?P<reason>[A-Z]{3,} .*)",
+    re.DOTALL,
+)
+
+_PERMISSION = "permission to run this command on this key, got {}; grant it with ACL SETUSER"
+_LOGIN = "a user and password it accepts, got {}; check --password-file, the password variable, or the URL"
+_PROTECTED = (
+    "a server that takes connections from this host, got one in protected mode; set a password there, or bind it to an "
+    "address that only trusted hosts reach (protected-mode no)"
+)
+_HIDDEN_CLUSTER = (
+    "the keys on this node, got {}; the server is part of a cluster that it does not admit to; give the URL of a node"
+)
+
+# Which error (a class, or how the text begins), what it means, and `expected, got what; advice`, where {} is the text.
+_Rule = tuple[type[Exception] | str, type[HandoverError], str]
+_CLUSTER_RULES: tuple[_Rule, ...] = (  # a redirection passes: our map of slots is old, or a slot is just being moved
+    (redis_errors.MovedError, TransientError, "the slot here, got MOVED {}"),
+    (
+        redis_errors.AskError,
+        TransientError,
+        "a settled slot, got one in migration (ASK {}); wait until that is over, or end it with CLUSTER SETSLOT",
+    ),
+)
+_RULES: tuple[_Rule, ...] = (
+    (redis_errors.NoPermissionError, NotAllowedError, _PERMISSION),
+    ("The user executing the script can't|ACL failure in script", NotAllowedError, _PERMISSION),
+    ("DENIED", NotAllowedError, _PROTECTED),  # the reply itself is a page of text
+    (
+        r"(?i:(unknown|unsupported) command ['`]?AUTH\b)",
+        NotAllowedError,
+        "a server that takes a password, got one that does not know AUTH; leave user and password away",
+    ),
+    (redis_errors.AuthenticationError, NotAllowedError, _LOGIN),
+    (redis_errors.AuthorizationError, NotAllowedError, _LOGIN),
+    (redis_errors.AuthenticationWrongNumberOfArgsError, NotAllowedError, _LOGIN),
+    ("WRONGPASS|NOAUTH|invalid username-password pair|operation not permitted", NotAllowedError, _LOGIN),
+    (
+        redis_errors.OutOfMemoryError,
+        NotFinishedError,
+        "memory for the values, got a full server; free memory or raise maxmemory, then run it again",
+    ),
+    # "BUSY " with its blank, since BUSYGROUP is another matter
+    ("MISCONF|NOREPLICAS|UNBLOCKED|NOTREADY|BUSY |UNKILLABLE", TransientError, "a server that takes writes, got {}"),
+    # destroyed, or lost in a failover: whoever retries creates it again
+    ("NOGROUP", TransientError, "the consumer group, got {}"),
+    (redis_errors.ClusterDownError, TransientError, "a server that is ready, got {}"),
+    (redis_errors.TryAgainError, TransientError, "a server that is ready, got {}"),
+    (redis_errors.BusyLoadingError, TransientError, "a server that is ready, got {}"),
+    # here only without its reason, which the reply to an earlier command has named
+    (redis_errors.ExecAbortError, NotFinishedError, "a transaction that is carried out, got {}"),
+    (
+        "max number of clients",
+        TransientError,
+        "room for a client, got {}; close other connections, or raise maxclients",
+    ),
+    (redis_errors.ExternalAuthProviderError, TransientError, "a login that is decided on, got {}"),
+    (
+        "no upstream host|upstream failure|Connection refused|Connection timed out|Host is down",
+        TransientError,
+        "a server behind the proxy, got {}",
+    ),
+    (
+        redis_errors.ReadOnlyError,
+        ReadOnlyEndpointError,
+        "a primary that takes writes, got a read-only replica; give the primary's URL",
+    ),
+    (redis_errors.AskError, WrongEndpointError, _HIDDEN_CLUSTER),
+    (redis_errors.ClusterCrossSlotError, WrongEndpointError, _HIDDEN_CLUSTER),
+    (
+        "(?s:.*(DB index|SELECT is not allowed))",
+        WrongEndpointError,
+        "a database it has, got another; leave it off the URL: clusters and many managed services have only database 0",
+    ),
+    (
+        "WRONGTYPE",
+        WrongKeyError,
+        "a key of this product's type, got {}; somebody else's data is in the way; use --namespace to write beside it",
+    ),
+    (
+        StrangeReplyError,
+        WrongEndpointError,
+        "replies of the protocol's documentation, got {}; check what answers there",
+    ),
+    (
+        redis_errors.InvalidResponse,
+        WrongEndpointError,
+        "a Redis server, got a server of another kind; check host and port",
+    ),
+    (
+        r"(?i:(unknown|unsupported) command ['`]?SENTINEL\b)",
+        WrongEndpointError,
+        "Sentinels, got another kind of server; write redis:// or rediss:// for a server that holds data",
+    ),
+    ("(?i:unknown )", UnknownCommandError, "a server that takes this command, got {}"),
+)
 
 
 def is_reply(error: BaseException, *prefixes: str) -> bool:
     """Tell whether an error of ours stands for a server's reply that begins with one of these words."""
-    return isinstance(error.__cause__, redis_errors.ResponseError) and str(error.__cause__).startswith(prefixes)
+    return isinstance(error.__cause__, ResponseError) and str(error.__cause__).startswith(prefixes)
 
 
 def translate(error: Exception, where: str, *, is_cluster: bool = False, key: str = "") -> HandoverError:
@@ -41,144 +144,51 @@ def translate(error: Exception, where: str, *, is_cluster: bool = False, key: st
     Source:
         redis/exceptions.py and redis/_parsers/base.py of redis-py 8.1.
     """
-    error = reason_of(error)
-    text = reply_text(error)
-    return (
-        _about_rights(error, text, where)
-        or _about_readiness(error, text, where)
-        or (_about_moving(error, text, where) if is_cluster else None)
-        or _about_kind(error, text, where)
-        or _about_key(text, f"{key} at {where}" if key else where)
-        or _about_protocol(error, text, where)
-        or _about_connection(error, text, where)
-        or WrongEndpointError(where=where, expected="a server that takes this command", got=text)
-    )
+    error = _reason_of(error)
+    # a server quotes the arguments of an unknown command, among them the password of AUTH
+    text = shown_text(_QUOTED_ARGUMENTS.sub("", str(error)))
+    for which, meaning, sentence in (*_CLUSTER_RULES, *_RULES) if is_cluster else _RULES:
+        if re.match(which, text) if isinstance(which, str) else isinstance(error, which):
+            expected, _, rest = sentence.partition(", got ")
+            got, _, advice = rest.partition("; ")
+            place = f"{key} at {where}" if key and meaning is WrongKeyError else where
+            found = meaning(where=place, expected=expected, got=got.replace("{}", text), advice=advice)
+            if isinstance(found, TransientError):
+                found.answered = True
+            return found
+    if isinstance(error, (redis_errors.ConnectionError, redis_errors.TimeoutError, redis_errors.RedisClusterException)):
+        return _connection_error(error, text, where)
+    return WrongEndpointError(where=where, expected="a server that takes this command", got=text)
 
 
-def _about_rights(error: Exception, text: str, where: str) -> HandoverError | None:
-    if isinstance(error, redis_errors.NoPermissionError) or text.startswith(_SCRIPT_RIGHTS_PREFIXES):
-        expected, advice = "the right to run this command on this key", "grant it with ACL SETUSER"
-        return NotAllowedError(where=where, expected=expected, got=text, advice=advice)
-    if text.startswith("DENIED"):  # a page of text, of which this is the gist
-        expected, got = "a server that takes connections from this host", "one in protected mode"
-        advice = "set a password there, or bind it to an address that only trusted hosts reach (protected-mode no)"
-        return NotAllowedError(where=where, expected=expected, got=got, advice=advice)
-    if _is_unknown(text, "AUTH"):
-        expected, got = "a server that takes a password", "one that does not know AUTH"
-        advice = "leave user and password away, or ask who runs it how to log in"
-        return NotAllowedError(where=where, expected=expected, got=got, advice=advice)
-    if _is_about_password(error, text):
-        return NotAllowedError(where=where, expected="a user and password it accepts", got=text, advice=_LOGIN_ADVICE)
-    return None
+def _reason_of(error: Exception) -> Exception:
+    """Return the error that a reply wraps: why EXEC was refused, or what a command in a script met; else itself.
+
+    Source:
+        EXEC of Redis 7.0 and Valkey 9.1 while memory is full, replicas lack, or the server has become a replica; EVAL
+        of Redis 6.2.
+    """
+    wrapped = _WRAPPED_REASON.match(str(error)) if isinstance(error, ResponseError) else None
+    if wrapped is None:
+        return error
+    reason: Exception = DefaultParser.parse_error(wrapped["reason"].strip())  # type: ignore[no-untyped-call]
+    return reason
 
 
-def _about_readiness(error: Exception, text: str, where: str) -> HandoverError | None:
-    if isinstance(error, redis_errors.OutOfMemoryError):
-        advice = "free memory or raise maxmemory, then run it again"
-        return NotFinishedError(where=where, expected="memory for the values", got="a full server", advice=advice)
-    if isinstance(error, redis_errors.ResponseError) and text.startswith(_WAITING_PREFIXES):
-        return TransientError(where=where, expected="a server that takes writes", got=text, answered=True)
-    if text.startswith("NOGROUP"):  # destroyed, or lost in a failover: begin anew, which makes it again
-        return TransientError(where=where, expected="the consumer group", got=text, answered=True)
-    if isinstance(error, (redis_errors.ClusterDownError, redis_errors.TryAgainError, redis_errors.BusyLoadingError)):
-        return TransientError(where=where, expected="a server that is ready", got=text, answered=True)
-    if isinstance(error, redis_errors.ExecAbortError):  # without its reason, which an earlier reply has told
-        return NotFinishedError(where=where, expected="a transaction that is carried out", got=text)
-    return _about_room(error, text, where)
-
-
-def _about_room(error: Exception, text: str, where: str) -> HandoverError | None:
-    """Return what a server or proxy means that answers, but has no place for us or nobody behind it."""
-    if text.startswith("max number of clients"):
-        advice = "close other connections, or raise maxclients"
-        return TransientError(where=where, expected="room for a client", got=text, advice=advice, answered=True)
-    if isinstance(error, redis_errors.ExternalAuthProviderError):
-        return TransientError(where=where, expected="a login that is decided on", got=text, answered=True)
-    if type(error) is redis_errors.ResponseError and text.startswith(_PROXY_PREFIXES):
-        return TransientError(where=where, expected="a server behind the proxy", got=text, answered=True)
-    return None
-
-
-def _about_moving(error: Exception, text: str, where: str) -> HandoverError | None:
-    """Return what a redirection in a cluster means: the map of slots is old, or a slot is just being moved."""
-    if isinstance(error, redis_errors.MovedError):
-        return TransientError(where=where, expected="the slot here", got=f"MOVED {text}", answered=True)
-    if isinstance(error, redis_errors.AskError):
-        advice = "wait until its migration is over, or end it with CLUSTER SETSLOT"
-        got = f"a slot in migration that takes no new keys here (ASK {text})"
-        return TransientError(where=where, expected="a settled slot", got=got, advice=advice, answered=True)
-    return None
-
-
-def _about_kind(error: Exception, text: str, where: str) -> HandoverError | None:
-    if isinstance(error, redis_errors.ReadOnlyError):
-        advice = "give the primary's URL"
-        expected, got = "a primary that takes writes", "a read-only replica"
-        return ReadOnlyEndpointError(where=where, expected=expected, got=got, advice=advice)
-    if isinstance(error, (redis_errors.AskError, redis_errors.ClusterCrossSlotError)):
-        advice = "the server is part of a cluster that it does not admit to; give the URL of a node"
-        return WrongEndpointError(where=where, expected="the keys on this node", got=text, advice=advice)
-    if "DB index" in text or "SELECT is not allowed" in text:
-        advice = "leave it off the URL; a cluster and many managed services have database 0 alone"
-        return WrongEndpointError(where=where, expected="a database it has", got="another", advice=advice)
-    return None
-
-
-def _about_key(text: str, where: str) -> HandoverError | None:
-    if text.startswith("WRONGTYPE"):
-        advice = "somebody else's data is in the way; use --namespace to write beside it"
-        return WrongKeyError(where=where, expected="a key of this product's type", got=text, advice=advice)
-    return None
-
-
-def _about_protocol(error: Exception, text: str, where: str) -> HandoverError | None:
-    if isinstance(error, StrangeReplyError):
-        expected = "replies of the protocol's documentation"
-        return WrongEndpointError(where=where, expected=expected, got=text, advice="check what answers there")
-    if isinstance(error, redis_errors.InvalidResponse):
-        advice = "check host and port"
-        return WrongEndpointError(where=where, expected="a Redis server", got="a server of another kind", advice=advice)
-    if _is_unknown(text, "SENTINEL"):
-        expected, advice = "Sentinels", "write redis:// or rediss:// for a server that holds data"
-        return WrongEndpointError(where=where, expected=expected, got="another kind of server", advice=advice)
-    return None
-
-
-def _is_unknown(text: str, command: str) -> bool:
-    return re.match(f"(unknown|unsupported) command ['`]?{command}\\b", text, re.IGNORECASE) is not None
-
-
-def _is_about_password(error: Exception, text: str) -> bool:
-    kinds = (
-        redis_errors.AuthenticationError,
-        redis_errors.AuthorizationError,
-        redis_errors.AuthenticationWrongNumberOfArgsError,
-    )
-    return isinstance(error, kinds) or text.startswith(_PASSWORD_PREFIXES)
-
-
-def _about_connection(error: Exception, text: str, where: str) -> HandoverError | None:
+def _connection_error(error: Exception, text: str, where: str) -> HandoverError:
     """Return what a failed connection means; a certificate that does not verify is no transient fault."""
-    kinds = (redis_errors.ConnectionError, redis_errors.TimeoutError, redis_errors.RedisClusterException)
-    if not isinstance(error, kinds):
-        return None
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return _about_certificate(cause.verify_message, where)
+            return _certificate_error(cause.verify_message, where)
         cause = cause.__cause__ or cause.__context__
-    if found := re.search(r"certificate verify failed: (.*?) \(_ssl", str(error)):  # of a Sentinel, as text alone
-        return _about_certificate(found[1], where)
-    return TransientError(
-        where=where,
-        expected="an answer",
-        got=text.rstrip(".") or type(error).__name__,
-        advice="check that the server runs there and the URL is right",
-    )
+    if found := re.search(r"certificate verify failed: (.*?) \(_ssl", str(error)):  # a Sentinel's comes as text alone
+        return _certificate_error(found[1], where)
+    got, advice = text.rstrip(".") or type(error).__name__, "check that the server runs there and the URL is right"
+    return TransientError(where=where, expected="an answer", got=got, advice=advice)
 
 
-def _about_certificate(reason: str, where: str) -> CertificateError:
-    """Return what a certificate that does not verify means, with the cure for OpenSSL's reason."""
+def _certificate_error(reason: str, where: str) -> CertificateError:
     if "mismatch" in reason:
         advice = "write a host name or address that the certificate names"
     elif "expired" in reason or "not yet valid" in reason:

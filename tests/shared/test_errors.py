@@ -17,6 +17,7 @@ from shared.errors import (
     SegmentChangedError,
     SupersededError,
     TransientError,
+    UnknownCommandError,
     VerificationFailedError,
     WrongEndpointError,
     WrongKeyError,
@@ -34,6 +35,7 @@ EXIT_CODES: dict[type[HandoverError], int] = {
     NotAllowedError: 77,
     CertificateError: 77,
     WrongEndpointError: 78,
+    UnknownCommandError: 78,
     WrongKeyError: 78,
     ReadOnlyEndpointError: 78,
 }

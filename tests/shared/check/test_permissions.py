@@ -16,6 +16,7 @@ from shared.errors import (
     NotFinishedError,
     ReadOnlyEndpointError,
     TransientError,
+    UnknownCommandError,
     WrongEndpointError,
 )
 from shared.keys import Keyspace
@@ -72,7 +73,7 @@ def test_a_right_that_run_can_do_without_is_a_note() -> None:
 
 
 def test_a_command_the_server_does_not_have_is_no_right_either() -> None:
-    answer = Answer(PUSH, refused(WrongEndpointError, "unknown command 'LPUSH', with args beginning with:"))
+    answer = Answer(PUSH, refused(UnknownCommandError, "unknown command 'LPUSH', with args beginning with:"))
     (trouble,) = right_troubles([answer], "server-a")
     assert (answer.is_allowed, trouble.exit_code) == (False, 78)
     assert "not known to the server" in trouble.text

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from redis.connection import DefaultParser
 
-from shared.endpoint.replies import StrangeReplyError
-from shared.endpoint.translation import translate
+from shared.endpoint.translation import StrangeReplyError, translate
 from shared.errors import (
     HandoverError,
     NotAllowedError,
     NotFinishedError,
     ReadOnlyEndpointError,
     TransientError,
+    UnknownCommandError,
     WrongEndpointError,
     WrongKeyError,
 )
@@ -65,7 +65,7 @@ REPLIES: list[tuple[str, type[HandoverError], int]] = [
     *((reply, NotAllowedError, 77) for reply in UNKNOWN_AUTH),
     ("ERR unknown command 'SENTINEL', with args beginning with: 'MASTERS' ", WrongEndpointError, 78),
     ("ERR unknown command `SENTINEL`, with args beginning with: `MASTERS`, ", WrongEndpointError, 78),
-    ("ERR unknown command 'XADD', with args beginning with: 'signals' ", WrongEndpointError, 78),
+    ("ERR unknown command 'XADD', with args beginning with: 'signals' ", UnknownCommandError, 78),
     ("ERR DB index is out of range", WrongEndpointError, 78),
     ("ERR invalid DB index", WrongEndpointError, 78),
     ("ERR SELECT is not allowed in cluster mode", WrongEndpointError, 78),
