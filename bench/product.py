@@ -26,6 +26,7 @@ from shared.endpoint.opening import open_endpoint
 from shared.endpoint.retry import Retry
 from shared.endpoint.settings import EndpointSettings
 from shared.endpoint.together import Together
+from shared.endpoint.url import parse_url
 from shared.errors import TransientError
 from shared.keys import Keyspace
 from shared.record import RunRecord
@@ -61,7 +62,7 @@ class Product:
 
     def __init__(self, url: str) -> None:
         """Connect."""
-        self._endpoint = open_endpoint(EndpointSettings(url=url))
+        self._endpoint = open_endpoint(EndpointSettings(url=parse_url(url)))
         self._signals: list[Signal] = []
         self.version = f"{self._endpoint.kind.server.capitalize()} {self._endpoint.kind.version}"
 

@@ -15,7 +15,6 @@ from shared.check.requirements import SERVER_A
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
-from shared.endpoint.url import parse_url
 from shared.errors import HandoverError, InvalidInputError, TransientError
 from shared.keys import Keyspace
 from shared.program.options import CommonSettings
@@ -37,8 +36,6 @@ def check(common: CommonSettings, *, count: int, peer_settings: EndpointSettings
         InvalidInputError: A URL or a file can't be used.
         HandoverError: There is nothing to look at: the endpoint does not answer, or not to us.
     """
-    if peer_settings is not None:
-        _require_url(peer_settings.url)
     try:
         with closing(open_endpoint(common.endpoint)) as endpoint:
             findings = examine(endpoint, common.endpoint, common.keys, _job(endpoint, common.keys, count))
@@ -77,12 +74,3 @@ def _with_peer(findings: Findings, endpoint: Endpoint, keys: Keyspace, settings:
         return replace(findings, troubles=[*findings.troubles, Trouble(f"peer: {error}", error.exit_code)])
     troubles = peer_troubles(found, is_same_server=peer_check.is_same_server)
     return replace(findings, peer=found, troubles=findings.troubles + troubles)
-
-
-def _require_url(url: str) -> None:
-    try:
-        parse_url(url)
-    except InvalidInputError as error:
-        raise InvalidInputError(
-            where="--peer-url", expected=error.expected, got=error.got, advice=error.advice
-        ) from error

@@ -14,21 +14,28 @@ import click
 
 from server_a.run.settings import DEFAULT_COUNT
 from shared.program.ending import print_outcome
-from shared.program.options import CommonSettings, WholeNumber, endpoint_options, option
+from shared.program.options import CommonSettings, WholeNumber, endpoint_options, option, url_of_option
 from shared.segments import MAX_COUNT
 
 if TYPE_CHECKING:
     from shared.endpoint.settings import EndpointSettings
+    from shared.endpoint.url import EndpointUrl
 
 PROGRAM = "server-a"
 
 
 @click.command("check")
 @endpoint_options(PROGRAM)
-@option(PROGRAM, "--peer-url", metavar="URL", help="Server-b's URL: tell how it hangs together with ours.")
+@option(
+    PROGRAM,
+    "--peer-url",
+    metavar="URL",
+    callback=url_of_option,
+    help="Server-b's URL: tell how it hangs together with ours.",
+)
 @option(PROGRAM, "--count", type=WholeNumber(1, MAX_COUNT), default=DEFAULT_COUNT, help="Numbers to find room for.")
 @option(PROGRAM, "--json", "as_json", is_flag=True, help="Print one JSON object.")
-def check_command(common: CommonSettings, peer_url: str | None, count: int, *, as_json: bool) -> int:
+def check_command(common: CommonSettings, peer_url: EndpointUrl | None, count: int, *, as_json: bool) -> int:
     """Show what is at the URL and whether server-a can do its job there; ends with 0 only when it can.
 
     Ends with 77 when a right lacks, 75 when there is no room or the peer is not connected, 78 at a replica or a cache.
@@ -46,7 +53,7 @@ def check_command(common: CommonSettings, peer_url: str | None, count: int, *, a
     return findings.exit_code
 
 
-def _peer_settings(own: EndpointSettings, url: str) -> EndpointSettings:
+def _peer_settings(own: EndpointSettings, url: EndpointUrl) -> EndpointSettings:
     """Return how to reach the peer: as ourselves, but with its own URL and password."""
     return replace(
         own,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import shlex
 
 from server_a.run.settings import RunSettings
-from shared.endpoint.settings import DEFAULT_URL
-from shared.endpoint.url import parse_url
+from shared.endpoint.settings import EndpointSettings
 from shared.errors import EndpointUnreachableError, HandoverError, NotFinishedError
 from shared.program.options import CommonSettings
 
@@ -42,7 +41,7 @@ def _command(common: CommonSettings, settings: RunSettings, first: dict[str, str
     endpoint = common.endpoint
     options = {
         **first,
-        "--url": "" if endpoint.url == DEFAULT_URL else parse_url(endpoint.url).without_password(),
+        "--url": "" if endpoint.url == EndpointSettings.url else endpoint.url.without_password(),
         "--password-file": endpoint.password_file,
         "--auth": "" if endpoint.auth == "key" else endpoint.auth,
         "--tls-ca": endpoint.tls_ca,

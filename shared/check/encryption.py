@@ -13,23 +13,22 @@ from datetime import UTC, datetime
 from shared.check.findings import TlsFindings
 from shared.endpoint.settings import CONNECT_TIMEOUT_S, EndpointSettings
 from shared.endpoint.tls import tls_context
-from shared.endpoint.url import EndpointUrl
 from shared.errors import TransientError
 
 SOON_DAYS = 14
 _DAY_S = 24 * 60 * 60
 
 
-def read_tls(url: EndpointUrl, settings: EndpointSettings) -> TlsFindings | None:
+def read_tls(settings: EndpointSettings) -> TlsFindings | None:
     """Return what the server of a URL shows, or the first of its Sentinels that answers; None for a URL without TLS.
 
     Raises:
         TransientError: None can be reached, or no certificate verifies, though one did a moment ago.
     """
-    if not url.is_tls:
+    if not settings.url.is_tls:
         return None
     failure: TransientError | None = None
-    for host, port in url.hosts:
+    for host, port in settings.url.hosts:
         try:
             return _read_of(host, port, settings)
         except TransientError as error:

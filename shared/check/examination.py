@@ -20,7 +20,6 @@ from shared.check.requirements import Need
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.server_kind import ServerKind
 from shared.endpoint.settings import EndpointSettings
-from shared.endpoint.url import EndpointUrl, parse_url
 from shared.errors import HandoverError, NotAllowedError, TransientError, WrongEndpointError
 from shared.keys import Keyspace
 
@@ -57,14 +56,14 @@ def examine(endpoint: Endpoint, settings: EndpointSettings, keys: Keyspace, job:
     Redis:
         21 TIME, ACL WHOAMI, INFO memory of each server concerned, what `ask_rights` and `try_reading` send.
     """
-    kind, url = endpoint.kind, parse_url(settings.url)
+    kind, url = endpoint.kind, settings.url
     notes: list[str] = []
     troubles = _kind_troubles(endpoint, job)
     answers = ask_rights(endpoint, keys, rights_of(job.needs, keys)) if not troubles else []
     troubles += right_troubles(answers, job.program)
     notes += right_notes(answers)
     memory, memory_says, memory_lacks = _memory(endpoint, job)
-    tls, tls_says = _tls(url, settings)
+    tls, tls_says = _tls(settings)
     if not troubles:
         troubles += _reading_troubles(job)
     return Findings(
@@ -76,7 +75,7 @@ def examine(endpoint: Endpoint, settings: EndpointSettings, keys: Keyspace, job:
         mode="sentinel" if url.is_sentinel else kind.mode,
         role="replica" if kind.is_replica else "primary",
         tls=tls,
-        user=_user(endpoint, keys, url, settings),
+        user=_user(endpoint, keys, settings),
         rights=[_right_findings(answer) for answer in answers],
         memory=memory,
         round_trip_ms=_round_trip_ms(endpoint, keys),
@@ -101,11 +100,11 @@ def _version(kind: ServerKind) -> tuple[int, ...]:
     return tuple(int(part) for part in parts) if all(part.isdigit() for part in parts) else OLDEST_VERSION
 
 
-def _user(endpoint: Endpoint, keys: Keyspace, url: EndpointUrl, settings: EndpointSettings) -> str | None:
+def _user(endpoint: Endpoint, keys: Keyspace, settings: EndpointSettings) -> str | None:
     """Return who we are there: as the server says, else as we told it."""
     with suppress(NotAllowedError, WrongEndpointError):
         return str(endpoint.at(keys.signals()).acl_whoami())
-    return None if settings.auth == "entra" else url.username or "default"
+    return None if settings.auth == "entra" else settings.url.username or "default"
 
 
 def _memory(endpoint: Endpoint, job: Job) -> tuple[MemoryFindings | None, list[str], list[Trouble]]:
@@ -117,9 +116,9 @@ def _memory(endpoint: Endpoint, job: Job) -> tuple[MemoryFindings | None, list[s
     return memory_findings(nodes, job.count), notes, troubles
 
 
-def _tls(url: EndpointUrl, settings: EndpointSettings) -> tuple[TlsFindings | None, list[str]]:
+def _tls(settings: EndpointSettings) -> tuple[TlsFindings | None, list[str]]:
     try:
-        tls = read_tls(url, settings)
+        tls = read_tls(settings)
     except TransientError as error:  # the endpoint itself has been reached, so that is no obstacle
         return None, [f"nothing is known of the encryption: {error}"]
     return tls, tls_notes(tls)

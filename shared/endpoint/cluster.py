@@ -1,9 +1,9 @@
 """A cluster: each key is on the primary of its slot.
 
-The map of slots is kept here, and each node has a client like any single server. redis-py's cluster client was
-rejected: its pipelines send what failed again, even with retries off, which doubles pushes (redis-py #3554); it follows
-redirections, also to addresses that no certificate names; and it takes a right and a round trip more, for COMMAND. Here
-a redirection is an error that may pass: whoever retries asks anew where the slot is.
+The map of slots is kept here, and each node has a client like any single server. redis-py's cluster client is not used:
+its pipelines send what failed again, even with retries off, which doubles pushes (redis-py #3554); it follows
+redirections, also to addresses that no certificate names; and it needs the permission for COMMAND and a round trip
+more. Here a redirection is a transient error: whoever retries first calls `refresh`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import ipaddress
 from bisect import bisect_right
 from collections.abc import Iterator
-from itertools import chain
 
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
@@ -19,7 +18,7 @@ from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import NodeClient
 from shared.endpoint.pools import PoolMaker
 from shared.endpoint.server_kind import ServerKind, Slots
-from shared.endpoint.url import EndpointUrl, is_resolvable
+from shared.endpoint.url import is_resolvable
 from shared.errors import CertificateError, HandoverError, TransientError, WrongEndpointError
 
 Address = tuple[str, int]
@@ -28,31 +27,29 @@ Address = tuple[str, int]
 class ClusterEndpoint(Endpoint):
     """All primaries of a cluster, found from any one node."""
 
-    def __init__(self, url: EndpointUrl, pools: PoolMaker, kind: ServerKind, slots: Slots) -> None:
+    def __init__(self, pools: PoolMaker, kind: ServerKind, slots: Slots) -> None:
         """Take what the node at the URL has said of the slots.
-
-        Where nodes announce addresses that their certificate does not name, as under the OSS policy of Azure Managed
-        Redis, the given host name is kept and only their ports are taken.
 
         Raises:
             TransientError: The cluster does not cover all slots.
             WrongEndpointError: A database other than 0 was given.
         """
+        url = pools.url
         self.name = str(url)
         self.kind = kind
         if url.database:
-            advice = "leave it off the URL"
-            raise WrongEndpointError(
-                where=self.name, expected="database 0, all a cluster has", got="another", advice=advice
-            )
-        self._url = url
+            expected, advice = "database 0, all a cluster has", "leave it off the URL"
+            raise WrongEndpointError(where=self.name, expected=expected, got="another", advice=advice)
         self._pools = pools
+        self._first = url.hosts[0]
         self._clients: dict[Address, NodeClient] = {}
         self._keeps_host = False
-        self._take(slots, asked=url.hosts[0])
-        if url.is_tls and not _is_address(url.hosts[0][0]):
+        self._take(slots, asked=self._first)
+        if url.is_tls and not _is_address(self._first[0]):
+            # Nodes may announce addresses that their certificate does not name, as under the OSS policy of Azure
+            # Managed Redis: then keep the URL's host name and take only their ports.
             self._keeps_host = not all(map(_is_named_by_certificate, self.primaries()))
-            self._take(slots, asked=url.hosts[0])
+            self._take(slots, asked=self._first)
 
     def at(self, key: str) -> NodeClient:
         """Return the client for the primary of a key's slot."""
@@ -68,18 +65,16 @@ class ClusterEndpoint(Endpoint):
         return [self._client(address) for address in dict.fromkeys(self._addresses)]
 
     def refresh(self) -> None:
-        """Close idle connections and ask anew which slots are where; the given host, too, if no other node answers."""
+        """Close idle connections and ask the nodes, at last the URL's host, which slots are where."""
         for client in self._clients.values():
             client.connection_pool.disconnect(inuse_connections=False)
         failure: HandoverError | None = None
-        for address in list(dict.fromkeys(chain(self._addresses, self._clients, self._url.hosts))):
+        for address in dict.fromkeys([*self._addresses, *self._clients, self._first]):
             try:
-                self._take(self._client(address).execute_command("CLUSTER SLOTS"), asked=address)
+                return self._take(self._client(address).execute_command("CLUSTER SLOTS"), asked=address)
             except HandoverError as error:
                 failure = failure or error
-            else:
-                return
-        assert failure is not None, "a URL has a host"
+        assert failure is not None, "there is at least the URL's host"
         raise failure
 
     def close(self) -> None:
@@ -98,12 +93,7 @@ class ClusterEndpoint(Endpoint):
         return self._clients[address]
 
     def _take(self, slots: Slots, *, asked: Address) -> None:
-        """Keep a map of slots that leaves none out.
-
-        Args:
-            slots: The reply to CLUSTER SLOTS.
-            asked: The node that said so, which may leave its own host out.
-        """
+        """Keep the map of slots of a reply to CLUSTER SLOTS, in which the `asked` node may leave its own host out."""
         next_slot = 0
         starts: list[int] = []
         addresses: list[Address] = []
@@ -114,24 +104,19 @@ class ClusterEndpoint(Endpoint):
             starts.append(first)
             addresses.append((self._host(host, asked), port))
         if next_slot != REDIS_CLUSTER_HASH_SLOTS:
-            raise TransientError(
-                where=self.name, expected="a primary for every slot", got=f"none for slot {next_slot}", answered=True
-            )
+            expected, got = "a primary for every slot", f"none for slot {next_slot}"
+            raise TransientError(where=self.name, expected=expected, got=got, answered=True)
         self._starts, self._addresses = starts, addresses
 
     def _host(self, announced: str, asked: Address) -> str:
         if self._keeps_host:
-            return self._url.hosts[0][0]
+            return self._first[0]
         # a node that does not know its name announces none or "?": the host that it was reached by
         return announced if announced not in ("", "?") else asked[0]
 
 
 def _decoded(slots: object, where: str) -> Iterator[tuple[int, int, str, int]]:
-    """Yield first slot, last slot, host (empty when none is announced) and port of each range.
-
-    Raises:
-        WrongEndpointError: The reply has another shape.
-    """
+    """Yield first slot, last slot, host (empty when none is announced) and port of each range."""
     for part in slots if isinstance(slots, list) else [slots]:
         match part:
             case [int(first), int(last), [(bytes() | None) as raw_host, int(port), *_], *_]:
@@ -148,7 +133,7 @@ def _is_named_by_certificate(client: NodeClient) -> bool:
     except CertificateError:
         return False
     except HandoverError:
-        return True  # a node that does not answer now says nothing about its certificate
+        pass  # a node that does not answer now says nothing about its certificate
     return True
 
 

@@ -1,8 +1,8 @@
-"""Why a first connection failed, found out by one more of another kind.
+"""Why a first connection failed, found out by a second one of another kind.
 
 A server that speaks TLS resets plain connections, one that does not leaves a handshake waiting, and one that wants our
-certificate may close before its alert is read: redis-py reports all three as a lost connection. Telling them apart by
-those texts was rejected: a server that has just died gives the same ones.
+certificate may close before its alert is read: redis-py reports all three as a lost connection, with the same texts as
+for a server that has just died.
 """
 
 from __future__ import annotations
@@ -12,44 +12,34 @@ import ssl
 from contextlib import suppress
 
 from shared.endpoint.settings import EndpointSettings
-from shared.endpoint.url import EndpointUrl
 from shared.errors import HandoverError, NotAllowedError, TransientError, WrongEndpointError
 
 _PROBE_TIMEOUT_S = 1.0
 _CERTIFICATE_ALERTS = ("CERTIFICATE", "UNKNOWN_CA", "HANDSHAKE_FAILURE", "ACCESS_DENIED")
 
 
-def diagnosed(error: TransientError, url: EndpointUrl, settings: EndpointSettings) -> HandoverError:
+def diagnosed(error: TransientError, settings: EndpointSettings) -> HandoverError:
     """Return the error to end with when the first connection fails: the cause if it can be found, else this one.
 
     Redis:
         PING, without TLS, when TLS got no answer; no password is ever sent.
     """
+    url = settings.url
     if error.answered or not url.hosts or _is_nobody_there(error):
         return error.lasting()
-    host = url.hosts[0]
-    if not url.is_tls and _speaks_tls(host):
-        return WrongEndpointError(
-            where=error.where,
-            expected="a server without TLS",
-            got="one that speaks TLS",
-            advice="write rediss:// in the URL",
-        )
-    if url.is_tls and _speaks_plainly(host):
-        return WrongEndpointError(
-            where=error.where,
-            expected="a server that speaks TLS",
-            got="one that does not",
-            advice="write redis:// in the URL, or give the server's TLS port",
-        )
-    if url.is_tls and _refuses_our_certificate(host, settings):
-        return NotAllowedError(
-            where=error.where,
-            expected="a client certificate that the server accepts",
-            got="one that it refuses" if settings.tls_cert else "none",
-            advice="name it with --tls-cert and its key with --tls-key",
-        )
-    return error.lasting()
+    kind: type[HandoverError] = WrongEndpointError
+    if not url.is_tls and _speaks_tls(url.hosts[0]):
+        expected, got, advice = "a server without TLS", "one that speaks TLS", "write rediss:// in the URL"
+    elif url.is_tls and _answers_without_tls(url.hosts[0]):
+        expected, got = "a server that speaks TLS", "one that does not"
+        advice = "write redis:// in the URL, or give the server's TLS port"
+    elif url.is_tls and _refuses_our_certificate(url.hosts[0], settings):
+        kind, expected = NotAllowedError, "a client certificate that the server accepts"
+        got = "one that it refuses" if settings.tls_cert else "none"
+        advice = "name it with --tls-cert and its key with --tls-key"
+    else:
+        return error.lasting()
+    return kind(where=error.where, expected=expected, got=got, advice=advice)
 
 
 def _is_nobody_there(error: BaseException | None) -> bool:
@@ -63,7 +53,7 @@ def _is_nobody_there(error: BaseException | None) -> bool:
     return False
 
 
-def _speaks_plainly(host: tuple[str, int]) -> bool:
+def _answers_without_tls(host: tuple[str, int]) -> bool:
     with suppress(OSError), socket.create_connection(host, _PROBE_TIMEOUT_S) as connection:
         connection.sendall(b"PING\r\n")
         return connection.recv(16).startswith((b"+PONG", b"-"))
@@ -71,33 +61,33 @@ def _speaks_plainly(host: tuple[str, int]) -> bool:
 
 
 def _speaks_tls(host: tuple[str, int]) -> bool:
-    with suppress(OSError), socket.create_connection(host, _PROBE_TIMEOUT_S) as connection:
-        try:
-            _unverified().wrap_socket(connection, server_hostname=host[0]).close()
-        except ssl.SSLError as error:
-            return "ALERT" in (error.reason or "")
-        return True
-    return False
+    failure = _handshake_failure(host)
+    return failure is not None and (not failure or "ALERT" in failure)
 
 
 def _refuses_our_certificate(host: tuple[str, int], settings: EndpointSettings) -> bool:
-    """Shake hands and wait for what the server says before we say anything; an alert comes at once."""
-    context = _unverified()
-    if settings.tls_cert:
+    failure = _handshake_failure(host, settings) or ""
+    return "ALERT" in failure and any(alert in failure for alert in _CERTIFICATE_ALERTS)
+
+
+def _handshake_failure(host: tuple[str, int], settings: EndpointSettings | None = None) -> str | None:
+    """Return OpenSSL's reason for a failed handshake; empty when it succeeds, None without any answer.
+
+    Args:
+        host: Host and port.
+        settings: Whose certificate to show; the server's alert about it, which comes at once, is waited for.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # nothing secret is sent
+    if settings is not None and settings.tls_cert:
         context.load_cert_chain(settings.tls_cert, settings.tls_key)
     with suppress(OSError), socket.create_connection(host, _PROBE_TIMEOUT_S) as connection:
         try:
             with context.wrap_socket(connection, server_hostname=host[0]) as encrypted:
-                encrypted.recv(1)
+                if settings is not None:
+                    encrypted.recv(1)
         except ssl.SSLError as error:
-            reason = error.reason or ""
-            return "ALERT" in reason and any(alert in reason for alert in _CERTIFICATE_ALERTS)
-    return False
-
-
-def _unverified() -> ssl.SSLContext:
-    """Return a context that trusts anybody; nothing of worth goes over its connections."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
+            return str(error.reason)
+        return ""
+    return None

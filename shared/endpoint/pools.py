@@ -1,13 +1,14 @@
-"""redis-py's connection pools, made alike for every kind of endpoint, and what their connections have in common.
+"""redis-py's connection pools, made alike for every kind of endpoint.
 
-What redis-py retries by itself is settled here: nothing. A client that sends a command again after a lost reply can
-double it (redis-py #261, #977, #2851, #3554).
+redis-py itself retries nothing: a client that sends a command again after a lost reply can double it (redis-py #261,
+#977, #2851, #3554).
 """
 
 from __future__ import annotations
 
 import socket
 import ssl
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import redis
@@ -17,22 +18,23 @@ from redis.exceptions import RedisError
 from redis.retry import Retry as RedisRetry
 from redis.sentinel import SentinelConnectionPool, SentinelManagedConnection
 
-from shared.endpoint.passwords import password_of
 from shared.endpoint.settings import CONNECT_TIMEOUT_S, SOCKET_TIMEOUT_S, EndpointSettings
 from shared.endpoint.tls import tls_context
-from shared.endpoint.url import EndpointUrl
+from shared.endpoint.url import is_utf8
+from shared.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from redis.auth.token import TokenInterface
     from redis.credentials import CredentialProvider
     from redis.sentinel import Sentinel
 
+_MAX_PASSWORD_BYTES = 64 * 1024
+
 
 class TlsConnection(redis.SSLConnection):
-    """A TLS connection with a context that all share: redis-py loads the certificates anew for each (60 ms)."""
+    """A TLS connection with a context that all share: redis-py loads the certificates for each anew (60 ms)."""
 
     def __init__(self, *, tls_context: ssl.SSLContext, **arguments: Any) -> None:
-        """Prepare to connect with a context; see redis-py for the other arguments."""
         super().__init__(**arguments)
         self._tls_context = tls_context
 
@@ -41,41 +43,19 @@ class TlsConnection(redis.SSLConnection):
 
 
 class TlsSentinelConnection(SentinelManagedConnection, TlsConnection):
-    """The same, to the primary that Sentinels name."""
+    """A TLS connection to the primary that Sentinels name."""
 
 
-class _RenewedLogin:
-    """What a pool does with a renewed token: redis-py stops at the first connection that can't take it."""
-
-    def re_auth_callback(self, token: TokenInterface) -> None:
-        """Log idle connections in with a renewed token; one where that fails is closed, and connects with it later.
-
-        One in use is closed when it is given back. redis-py would log it in then, also one that is lost, and raise
-        where nobody expects a fault.
-        """
-        with self._lock:  # type: ignore[attr-defined]
-            for connection in self._available_connections:  # type: ignore[attr-defined]
-                if not connection.is_connected:
-                    continue
-                try:
-                    connection.send_command("AUTH", token.try_get("oid"), token.get_value())
-                    connection.read_response()
-                except RedisError:
-                    connection.disconnect()
-            for connection in self._in_use_connections:  # type: ignore[attr-defined]
-                connection.mark_for_reconnect()
-
-
-class Pool(_RenewedLogin, redis.ConnectionPool):
+class Pool(redis.ConnectionPool):
     """A pool of connections to one server."""
 
     def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> redis.Connection:  # noqa: ANN401
-        """Take a connection; one that the server refuses unasked, as beyond maxclients, raises what the server says."""
+        """Take a connection; a new one that the server refuses, as beyond maxclients, raises what the server says."""
         del command_name, keys, options  # redis-py has no use for them any more
         try:
             return super().get_connection()
         except RedisError:
-            # of what nobody asked for redis-py says "Connection not ready", and gives the connection back unread
+            # redis-py finds an unasked reply, raises "Connection not ready", and gives the connection back unread
             for connection in self._available_connections[-1:]:
                 if connection.is_connected:
                     try:
@@ -84,66 +64,92 @@ class Pool(_RenewedLogin, redis.ConnectionPool):
                         connection.disconnect()
             raise
 
+    def re_auth_callback(self, token: TokenInterface) -> None:
+        """Log idle connections in with a renewed token; one where that fails is closed, and connects with it later.
+
+        redis-py's own method is not used: it stops at the first connection that can't take the token, and logs one in
+        use in when it is given back, even a lost one, raising where nobody expects a fault. Here that one is closed.
+        """
+        with self._lock:
+            for connection in self._available_connections:
+                if not connection.is_connected:
+                    continue
+                try:
+                    connection.send_command("AUTH", token.try_get("oid"), token.get_value())
+                    connection.read_response()
+                except RedisError:
+                    connection.disconnect()
+            for connection in self._in_use_connections:
+                connection.mark_for_reconnect()
+
 
 class SentinelPool(Pool, SentinelConnectionPool):
     """A pool of connections to whatever server Sentinels name as the primary."""
 
 
 class PoolMaker:
-    """Makes the pools of one endpoint."""
+    """Makes the pools of one endpoint.
 
-    def __init__(self, url: EndpointUrl, settings: EndpointSettings, provider: CredentialProvider | None) -> None:
+    Attributes:
+        provider: Gives user and password instead of URL and settings; None without Entra ID.
+    """
+
+    def __init__(self, settings: EndpointSettings, provider: CredentialProvider | None) -> None:
         """Read passwords and certificates.
-
-        RESP2 is chosen: its shapes are those of the protocol's documentation, and no push message can come between
-        replies.
-
-        Args:
-            url: Where to connect.
-            settings: How.
-            provider: Where user and password come from, instead of URL and settings.
 
         Raises:
             InvalidInputError: A password or certificate file can't be used.
         """
-        self._url = url
+        self.url = url = settings.url
         self.provider = provider
         self._common: dict[str, Any] = {
             "socket_timeout": SOCKET_TIMEOUT_S,
-            "protocol": 2,
+            "protocol": 2,  # the shapes of the documentation, and no push message between replies
             "retry": RedisRetry(NoBackoff(), 0),
             # `None` skips CLIENT SETINFO: two round trips for each connection. Over TLS one reply is wanted: session
             # tickets come before it, and a pool takes unread ones for a stale reply.
             "driver_info": DriverInfo(name="handover", lib_version=None) if url.is_tls else None,
         }
-        if provider is not None:
-            self._login: dict[str, Any] = {"credential_provider": provider}
-        else:
-            self._login = {"username": url.username, "password": password_of(url, settings)}
         if url.scheme != "unix":
             self._common |= {"socket_connect_timeout": CONNECT_TIMEOUT_S, "socket_keepalive": True}
         if url.is_tls:
             self._common["tls_context"] = tls_context(settings)
+        self._login: dict[str, Any] = {"db": url.database}
+        if provider is not None:
+            self._login["credential_provider"] = provider
+        else:
+            self._login |= {"username": url.username, "password": _password(settings)}
 
     def of_url(self, sentinels: Sentinel | None) -> redis.ConnectionPool:
         """Return the pool for what the URL names: a socket, a host, or the primary that Sentinels name."""
-        arguments = self._common | self._login | {"db": self._url.database}
-        if self._url.scheme == "unix":
-            return Pool(connection_class=redis.UnixDomainSocketConnection, path=self._url.path, **arguments)
+        arguments = self._common | self._login
+        if self.url.scheme == "unix":
+            return Pool(connection_class=redis.UnixDomainSocketConnection, path=self.url.path, **arguments)
         if sentinels is not None:
-            kind = TlsSentinelConnection if self._url.is_tls else SentinelManagedConnection
-            arguments["connection_class"] = kind
-            return SentinelPool(self._url.service, sentinels, **arguments)  # type: ignore[no-untyped-call]
-        return self.of_host(*self._url.hosts[0])
+            arguments["connection_class"] = TlsSentinelConnection if self.url.is_tls else SentinelManagedConnection
+            return SentinelPool(self.url.service, sentinels, **arguments)  # type: ignore[no-untyped-call]
+        return self.of_host(*self.url.hosts[0])
 
     def of_host(self, host: str, port: int, *, with_login: bool = True) -> redis.ConnectionPool:
-        """Return the pool for a server.
-
-        Args:
-            host: As its certificate names it.
-            port: Its port.
-            with_login: False for a Sentinel: the URL's login is the primary's, and its database too.
-        """
-        arguments = self._common | (self._login | {"db": self._url.database} if with_login else {})
-        kind = TlsConnection if self._url.is_tls else redis.Connection
+        """Return the pool for a server; for a Sentinel without the login and database of the URL, the primary's."""
+        arguments = self._common | (self._login if with_login else {})
+        kind = TlsConnection if self.url.is_tls else redis.Connection
         return Pool(connection_class=kind, host=host, port=port, **arguments)
+
+
+def _password(settings: EndpointSettings) -> str | None:
+    """Return the password: from the file, else from the variable, else from the URL."""
+    if settings.password_file is None:
+        if not is_utf8(settings.password or ""):
+            raise InvalidInputError(where="the password variable", expected="text of UTF-8", got="other bytes")
+        return settings.password or settings.url.password
+    where = "--password-file"
+    try:
+        with Path(settings.password_file).open("rb") as file:
+            lines = file.readline(_MAX_PASSWORD_BYTES).decode("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        got = f"{settings.password_file}: {error.strerror if isinstance(error, OSError) else 'not UTF-8'}"
+        raise InvalidInputError(where=where, expected="a text file that can be read", got=got) from error
+    if not lines or not lines[0]:
+        raise InvalidInputError(where=where, expected="the password in its first line", got="an empty line")
+    return lines[0]

@@ -1,11 +1,10 @@
-"""What a program was told about its endpoint.
-
-One frozen object instead of a dozen arguments; its `repr` shows no secret, so it may be logged.
-"""
+"""The options that say where the endpoint is and how to log in; the `repr` shows no secret, so it may be logged."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+
+from shared.endpoint.url import EndpointUrl, parse_url
 
 DEFAULT_URL = "redis://localhost:6379/0"
 SOCKET_TIMEOUT_S = 5.0
@@ -14,20 +13,19 @@ CONNECT_TIMEOUT_S = 5.0
 
 @dataclass(frozen=True)
 class EndpointSettings:
-    """Where the endpoint is and how to prove who we are.
+    """The endpoint options of a command line.
 
     Attributes:
-        url: As given, possibly with a password in it.
-        password: From the password variable; beats the URL's.
-        password_file: Its first line is the password; beats both.
-        auth: `key` (password or none) or `entra` (a token from Microsoft Entra ID).
-        tls_ca: Certificate authorities to trust, PEM; the system's when None.
-        tls_cert: Our own certificate, PEM, with `tls_key`.
+        password: From the password variable; used instead of the URL's.
+        password_file: Its first line is used instead of either.
+        auth: `key` (a password or none) or `entra` (a token from Microsoft Entra ID).
+        tls_ca: PEM file of the certificate authorities to trust; None for the system's.
+        tls_cert: PEM file of our own certificate, whose key is in `tls_key`.
         tls_insecure: Verify neither certificates nor host names.
-        program: `server-a` or `server-b`, as warnings and the log name it.
+        program: `server-a` or `server-b`.
     """
 
-    url: str = field(default=DEFAULT_URL, repr=False)
+    url: EndpointUrl = field(default=parse_url(DEFAULT_URL), repr=False)
     password: str | None = field(default=None, repr=False)
     password_file: str | None = None
     auth: str = "key"

@@ -7,43 +7,37 @@ from shared.endpoint.node_client import NodeClient
 from shared.endpoint.pools import PoolMaker
 from shared.endpoint.sentinels import Sentinels
 from shared.endpoint.server_kind import ask_kind
-from shared.endpoint.url import EndpointUrl
 from shared.errors import TransientError, WrongEndpointError
 
 
 class StandaloneEndpoint(Endpoint):
-    """One server at a time; behind Sentinels it is looked up anew at each connection."""
+    """One server at a time; with Sentinels, each new connection asks them for the primary."""
 
-    def __init__(self, url: EndpointUrl, pools: PoolMaker) -> None:
+    def __init__(self, pools: PoolMaker) -> None:
         """Connect and find out what is there.
 
         Raises:
             TransientError: Nobody answers, or a Sentinel group is in a failover.
-            NotAllowedError: Wrong password or certificate.
-            WrongEndpointError: A Sentinel, where a server that holds data should be, or a group none knows.
+            WrongEndpointError: A Sentinel, where a server that holds data should be, or a group that none knows.
         """
+        url = pools.url
         self.name = str(url)
-        self._sentinels = Sentinels(url, pools) if url.is_sentinel else None
+        self._sentinels = Sentinels(pools) if url.is_sentinel else None
         self._client = NodeClient(pools.of_url(self._sentinels), self.name, provider=pools.provider)
         self.kind, self.slots = ask_kind(self._client)
         if self.kind.mode == "sentinel":
-            advice = "write redis+sentinel://host1,host2/NAME for the group it watches"
-            raise WrongEndpointError(
-                where=self.name, expected="a server that holds data", got="a Sentinel", advice=advice
-            )
+            expected, advice = "a server that holds data", "write redis+sentinel://host1,host2/NAME for its group"
+            raise WrongEndpointError(where=self.name, expected=expected, got="a Sentinel", advice=advice)
         if url.is_sentinel and self.kind.is_replica:
-            raise TransientError(
-                where=self.name, expected="the group's primary", got="a replica, as in a failover", answered=True
-            )
+            got = "a replica, as in a failover"
+            raise TransientError(where=self.name, expected="the group's primary", got=got, answered=True)
 
-    def at(self, key: str) -> NodeClient:
-        """Return the client; every key is on the same server."""
-        del key
+    def at(self, key: str) -> NodeClient:  # noqa: ARG002
+        """Return the client; one server holds every key."""
         return self._client
 
-    def node_of(self, key: str) -> str:
-        """Return the endpoint's name; every key is on the same server."""
-        del key
+    def node_of(self, key: str) -> str:  # noqa: ARG002
+        """Return the endpoint's name; one server holds every key."""
         return self.name
 
     def primaries(self) -> list[NodeClient]:

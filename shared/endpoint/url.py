@@ -1,6 +1,6 @@
 """Endpoint URLs: five schemes, checked in full before anything is sent.
 
-redis-py's own parser was rejected: it lets the URL switch certificate verification off, drops a database that is not a
+redis-py's own parser is not used: it lets the URL switch certificate verification off, ignores a database that is not a
 number, and puts part of a password with a raw `@` into the text of an error (parse_url of redis-py 8.1).
 """
 
@@ -14,6 +14,7 @@ from shared.errors import InvalidInputError
 DEFAULT_PORT = 6379
 DEFAULT_SENTINEL_PORT = 26379
 SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
+_QUOTING = "in a password write %40 for @, %2F for /, %3A for :, %23 for # and %3F for ?"
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,8 @@ class EndpointUrl:
 
     Attributes:
         hosts: Host and port pairs; several only for Sentinel, none for a unix socket.
-        service: Name of the group a Sentinel watches; empty otherwise.
-        path: Of the unix socket; empty otherwise.
-        database: Number of the logical database.
+        service: The name under which Sentinels know the primary; empty without Sentinel.
+        path: Of the unix socket; empty without one.
     """
 
     scheme: str
@@ -37,16 +37,16 @@ class EndpointUrl:
 
     @property
     def is_tls(self) -> bool:
-        """Whether the connection is to be encrypted."""
+        """Whether the connection is encrypted."""
         return self.scheme.startswith("rediss")
 
     @property
     def is_sentinel(self) -> bool:
-        """Whether the hosts are Sentinels to be asked for the primary."""
+        """Whether the hosts are Sentinels, which name the primary."""
         return self.scheme.endswith("+sentinel")
 
     def without_password(self) -> str:
-        """Return the URL as one gives it, the user in it and the password not."""
+        """Return the URL with its user, for a command that people type."""
         scheme, separator, rest = str(self).partition("://")
         return f"{scheme}{separator}{quote(self.username)}@{rest}" if self.username else str(self)
 
@@ -63,10 +63,10 @@ def parse_url(text: str) -> EndpointUrl:
     """Return the parts of an endpoint URL.
 
     Raises:
-        InvalidInputError: The URL is not one we can use; the message never quotes what may be part of a password.
+        InvalidInputError: It can't be used; the message never quotes what may be part of a password.
     """
     if not is_utf8(text):
-        raise _bad("text of UTF-8", "bytes that are none")
+        raise _bad("text of UTF-8", "other bytes")
     scheme, separator, rest = text.strip().partition("://")
     if not separator or scheme not in SCHEMES:
         is_word = separator and scheme.isascii() and scheme.replace("+", "").isalpha() and len(scheme) < 20
@@ -78,20 +78,39 @@ def parse_url(text: str) -> EndpointUrl:
     database = _database_of_query(query)
     authority, slash, tail = rest.partition("/")
     if scheme == "unix":
-        return _unix_url(authority, slash + tail, database)
-    username, password, hosts_text = _credentials(authority, tail)
-    service, tail = _service(scheme, tail)
-    if tail:
-        database = _database(tail, where="the path")
-    hosts = _hosts(hosts_text, DEFAULT_SENTINEL_PORT if service else DEFAULT_PORT, several=bool(service))
-    return EndpointUrl(scheme, hosts, service, "", database or 0, username, password)
+        username, password, host = _credentials(authority, "")
+        path = unquote(slash + tail)
+        if "\0" in path:
+            raise _bad("a path without zero bytes", "one with")
+        if host or not path.strip("/"):
+            raise _bad("a path like unix:///run/redis/redis.sock", "a host before the path" if host else "none")
+        return EndpointUrl(scheme, (), "", path, database, username, password)
+    username, password, hosts = _credentials(authority, tail)
+    service = ""
+    if scheme.endswith("+sentinel"):
+        service, _, tail = tail.partition("/")
+        if not service:
+            raise _bad(f"the name of the group, as in {scheme}://host1,host2/mymaster", "none")
+    if tail.strip("/"):
+        database = _database(tail.strip("/"), where="the path")
+    found = _hosts(hosts, is_sentinel=bool(service))
+    return EndpointUrl(scheme, found, unquote(service), "", database, username, password)
 
 
 def is_utf8(text: str) -> bool:
-    """Tell whether a text from the environment or the command line was UTF-8; other bytes are surrogates in it."""
+    """Tell whether a text from outside was UTF-8; Python decodes other bytes to surrogates."""
     try:
         text.encode()
     except UnicodeEncodeError:
+        return False
+    return True
+
+
+def is_resolvable(host: str) -> bool:
+    """Tell whether Python can hand a name to the resolver at all, which it does in this encoding."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
         return False
     return True
 
@@ -100,45 +119,24 @@ def _bad(expected: str, got: str, advice: str = "") -> InvalidInputError:
     return InvalidInputError(where="URL", expected=expected, got=got, advice=advice)
 
 
-def _unix_url(authority: str, path: str, database: int | None) -> EndpointUrl:
-    username, password, host = _credentials(authority, "")
-    if "\0" in unquote(path):
-        raise _bad("a path without zero bytes", "one with")
-    if host or not path.strip("/"):
-        raise _bad("a path like unix:///run/redis/redis.sock", "none" if not host else "a host before the path")
-    return EndpointUrl("unix", (), "", unquote(path), database or 0, username, password)
-
-
 def _credentials(authority: str, tail: str) -> tuple[str | None, str | None, str]:
     """Split `user:password@hosts`; neither part may hold a raw @ or /."""
     if authority.count("@") > 1:
         raise _bad("one @, before the host", f"{authority.count('@')}", "write %40 for an @ in a password")
     if "@" in tail:
         raise _bad("no @ behind the first /", "one", "write %2F for a / and %40 for an @ in a password")
-    userinfo, at, hosts = authority.rpartition("@")
-    if not at:
-        return None, None, hosts
-    username, colon, password = userinfo.partition(":")
+    userinfo, _, hosts = authority.rpartition("@")
+    username, _, password = userinfo.partition(":")
     if ":" in password:
         raise _bad("one : between user and password", "more", "write %3A for a : in a password")
-    return unquote(username) or None, (unquote(password) or None) if colon else None, hosts
+    return unquote(username) or None, unquote(password) or None, hosts
 
 
-def _service(scheme: str, tail: str) -> tuple[str, str]:
-    """Split the name of the Sentinel's group off the path."""
-    if not scheme.endswith("+sentinel"):
-        return "", tail.strip("/")
-    service, _, rest = tail.partition("/")
-    if not service:
-        raise _bad(f"the name of the group, as in {scheme}://host1,host2/mymaster", "none")
-    return unquote(service), rest.strip("/")
-
-
-def _hosts(text: str, default_port: int, *, several: bool) -> tuple[tuple[str, int], ...]:
+def _hosts(text: str, *, is_sentinel: bool) -> tuple[tuple[str, int], ...]:
     parts = text.split(",")
-    if len(parts) > 1 and not several:
+    if len(parts) > 1 and not is_sentinel:
         raise _bad("one host", f"{len(parts)}", "give any one node of a cluster; the others are found")
-    return tuple(_host(part, default_port) for part in parts)
+    return tuple(_host(part, DEFAULT_SENTINEL_PORT if is_sentinel else DEFAULT_PORT) for part in parts)
 
 
 def _host(text: str, default_port: int) -> tuple[str, int]:
@@ -158,31 +156,17 @@ def _host(text: str, default_port: int) -> tuple[str, int]:
     return host, port or default_port
 
 
-def is_resolvable(host: str) -> bool:
-    """Tell whether Python can hand a name to the resolver at all, which it does in this encoding."""
-    try:
-        host.encode("idna")
-    except UnicodeError:
-        return False
-    return True
-
-
-_QUOTING = "in a password write %40 for @, %2F for /, %3A for :, %23 for # and %3F for ?"
-
-
-def _database_of_query(query: str) -> int | None:
-    database = None
+def _database_of_query(query: str) -> int:
+    database = 0
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name == "db":
             database = _database(value, where="db")
         elif name.startswith("ssl_"):
-            raise _bad("no parameter that changes TLS", "one beginning with ssl_", _TLS_OPTIONS)
+            advice = "use --tls-ca, --tls-cert, --tls-key or --tls-insecure"
+            raise _bad("no parameter that changes TLS", "one beginning with ssl_", advice)
         elif name != "protocol":
             raise _bad("no parameter but db", "another", _QUOTING)
     return database
-
-
-_TLS_OPTIONS = "use --tls-ca, --tls-cert, --tls-key or --tls-insecure"
 
 
 def _database(text: str, *, where: str) -> int:

@@ -15,6 +15,7 @@ import click
 
 from shared import __version__
 from shared.endpoint.settings import DEFAULT_URL, EndpointSettings
+from shared.endpoint.url import EndpointUrl, parse_url
 from shared.errors import InvalidInputError
 from shared.keys import ID_PATTERN, RESERVED_NAMESPACES, Keyspace
 
@@ -99,6 +100,7 @@ def endpoint_options(program: str) -> Callable[[F], F]:
             "--url",
             default=DEFAULT_URL,
             envvar=[f"{prefix}_REDIS_URL", "REDIS_URL"],
+            callback=url_of_option,
             help="Endpoint: redis://, rediss://, unix://, redis+sentinel:// or rediss+sentinel://.",
         ),
         option(program, "--password-file", metavar="FILE", help="Its first line is the password."),
@@ -147,13 +149,23 @@ _ENDPOINT_ARGUMENTS = ("url", "password_file", "auth", "tls_ca", "tls_cert", "tl
 
 def _warn_about_tls(endpoint: EndpointSettings) -> None:
     """Say on stderr, whatever the log level, which TLS options take protection away or do nothing."""
-    is_tls = endpoint.url.strip().startswith("rediss")
+    is_tls = endpoint.url.is_tls
     if endpoint.tls_insecure and is_tls:
         warning = "--tls-insecure: neither the server's certificate nor its host name is verified"
         click.echo(f"{endpoint.program}: warning: {warning}", err=True)
     elif not is_tls and (endpoint.tls_insecure or endpoint.tls_ca or endpoint.tls_cert):
         warning = "TLS options do nothing: the URL is not rediss://"
         click.echo(f"{endpoint.program}: warning: {warning}", err=True)
+
+
+def url_of_option(_context: click.Context, parameter: click.Parameter, text: str | None) -> EndpointUrl | None:
+    """Return the parsed value of a URL option; the error never quotes what may be part of a password."""
+    try:
+        return None if text is None else parse_url(text)
+    except InvalidInputError as error:
+        if parameter.name != "url":  # that one may come from a variable, so its error says just "URL"
+            error.where = parameter.opts[0]
+        raise
 
 
 def _check_namespace(_context: click.Context, _parameter: click.Parameter, text: str) -> str:

@@ -11,6 +11,7 @@ import pytest
 from demo.servers import Server
 from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
+from shared.endpoint.url import parse_url
 from shared.errors import (
     HandoverError,
     NotAllowedError,
@@ -41,7 +42,10 @@ both_programs = pytest.mark.parametrize("program", ["server-a", "server-b"])
 def test_a_server_that_turns_between_queue_and_exec(
     own_server: Server, turn: Callable[[redis.Redis], object], kind: type[HandoverError]
 ) -> None:
-    with closing(open_endpoint(EndpointSettings(own_server.url))) as endpoint, endpoint.batch("k") as connection:
+    with (
+        closing(open_endpoint(EndpointSettings(url=parse_url(own_server.url)))) as endpoint,
+        closing(endpoint.batch("k")) as connection,
+    ):
         assert connection.call("MULTI") == b"OK"
         assert connection.call("SET", "k", "v") == b"QUEUED"
         with connect(own_server) as client:
@@ -56,8 +60,8 @@ def test_a_right_that_lacks_inside_a_script(own_server: Server, rules: tuple[str
     script = "return redis.call('XCLAIM', 'signals', 'g', 'c', 1, '1-1')"
     url = user_url(own_server, *rules)
     with (
-        closing(open_endpoint(EndpointSettings(url))) as endpoint,
-        endpoint.batch("") as connection,
+        closing(open_endpoint(EndpointSettings(url=parse_url(url)))) as endpoint,
+        closing(endpoint.batch("")) as connection,
         pytest.raises(NotAllowedError),
     ):
         connection.call("EVAL", script, 0)
@@ -99,5 +103,5 @@ def test_what_a_server_says_before_it_is_asked_is_told(new_server: NewServer, se
         client.ping()
         for _ in range(50):
             with pytest.raises(NotFinishedError) as caught:
-                open_endpoint(EndpointSettings(server.url))
+                open_endpoint(EndpointSettings(url=parse_url(server.url)))
             assert "max number of clients" in caught.value.got

@@ -12,6 +12,7 @@ import pytest
 from server_a.run.commands import resume_command
 from server_a.run.settings import RunSettings
 from shared.endpoint.settings import EndpointSettings
+from shared.endpoint.url import parse_url
 from shared.errors import InvalidInputError, NotFinishedError
 from shared.keys import Keyspace
 from shared.program.options import CommonSettings
@@ -91,7 +92,7 @@ def test_a_contradicting_retention_is_told_in_days(hand_over: HandOver) -> None:
 def test_the_command_that_is_advised_says_all_that_was_said_and_no_password() -> None:
     common = CommonSettings(
         EndpointSettings(
-            url="rediss://some%20body:s3cr7t9@redis.example:6380/0", password="s3cr7t9", tls_ca="my ca.pem"
+            url=parse_url("rediss://some%20body:s3cr7t9@redis.example:6380/0"), password="s3cr7t9", tls_ca="my ca.pem"
         ),
         Keyspace("shop1"),
         log_level="info",

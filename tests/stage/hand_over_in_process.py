@@ -23,6 +23,7 @@ from server_b.settings import ConsumerSettings
 from server_b.story import consume
 from shared.endpoint.opening import Endpoint, open_endpoint
 from shared.endpoint.settings import EndpointSettings
+from shared.endpoint.url import parse_url
 from shared.keys import Keyspace
 from shared.program.options import CommonSettings
 from shared.signal import CONSUMER_GROUP
@@ -77,7 +78,9 @@ class HandOver:
         return [entry["event"] for entry in self.logged.entries]
 
     def _common(self, url: str) -> CommonSettings:
-        return CommonSettings(EndpointSettings(url=url or self.url), self.keys, log_level="debug", log_format="json")
+        return CommonSettings(
+            EndpointSettings(url=parse_url(url or self.url)), self.keys, log_level="debug", log_format="json"
+        )
 
     def _log(self) -> FilteringBoundLogger:
         log: FilteringBoundLogger = structlog.wrap_logger(
@@ -153,7 +156,7 @@ def keys(namespace: str) -> Keyspace:
 @pytest.fixture
 def endpoint(server: Server) -> Iterator[Endpoint]:
     """An endpoint of the product on each shared server in turn."""
-    with closing(open_endpoint(EndpointSettings(url=server.url))) as opened:
+    with closing(open_endpoint(EndpointSettings(url=parse_url(server.url)))) as opened:
         yield opened
 
 

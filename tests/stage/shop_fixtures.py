@@ -11,6 +11,7 @@ from server_a.shop.sample_writer import write_shop
 from server_a.shop.shop import Shop
 from shared.endpoint.opening import Endpoint, open_endpoint
 from shared.endpoint.settings import EndpointSettings
+from shared.endpoint.url import parse_url
 from shared.keys import Keyspace
 
 
@@ -23,7 +24,7 @@ def keys(namespace: str) -> Keyspace:
 @pytest.fixture
 def endpoint(server: Server) -> Iterator[Endpoint]:
     """An endpoint of the product on each shared server in turn."""
-    opened = open_endpoint(EndpointSettings(url=server.url))
+    opened = open_endpoint(EndpointSettings(url=parse_url(server.url)))
     yield opened
     opened.close()
 

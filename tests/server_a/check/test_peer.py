@@ -14,6 +14,7 @@ from demo.servers import Server
 from server_a.check.peer import PeerCheck
 from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
+from shared.endpoint.url import parse_url
 from shared.keys import Keyspace
 from shared.stopping import StopRequest
 from tests.stage.check_runs import check, replica, user_url
@@ -121,8 +122,8 @@ def test_the_time_for_canaries_begins_when_they_do(
 
     clock = SimpleNamespace(monotonic=lambda: now_s, perf_counter=time.perf_counter)
     with (
-        closing(open_endpoint(EndpointSettings(server.url))) as endpoint,
-        closing(open_endpoint(EndpointSettings(server.url))) as peer,
+        closing(open_endpoint(EndpointSettings(url=parse_url(server.url)))) as endpoint,
+        closing(open_endpoint(EndpointSettings(url=parse_url(server.url)))) as peer,
         closing(StopRequest()) as stop,
     ):
         peer_check = PeerCheck(endpoint, peer, Keyspace(namespace), stop)

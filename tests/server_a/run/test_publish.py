@@ -14,6 +14,7 @@ from server_a.run.states import read_state
 from shared.endpoint import optimistic
 from shared.endpoint.opening import Endpoint, open_endpoint
 from shared.endpoint.settings import EndpointSettings
+from shared.endpoint.url import parse_url
 from shared.errors import NotFinishedError, OutcomeUnknownError, SupersededError, TransientError, WrongKeyError
 from shared.keys import Keyspace
 from shared.state import SegmentState
@@ -134,7 +135,7 @@ def test_a_staging_key_that_is_not_whole_replaces_nothing(
 @pytest.fixture
 def linked(link: FaultyLink) -> Iterator[Endpoint]:
     """An endpoint over a link: what the test has the link do at RENAME happens right before EXEC."""
-    with closing(open_endpoint(EndpointSettings(url=link.url))) as endpoint:
+    with closing(open_endpoint(EndpointSettings(url=parse_url(link.url)))) as endpoint:
         yield endpoint
 
 

@@ -11,6 +11,7 @@ import pytest
 from server_a.run.verdict import await_verdict
 from shared.endpoint.opening import Endpoint, open_endpoint
 from shared.endpoint.settings import EndpointSettings
+from shared.endpoint.url import parse_url
 from shared.errors import NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace
 from shared.stopping import StopRequest
@@ -29,7 +30,7 @@ def stop() -> Iterator[StopRequest]:
 
 @pytest.fixture
 def linked(link: FaultyLink) -> Iterator[Endpoint]:
-    with closing(open_endpoint(EndpointSettings(url=link.url))) as opened:
+    with closing(open_endpoint(EndpointSettings(url=parse_url(link.url)))) as opened:
         yield opened
 
 

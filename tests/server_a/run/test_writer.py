@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from contextlib import closing
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from server_a.run.writer import STAGING_TTL_S, WINDOW_BYTES, SegmentWriter, Writ
 from shared.endpoint.batch_connection import BatchConnection, Reply
 from shared.endpoint.opening import Endpoint, open_endpoint
 from shared.endpoint.settings import EndpointSettings
+from shared.endpoint.url import parse_url
 from shared.errors import NotFinishedError, TransientError
 from shared.keys import Keyspace
 from shared.segments import SegmentRange
@@ -49,7 +51,7 @@ class Attempt:
 
     def write_batches(self, batches: Iterable[Batch]) -> WrittenSegment:
         """Write batches, and give the connection back."""
-        with self.connection:
+        with closing(self.connection):
             return self.writer.write(batches)
 
     def _count(self, values: int, longest: int) -> None:
@@ -198,7 +200,7 @@ def test_an_exception_between_batches_ends_the_attempt(endpoint: Endpoint, stagi
 def test_a_connection_cut_in_the_middle_of_a_command_leaves_whole_batches_that_expire(
     byte_count: int, link: FaultyLink, staging: str, client: redis.Redis
 ) -> None:
-    endpoint = open_endpoint(EndpointSettings(url=link.url))
+    endpoint = open_endpoint(EndpointSettings(url=parse_url(link.url)))
     link.cut_after("to_server", byte_count)
     with pytest.raises(TransientError) as caught:
         Attempt(endpoint, staging).write(20_000)
@@ -210,7 +212,7 @@ def test_a_connection_cut_in_the_middle_of_a_command_leaves_whole_batches_that_e
 
 def test_a_full_server_is_said_to_be_full(new_server: NewServer, server_kind: Kind, staging: str) -> None:
     full = new_server(server_kind, "--maxmemory", "8mb", "--maxmemory-policy", "noeviction")
-    endpoint = open_endpoint(EndpointSettings(url=full.url))
+    endpoint = open_endpoint(EndpointSettings(url=parse_url(full.url)))
     with pytest.raises(NotFinishedError) as caught:
         Attempt(endpoint, staging).write(5_000_000)
     assert "memory" in caught.value.expected

@@ -15,6 +15,7 @@ from server_a.shop.carts import CartChange, CartChanger
 from server_a.shop.shop import Shop
 from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
+from shared.endpoint.url import parse_url
 from shared.errors import EndpointUnreachableError, HandoverError, InvalidInputError, WrongEndpointError
 from shared.keys import Keyspace
 from shared.shop.record_checks import MAX_QUANTITY
@@ -43,7 +44,7 @@ def at_once(
     start = threading.Barrier(AT_ONCE)
 
     def one(_: int) -> CartChange | HandoverError:
-        with closing(open_endpoint(EndpointSettings(url=server.url))) as own:
+        with closing(open_endpoint(EndpointSettings(url=parse_url(server.url)))) as own:
             start.wait(timeout=10)
             try:
                 return change(CartChanger(Shop(own, keys)))
@@ -162,7 +163,7 @@ def losing_proxy(server: Server) -> Iterator[ReplyLosingProxy]:
 def test_a_change_whose_reply_is_lost_is_made_once_and_said_to_be_unknown(
     shop: Shop, losing_proxy: ReplyLosingProxy, keys: Keyspace, operation: str
 ) -> None:
-    with closing(open_endpoint(EndpointSettings(url=losing_proxy.url))) as own:
+    with closing(open_endpoint(EndpointSettings(url=parse_url(losing_proxy.url)))) as own:
         changer = CartChanger(Shop(own, keys))
         change = {"add": changer.add, "remove": changer.remove}[operation]
         with pytest.raises(EndpointUnreachableError) as caught:

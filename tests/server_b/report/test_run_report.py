@@ -12,6 +12,7 @@ from server_b.report.run_report import MODE_GROUP, RunReport, make_report
 from shared.digest import run_digest
 from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
+from shared.endpoint.url import parse_url
 from shared.keys import Keyspace
 from shared.verdict import FAILED, SUPERSEDED, VERIFIED, SegmentVerdict
 from tests.stage.hand_over_in_process import NEWER, RUN
@@ -32,7 +33,7 @@ def keys(namespace: str) -> Keyspace:
 
 
 def _report(server: Server, keys: Keyspace, first: SegmentVerdict, second: SegmentVerdict) -> RunReport:
-    with closing(open_endpoint(EndpointSettings(url=server.url))) as endpoint:
+    with closing(open_endpoint(EndpointSettings(url=parse_url(server.url)))) as endpoint:
         # the order in which they came is not that of the segments
         return make_report(endpoint, keys, RUN, {2: second, 1: first}, consumer="c", mode=MODE_GROUP)
 

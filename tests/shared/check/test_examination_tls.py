@@ -13,6 +13,7 @@ from demo.servers import Server
 from shared.check.examination import Job, examine
 from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
+from shared.endpoint.url import parse_url
 from shared.keys import Keyspace
 from tests.stage.certificates import Authority
 from tests.stage.check_runs import PROGRAMS, check
@@ -47,8 +48,10 @@ def test_sentinels_of_which_the_first_is_down(
 
 def test_encryption_that_nobody_shows_is_only_noted(server: Server, namespace: str, closed_port: int) -> None:
     job = Job("server-b", needs=(), values_of={}, count=None, refusal="", try_reading=lambda: None)
-    with closing(open_endpoint(EndpointSettings(server.url))) as endpoint:
-        settings = EndpointSettings(f"rediss+sentinel://127.0.0.1:{closed_port},127.0.0.1:{closed_port}/shop")
+    with closing(open_endpoint(EndpointSettings(url=parse_url(server.url)))) as endpoint:
+        settings = EndpointSettings(
+            url=parse_url(f"rediss+sentinel://127.0.0.1:{closed_port},127.0.0.1:{closed_port}/shop")
+        )
         found = examine(endpoint, settings, Keyspace(namespace), job)
     assert (found.exit_code, found.tls) == (0, None)
     assert found.notes[0].startswith(f"nothing is known of the encryption: 127.0.0.1:{closed_port}: expected ")

@@ -21,9 +21,8 @@ WHOLE = [[0, 16_383, NODE]]
 
 def _cluster(slots: Any, *, url: str = URL) -> ClusterEndpoint:
     """Return the cluster that a node describes in this way; nothing connects to it."""
-    parsed = parse_url(url)
-    pools = PoolMaker(parsed, EndpointSettings(url=url), None)
-    return ClusterEndpoint(parsed, pools, ServerKind("valkey", "9.1.2", "cluster", "master"), slots)
+    pools = PoolMaker(EndpointSettings(url=parse_url(url)), None)
+    return ClusterEndpoint(pools, ServerKind("valkey", "9.1.2", "cluster", "master"), slots)
 
 
 def _error(slots: Any) -> HandoverError:

@@ -24,6 +24,7 @@ from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.entra import EntraTokens
 from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
+from shared.endpoint.url import parse_url
 from shared.errors import NotAllowedError, TransientError
 from shared.keys import Keyspace
 from shared.program.options import CommonSettings
@@ -60,7 +61,9 @@ def tokens(own_server: Server, monkeypatch: pytest.MonkeyPatch) -> RotatingToken
 @pytest.fixture
 def endpoint(own_server: Server, tokens: RotatingTokens) -> Iterator[Endpoint]:
     """An endpoint that logs in with these tokens."""
-    with closing(open_endpoint(EndpointSettings(url=own_server.url), provider=EntraTokens(tokens))) as opened:
+    with closing(
+        open_endpoint(EndpointSettings(url=parse_url(own_server.url)), provider=EntraTokens(tokens))
+    ) as opened:
         yield opened
 
 
@@ -105,7 +108,7 @@ def test_every_kept_connection_gets_a_renewed_token(
 
 def test_a_connection_in_use_is_opened_anew_once_it_is_given_back(tokens: RotatingTokens, endpoint: Endpoint) -> None:
     """A login between a command and its reply would be read as the reply."""
-    with endpoint.batch("a") as connection:
+    with closing(endpoint.batch("a")) as connection:
         own_id = connection.call("CLIENT", "ID")
         connection.send(pack("PING"), replies=1)
         asked = tokens.asked
@@ -121,7 +124,7 @@ def test_a_connection_in_use_is_opened_anew_once_it_is_given_back(tokens: Rotati
 def test_a_connection_that_is_lost_in_use_is_given_back_all_the_same(
     own_server: Server, tokens: RotatingTokens, endpoint: Endpoint
 ) -> None:
-    with endpoint.batch("a") as connection:
+    with closing(endpoint.batch("a")) as connection:
         tokens.renew()
         tokens.announce()
         own_server.stop()
@@ -132,7 +135,7 @@ def test_a_connection_that_is_lost_in_use_is_given_back_all_the_same(
 def test_every_pool_gets_a_renewed_token(own_server: Server, tokens: RotatingTokens) -> None:
     """As many as a cluster has primaries; redis-entraid itself keeps only who asked last."""
     provider = EntraTokens(tokens)
-    settings = EndpointSettings(url=own_server.url)
+    settings = EndpointSettings(url=parse_url(own_server.url))
     with (
         closing(open_endpoint(settings, provider=provider)),
         closing(open_endpoint(settings, provider=provider)),

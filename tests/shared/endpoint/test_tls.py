@@ -12,6 +12,7 @@ import pytest
 from demo.servers import Server
 from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
+from shared.endpoint.url import parse_url
 from tests.stage.certificates import Authority
 from tests.stage.programs import Name, run_program
 from tests.stage.runs import consume, produce, require_exact, require_one_sentence
@@ -214,7 +215,9 @@ def test_a_key_with_a_pass_phrase_is_refused_and_not_asked_for(tls_server: Serve
 
 def test_pooled_connections_are_ready(tls_server: Server, authority: Authority) -> None:
     """The session tickets of TLS 1.3 come unasked for; redis-py's pool took them for a reply and gave up."""
-    with closing(open_endpoint(EndpointSettings(url=tls_server.url, tls_ca=str(authority.file)))) as endpoint:
+    with closing(
+        open_endpoint(EndpointSettings(url=parse_url(tls_server.url), tls_ca=str(authority.file)))
+    ) as endpoint:
         for _ in range(100):
             assert endpoint.at("none").exists("none") == 0
             endpoint.refresh()

@@ -243,7 +243,9 @@ def test_a_password_that_is_not_encoded_is_refused_unseen_or_taken_whole(usernam
 @given(texts)
 @example("s3cr7t9")
 def test_no_settings_show_a_password(password: str) -> None:
-    settings = EndpointSettings(url=f"redis://u:{quote(password, safe='')}@h", password=password, tls_ca="ca.pem")
+    settings = EndpointSettings(
+        url=parse_url(f"redis://u:{quote(password, safe='')}@h"), password=password, tls_ca="ca.pem"
+    )
     assert repr(settings) == repr(EndpointSettings(tls_ca="ca.pem"))
     assert str(settings) == repr(settings)
     assert f"{settings}" == repr(settings)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.endpoint.url import parse_url
 from shared.errors import HandoverError, InvalidInputError, NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace
 from shared.program.ending import run_program
@@ -130,7 +131,7 @@ def _common(*arguments: str) -> CommonSettings:
 def test_common_defaults() -> None:
     common = _common()
     endpoint = common.endpoint
-    assert (endpoint.url, endpoint.program, endpoint.auth) == ("redis://localhost:6379/0", "server-a", "key")
+    assert (endpoint.url, endpoint.program, endpoint.auth) == (parse_url("redis://localhost:6379/0"), "server-a", "key")
     assert (endpoint.password, endpoint.password_file) == (None, None)
     assert (endpoint.tls_ca, endpoint.tls_cert, endpoint.tls_key, endpoint.tls_insecure) == (None, None, None, False)
     assert (common.keys, common.log_level, common.log_format) == (Keyspace(""), "info", None)
@@ -138,12 +139,12 @@ def test_common_defaults() -> None:
 
 def test_the_url_of_an_option_beats_our_variables_and_that_beats_everyones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_URL", "redis://everyone")
-    assert _common().endpoint.url == "redis://everyone"
+    assert _common().endpoint.url == parse_url("redis://everyone")
     monkeypatch.setenv("SERVER_B_REDIS_URL", "redis://the-other-program")
-    assert _common().endpoint.url == "redis://everyone"
+    assert _common().endpoint.url == parse_url("redis://everyone")
     monkeypatch.setenv("SERVER_A_REDIS_URL", "redis://ours")
-    assert _common().endpoint.url == "redis://ours"
-    assert _common("--url", "redis://option").endpoint.url == "redis://option"
+    assert _common().endpoint.url == parse_url("redis://ours")
+    assert _common("--url", "redis://option").endpoint.url == parse_url("redis://option")
 
 
 def test_the_password_comes_from_a_variable_and_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:

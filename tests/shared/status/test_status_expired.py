@@ -10,6 +10,7 @@ import pytest
 from server_a.run.settings import RunSummary
 from shared.endpoint.opening import Endpoint, open_endpoint
 from shared.endpoint.settings import EndpointSettings
+from shared.endpoint.url import parse_url
 from shared.errors import HandoverError, VerificationFailedError
 from shared.keys import Keyspace
 from shared.status.command import status_text
@@ -126,7 +127,7 @@ def test_a_run_that_publishes_while_status_looks_is_named_with_what_resumes_it(
     hand_over.consume()
     newer: list[RunSummary] = []
     link.at(b"XLEN", lambda: newer.append(hand_over.produce(count=20, segment_values=10)))
-    with closing(open_endpoint(EndpointSettings(url=link.url))) as linked:
+    with closing(open_endpoint(EndpointSettings(url=parse_url(link.url)))) as linked:
         status = read_status(linked, keys)
     words = f"{keys.segment(1)} is that of the newer run {newer[0].run_id}; if it was stopped, go on with: server-a run"
     require_status(status, UNFINISHED, words)

@@ -13,6 +13,7 @@ import pytest
 
 from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
+from shared.endpoint.url import parse_url
 from shared.keys import Keyspace
 from tests.stage.certificates import Authority
 from tests.stage.programs import Name, run_program
@@ -61,7 +62,7 @@ def test_the_oss_policy(redis7: Path, authority: Authority, trust: tuple[str, st
     """The nodes announce addresses that their certificate does not name; the given host name is kept."""
     with TlsCluster(redis7, authority, "localhost") as cluster:
         url = cluster.url("localhost")
-        settings = EndpointSettings(url=url, tls_ca=str(authority.file))
+        settings = EndpointSettings(url=parse_url(url), tls_ca=str(authority.file))
         with closing(open_endpoint(settings)) as endpoint:
             nodes = {endpoint.node_of(Keyspace().segment(number)).lower() for number in range(1, 50)}
         assert sorted(nodes) == cluster.addresses("localhost")
@@ -83,7 +84,7 @@ def test_nodes_that_the_certificate_names_keep_their_addresses(
     redis7: Path, authority: Authority, trust: tuple[str, str]
 ) -> None:
     with TlsCluster(redis7, authority, "localhost", "127.0.0.1") as cluster:
-        settings = EndpointSettings(url=cluster.url("localhost"), tls_ca=str(authority.file))
+        settings = EndpointSettings(url=parse_url(cluster.url("localhost")), tls_ca=str(authority.file))
         with closing(open_endpoint(settings)) as endpoint:
             nodes = {endpoint.node_of(Keyspace().segment(number)) for number in range(1, 50)}
         assert sorted(nodes) == cluster.addresses("127.0.0.1")

@@ -11,6 +11,7 @@ from redis.crc import key_slot
 from shared.endpoint.entra import EntraTokens
 from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
+from shared.endpoint.url import parse_url
 from shared.keys import Keyspace
 from tests.stage.clusters import PRIMARIES, Cluster
 from tests.stage.programs import StartProgram, run_program
@@ -128,7 +129,7 @@ def test_a_renewed_token_reaches_every_primary(cluster: Cluster) -> None:
     """Each has a pool of its own, and redis-entraid's provider keeps only one callback."""
     tokens = RotatingTokens(*cluster.primaries())
     try:
-        settings = EndpointSettings(url=cluster.primaries()[0].url)
+        settings = EndpointSettings(url=parse_url(cluster.primaries()[0].url))
         with closing(open_endpoint(settings, provider=EntraTokens(tokens))) as endpoint:
             assert [client.ping() for client in endpoint.primaries()] == [True] * PRIMARIES
             tokens.renew()
