@@ -14,7 +14,7 @@ from itertools import chain, islice
 from server_a.shop.sample import sample_cart, sample_name, sample_sku
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import Command
-from shared.endpoint.pipelined import run_pipelined
+from shared.endpoint.pipelined import send_pipelined
 from shared.endpoint.retry import Retry
 from shared.errors import InvalidInputError
 from shared.keys import Keyspace
@@ -81,14 +81,9 @@ def write_shop(
         if stop is not None:
             stop.check("shop")
         if retry is None:
-            _write(endpoint, portion)
+            send_pipelined(endpoint, portion)
         else:
-            retry.keep_trying(_write, endpoint, portion)
-
-
-def _write(endpoint: Endpoint, portion: list[Command]) -> None:
-    for _ in run_pipelined(endpoint, portion):
-        pass
+            retry.keep_trying(send_pipelined, endpoint, portion)
 
 
 def _commands(keys: Keyspace, *, users: int, skus: int, carts: int, seed: int) -> Iterator[Command]:

@@ -1,16 +1,14 @@
 """One connection on which commands are sent in batches, ahead of their replies, and each reply is ours to read.
 
 Only for what moves many values: segment writer, segment reader, the shop's pipelines. redis-py's client and pipelines
-were rejected there: they pack values one by one, which costs more than the server's work, and wait for a whole
-pipeline's replies before they send the next. The connection is one of the client's pool: redis-py does TLS, login and
-parsing, and reaches it with a renewed token.
+pack values one by one, which costs more than the server's work, and wait for a whole pipeline's replies before they
+send the next. The connection comes from the client's pool, so redis-py does TLS, login, parsing and renewed tokens.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from hiredis import pack_command
 from redis.exceptions import RedisError, ResponseError
@@ -25,8 +23,7 @@ Reply = Any
 
 
 def pack(*command: str | bytes | int) -> bytes:
-    """Return a command in the form the protocol sends it."""
-    # hiredis's own function: redis-py's method comes to the same bytes in four times the time
+    """Return a command in the form the protocol sends it; redis-py's method takes four times the time."""
     packed: bytes = pack_command(command)  # type: ignore[arg-type]
     return packed
 
@@ -35,25 +32,14 @@ class BatchConnection:
     """A connection to one server; after the first fault it stays closed, and nothing is sent on it again."""
 
     def __init__(self, client: NodeClient) -> None:
-        """Take a connection out of a client's pool.
-
-        Raises:
-            TransientError: Nobody answers.
-            NotAllowedError: Wrong password or certificate.
-        """
         self._client = client
         self._pending = 0
         self._is_watching = False
-        self._is_open = True
+        self.is_open = True
         try:
             self._connection = client.connection_pool.get_connection()
         except RedisError as error:
             raise client.translated(error) from error
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the connection can still be used."""
-        return self._is_open
 
     def send(self, packed: bytes, *, replies: int) -> None:
         """Send packed commands without waiting for their replies.
@@ -67,8 +53,10 @@ class BatchConnection:
         """
         self._require_open()
         self._pending += replies
+        # the socket's timeout is for each piece, so that a slow link gets through with it
+        pieces = [packed[start : start + PIECE_BYTES] for start in range(0, len(packed), PIECE_BYTES)]
         try:
-            self._connection.send_packed_command(_pieces(packed), check_health=False)
+            self._connection.send_packed_command(pieces, check_health=False)
         except RedisError as error:
             self.close()
             raise self._client.translated(error) from error
@@ -77,13 +65,13 @@ class BatchConnection:
             raise
 
     def read(self, *, key: str = "") -> Reply:
-        """Return the next reply, of RESP2: bytes, int, None or a list of these.
+        """Return the next reply.
 
         Args:
             key: What its command is about, for the error when that holds something of another type.
 
         Raises:
-            TransientError: The connection is lost, or given up since its server can't do the work now.
+            TransientError: The connection is lost, or closed because its server can't do the work now.
             HandoverError: The reply is another error; the connection goes on.
         """
         self._require_open()
@@ -124,7 +112,7 @@ class BatchConnection:
         self.send(b"".join(packed), replies=len(packed))
 
     def read_transaction(self, commands: int, *, keys: Sequence[str] = ()) -> list[Reply] | None:
-        """Read the replies of a transaction of so many commands and return EXEC's.
+        """Read the replies of a transaction and return EXEC's.
 
         Args:
             commands: How many were sent between MULTI and EXEC.
@@ -154,33 +142,16 @@ class BatchConnection:
         """Give the connection back to its pool, closed if anything is in flight on it; a second time does nothing.
 
         Args:
-            keep: Whether its server may be left with what was sent; False after a MULTI that nothing has ended.
+            keep: False after a MULTI without EXEC: the next user of the connection would add to it.
         """
-        if not self._is_open:
+        if not self.is_open:
             return
-        self._is_open = False
+        self.is_open = False
         if self._pending or self._is_watching or not keep:
             self._connection.disconnect()
         self._client.connection_pool.release(self._connection)
 
     def _require_open(self) -> None:
         # redis-py would connect again by itself, and commands of one attempt would mix with another's
-        if not (self._is_open and self._connection.is_connected):
+        if not (self.is_open and self._connection.is_connected):
             raise TransientError(where=self._client.where, expected="an open connection", got="a closed one")
-
-    def __enter__(self) -> Self:
-        """Return the connection itself."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close the connection."""
-        self.close()
-
-
-def _pieces(packed: bytes) -> list[bytes]:
-    """Return what is sent in pieces that a slow link takes within the socket's timeout, which is for each of them."""
-    if len(packed) <= PIECE_BYTES:
-        return [packed]
-    return [packed[start : start + PIECE_BYTES] for start in range(0, len(packed), PIECE_BYTES)]

@@ -1,8 +1,8 @@
 """One door to Redis, whatever kind of server is behind it.
 
 `endpoint.at(key)` is redis-py's client for the server that holds a key, so that the programs use redis-py's own
-commands and know nothing of clusters and Sentinels. Nobody keeps what it returned beyond one call or transaction: the
-next one may have to go to another server.
+commands and know nothing of clusters and Sentinels. Nobody keeps that client beyond one call or transaction: the next
+one may have to go to another server.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Endpoint(ABC):
 
     Attributes:
         name: Its URL without user and password.
-        kind: What the server said it is.
+        kind: What the server says it is.
     """
 
     name: str
@@ -33,11 +33,7 @@ class Endpoint(ABC):
 
     @abstractmethod
     def at(self, key: str) -> NodeClient:
-        """Return the client for the server that holds a key.
-
-        Raises:
-            TransientError: Nobody knows which server that is now.
-        """
+        """Return the client for the server that holds a key."""
 
     @abstractmethod
     def node_of(self, key: str) -> str:
@@ -52,9 +48,6 @@ class Endpoint(ABC):
         """Close idle connections and look again which server holds what: called after a fault, and before an audit.
 
         A demoted primary keeps answering on connections that are already open.
-
-        Raises:
-            TransientError: Nobody answers yet.
         """
 
     @abstractmethod
@@ -66,29 +59,25 @@ class Endpoint(ABC):
         return BatchConnection(self.at(key))
 
     def server_us(self, key: str) -> int:
-        """Return the clock of the server that holds a key, in microseconds since 1970.
-
-        Redis:
-            TIME; O(1).
-        """
+        """Return the TIME of the server that holds a key, in microseconds since 1970."""
         return microseconds(self.at(key).time())
 
     def server_ms(self, key: str) -> int:
-        """Return the clock of the server that holds a key, in milliseconds since 1970; see `server_us`."""
+        """Return the TIME of the server that holds a key, in milliseconds since 1970."""
         return self.server_us(key) // 1_000
 
-    def scan(self, pattern: str, *, limit_s: float | None = None) -> Iterator[bytes]:
-        """Yield the keys that match a glob pattern, of every primary; one may come twice.
+    def scan(self, pattern: str, *, limit_s: float = math.inf) -> Iterator[bytes]:
+        """Yield the keys of every primary that match a glob pattern; a key may come twice.
 
         Args:
             pattern: As for SCAN.
-            limit_s: Seconds after which each server's scan ends, however far it is; None to come to its end.
+            limit_s: Seconds after which each server's scan ends, however far it is.
 
         Redis:
             SCAN with COUNT 1000 until the cursor is 0; O(keys in the database).
         """
         for client in self.primaries():
-            give_up_at = math.inf if limit_s is None else time.monotonic() + limit_s
+            give_up_at = time.monotonic() + limit_s
             cursor: int | None = None
             while cursor != 0 and (cursor is None or time.monotonic() < give_up_at):
                 reply = client.scan(cursor or 0, match=pattern, count=SCAN_COUNT)

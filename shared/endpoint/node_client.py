@@ -1,15 +1,15 @@
 """redis-py's client for one server, with its errors translated: what `endpoint.at(key)` returns.
 
-Commands and pipelines are used as redis-py's documentation shows them. Two things differ from a plain `redis.Redis`.
-Every error is one of `shared.errors`, raised here and nowhere else. And a transaction under WATCH whose connection is
-lost raises `OutcomeUnknownError`: redis-py raises the WatchError of a conflict for that too, and whoever takes an
-unknown outcome for a conflict carries the transaction out twice.
+Commands and pipelines are used as redis-py's documentation shows them. Two things differ from a plain `redis.Redis`:
+every error is one of `shared.errors`; and a transaction under WATCH whose connection is lost raises
+`OutcomeUnknownError`. redis-py raises the WatchError of a conflict for that too, and whoever takes an unknown outcome
+for a conflict carries the transaction out twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import redis
 from redis.client import Pipeline
@@ -26,13 +26,16 @@ if TYPE_CHECKING:
 
 Command = tuple[str | bytes | int, ...]
 
-_KEY_BEHIND = {"XREAD": b"STREAMS", "XREADGROUP": b"STREAMS"}
-_KEY_AT = {"EVAL": 3, "WAIT": 0, "SCAN": 0, "TIME": 0, "HELLO": 0, "INFO": 0}
 _STRANGE = (TypeError, ValueError, KeyError, IndexError, AttributeError, AssertionError)
 
 
 class NodeClient(redis.Redis):
-    """redis-py's client for one server; sends each command once."""
+    """redis-py's client for one server, whose pool's connections retry nothing.
+
+    Attributes:
+        where: The server, without password.
+        is_cluster: Whether it is a node of a cluster, where redirections are transient.
+    """
 
     def __init__(
         self,
@@ -42,24 +45,13 @@ class NodeClient(redis.Redis):
         is_cluster: bool = False,
         provider: CredentialProvider | None = None,
     ) -> None:
-        """Use a pool, which is kept.
-
-        Args:
-            pool: Its connections retry nothing.
-            where: The server as people may see it, without password.
-            is_cluster: Whether it is a node of a cluster, where redirections are transient.
-            provider: Where the pool's connections get their login; its renewed tokens then reach all of them.
-        """
+        # with the provider redis-py hands renewed tokens to the connections that are open
         super().__init__(connection_pool=pool, credential_provider=provider)
         self.where = where
         self.is_cluster = is_cluster
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
-        """Send a command once and return its reply.
-
-        Raises:
-            HandoverError: The reply is an error, or none came.
-        """
+        """Send a command once and return its reply."""
         try:
             return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
         except RedisError as error:
@@ -73,11 +65,11 @@ class NodeClient(redis.Redis):
             raise StrangeReplyError(f"a reply to {command_name} of another shape") from error
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> NodePipeline:
-        """Return a pipeline on this server, which sends what it has gathered at once; a transaction by default."""
+        """Return a pipeline on this server; a transaction by default."""
         return NodePipeline(self, transaction=transaction)
 
     def translated(self, error: Exception, command: Sequence[Any] = ()) -> HandoverError:
-        """Return the error of ours that one of redis-py's means, about a command's key."""
+        """Return the error of ours that one of redis-py's means; `command` tells its key."""
         return translate(error, self.where, is_cluster=self.is_cluster, key=key_of(command))
 
 
@@ -85,23 +77,18 @@ class NodePipeline(Pipeline):
     """redis-py's pipeline on one server."""
 
     def __init__(self, client: NodeClient, *, transaction: bool) -> None:
-        """Gather commands for a client's server."""
         super().__init__(client.connection_pool, client.response_callbacks, transaction, None)
         self._client = client
         self._is_transaction = transaction
 
-    def __enter__(self) -> Self:
-        """Return the pipeline itself."""
-        return self
-
     def execute(self, raise_on_error: bool = True) -> list[Any]:
-        """Send what was gathered and return the replies, in order.
+        """Send the gathered commands and return the replies, in order.
 
         Args:
             raise_on_error: Whether to raise the first error among the replies; else each stands in its place.
 
         Raises:
-            WatchError: A watched key had changed; nothing was carried out. `optimistic` alone catches it.
+            WatchError: A watched key had changed; nothing was carried out. Only `optimistic` catches it.
             OutcomeUnknownError: The connection was lost; whether a transaction was carried out is unknown.
             HandoverError: It was refused as a whole.
         """
@@ -110,7 +97,8 @@ class NodePipeline(Pipeline):
         try:
             replies: list[Any] = super().execute(raise_on_error=False)
         except WatchError as error:
-            lost = error.__context__  # what redis-py handled; of a conflict what one of our callers handles, or none
+            # the fault that redis-py was handling; after a conflict it is None, or a caller's
+            lost = error.__context__
             if not isinstance(lost, (RedisConnectionError, RedisTimeoutError)):
                 raise
             self._raise_unknown(lost)
@@ -149,7 +137,7 @@ class NodePipeline(Pipeline):
         """Leave an error as the server said it; redis-py would put the command's arguments before it."""
 
     def reset(self) -> None:  # type: ignore[override]
-        """Give the connection back; one that is still watching and can't be told to stop is closed."""
+        """Give the connection back; close one that is still watching and can't be told to stop."""
         try:
             super().reset()
         except RedisError:
@@ -158,27 +146,20 @@ class NodePipeline(Pipeline):
             self.watching = False
             super().reset()
 
-    def _raise_unknown(self, error: BaseException) -> NoReturn:
+    def _raise_unknown(self, error: Exception) -> NoReturn:
         """Raise what a lost connection means for a transaction; a refusal stays what it is."""
-        ours = self._client.translated(error) if isinstance(error, Exception) else None
+        ours = self._client.translated(error)
         if isinstance(ours, TransientError):
             raise OutcomeUnknownError(
                 where=ours.where, expected=ours.expected, got=ours.got, advice=ours.advice, answered=ours.answered
             ) from error
-        raise ours or error
+        raise ours from error
 
 
 def key_of(command: Sequence[Any]) -> str:
-    """Return the first key of a command as redis-py sends it; empty for one without."""
-    if not command:
-        return ""
-    name = str(command[0]).partition(" ")[0]
-    if name in _KEY_BEHIND:
-        texts = [part if isinstance(part, bytes) else str(part).encode() for part in command]
-        position = texts.index(_KEY_BEHIND[name]) + 1 if _KEY_BEHIND[name] in texts else 0
-    else:
-        position = _KEY_AT.get(name, 1)
-    if not 0 < position < len(command):
-        return ""
-    key = command[position]
-    return key.decode("utf-8", "backslashreplace") if isinstance(key, bytes) else str(key)
+    """Return the key that an error about its type concerns; for a command without a key, any part or nothing."""
+    parts = [part.decode("utf-8", "backslashreplace") if isinstance(part, bytes) else str(part) for part in command]
+    position = {"EVAL": 3, "XREAD": 0, "XREADGROUP": 0}.get(parts[0], 1) if parts else 0
+    if not position and "STREAMS" in parts:
+        position = parts.index("STREAMS") + 1
+    return parts[position] if 0 < position < len(parts) else ""

@@ -1,7 +1,7 @@
 """Optimistic transactions: WATCH what a decision rests on, look, then MULTI … EXEC, and again when somebody was faster.
 
-The only place that catches redis-py's WatchError. A lost reply is no conflict: `OutcomeUnknownError` is left to the
-caller, who knows how to find out what happened.
+Only this module catches redis-py's WatchError. A lost reply is no conflict: the caller gets `OutcomeUnknownError` and
+knows how to find out what happened.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from itertools import chain, islice
 from typing import Any, TypeVar
 
@@ -29,18 +30,17 @@ Step = Callable[[NodePipeline], object]
 
 
 def optimistic(client: NodeClient, watched: Sequence[str], attempt: Callable[[NodePipeline], T]) -> T:
-    """Return what an attempt under WATCH comes to, attempting it anew for as long as others change what is watched.
+    """Return the result of an attempt under WATCH, which is repeated while others change the watched keys.
 
     Args:
         client: The server that holds the keys.
         watched: The keys.
-        attempt: Gets a pipeline that is watching: what it asks comes at once. It calls `multi`, adds its commands and
+        attempt: Gets a watching pipeline, which sends each command at once. It calls `multi`, adds its commands and
             calls `execute`; or returns without, when there is nothing to do.
 
     Raises:
         NotFinishedError: Others kept changing the keys for 10 seconds.
         OutcomeUnknownError: The connection was lost with the transaction under way.
-        TransientError: It was lost before.
 
     Redis:
         WATCH, what `attempt` sends, UNWATCH when it sends no transaction.
@@ -49,30 +49,22 @@ def optimistic(client: NodeClient, watched: Sequence[str], attempt: Callable[[No
     pause_s = FIRST_PAUSE_S
     while True:
         try:
-            with client.pipeline() as pipeline:
+            with closing(client.pipeline()) as pipeline:
                 pipeline.watch(*watched)
                 return attempt(pipeline)
         except WatchError as error:
             if time.monotonic() >= give_up_at:
-                where = f"{watched[0]} at {client.where}"
-                raise NotFinishedError(
-                    where=where, expected="a moment without changes by others", got=f"none in {LIMIT_S:g} s"
-                ) from error
+                where, expected = f"{watched[0]} at {client.where}", "a moment without changes by others"
+                raise NotFinishedError(where=where, expected=expected, got=f"none in {LIMIT_S:g} s") from error
             time.sleep(random.uniform(0, pause_s))
             pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
 
 
 def execute_all(client: NodeClient, pipeline: NodePipeline, groups: Sequence[Sequence[Step]]) -> list[Any]:
-    """Carry out commands in one transaction, see that each was, and return their replies.
+    """Execute groups of commands in one transaction and return the replies; send a group again when one in it failed.
 
-    EXEC stops at no error and rolls nothing back, so each element of its reply is looked at. What failed is sent again:
-    an entry whose acknowledgement went through must not lose its verdict.
-
-    Args:
-        client: Where.
-        pipeline: Watching what the decision rests on.
-        groups: Commands, those together that are sent again when one of them failed: a time to live is nothing without
-            the key it belongs to.
+    EXEC stops at no error and rolls nothing back: after a partial failure the entry may be acknowledged without its
+    verdict. A group is what must succeed together, such as a key and its time to live.
 
     Raises:
         WatchError: A watched key had changed; nothing was carried out.

@@ -1,6 +1,6 @@
 """Retries: how long transient faults are waited out, and what an outage cost.
 
-Counted from the last successful reply, not from the first fault of each command, so that a server that accepts
+The limit counts from the last successful reply, not from the first fault of each command: a server that accepts
 connections and then drops them can't hold a program for ever. Pauses grow, are bounded, and have jitter.
 """
 
@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import NamedTuple, ParamSpec, TypeVar
 
 from shared.errors import HandoverError, NotFinishedError, TransientError
@@ -29,41 +30,32 @@ class Outage(NamedTuple):
     ended_s: float
 
 
+@dataclass(eq=False)
 class Retry:
-    """Repeats what may be repeated, for so many seconds without one successful reply.
+    """Repeats operations after transient faults, until `limit_s` have passed without one successful reply.
 
     Attributes:
+        limit_s: Seconds; 0 not to retry at all.
+        stop: Ends a pause at once.
+        on_outage: Called at the first fault of each outage.
+        refresh: Called after each pause, to look again where the servers are; may fail.
+        final: Faults that `keep_trying` raises at once.
         outages: Those that are over.
         outage_count: How many there were, one that is not over included.
     """
 
-    def __init__(
-        self,
-        limit_s: float,
-        stop: StopRequest,
-        *,
-        on_outage: Callable[[TransientError], None],
-        refresh: Callable[[], None],
-        final: tuple[type[TransientError], ...] = (),
-    ) -> None:
-        """Start with a success now.
+    limit_s: float
+    stop: StopRequest
+    on_outage: Callable[[TransientError], None]
+    refresh: Callable[[], None]
+    final: tuple[type[TransientError], ...] = ()
+    outages: list[Outage] = field(init=False, default_factory=list)
+    outage_count: int = field(init=False, default=0)
+    _last_success: float = field(init=False)
+    _pause_s: float = field(init=False, default=0.0)
 
-        Args:
-            limit_s: Seconds without a successful reply after which the fault is final; 0 not to retry at all.
-            stop: Ends a pause at once.
-            on_outage: Called at the first fault of each outage.
-            refresh: Called after each pause, to look again where the servers are; may fail.
-            final: Faults that `keep_trying` raises at once.
-        """
-        self._limit_s = limit_s
-        self._stop = stop
-        self._on_outage = on_outage
-        self._refresh = refresh
-        self._final = final
+    def __post_init__(self) -> None:
         self._last_success = time.monotonic()
-        self._pause_s = 0.0
-        self.outages: list[Outage] = []
-        self.outage_count = 0
 
     @property
     def outage_s(self) -> float:
@@ -87,14 +79,14 @@ class Retry:
         """
         if not self._pause_s:
             self.outage_count += 1
-            self._on_outage(error)
-        if time.monotonic() - self._last_success >= self._limit_s:
+            self.on_outage(error)
+        if time.monotonic() - self._last_success >= self.limit_s:
             raise error.lasting() from error
         self._pause_s = min(LONGEST_PAUSE_S, self._pause_s * 2 or FIRST_PAUSE_S)
-        if self._stop.wait(self._pause_s * random.uniform(0.5, 1.0)):
+        if self.stop.wait(self._pause_s * random.uniform(0.5, 1.0)):
             raise NotFinishedError(where=error.where, expected="an answer", got="a stop request") from error
-        with suppress(HandoverError):  # what it would say, the next try says too
-            self._refresh()
+        with suppress(HandoverError):  # the next try meets the same fault and raises it
+            self.refresh()
 
     def keep_trying(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what an operation returns, repeating it after transient faults; it must bear repetition."""
@@ -102,7 +94,7 @@ class Retry:
             try:
                 result = operation(*args, **kwargs)
             except TransientError as error:
-                if isinstance(error, self._final):
+                if isinstance(error, self.final):
                     raise
                 self.wait_out(error)
             else:

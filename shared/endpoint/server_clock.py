@@ -1,8 +1,4 @@
-"""A server's clock, read once and carried on by ours: tokens and times need no round trip each.
-
-What both programs write down is the server's time, so that two hosts with wrong clocks still agree. It is read again
-after every outage, since another server may have taken over.
-"""
+"""A server's clock, read once and carried on by ours: tokens and times need no round trip each."""
 
 from __future__ import annotations
 
@@ -10,11 +6,12 @@ import time
 
 
 class ServerClock:
-    """What a server's TIME said, and how long ago."""
+    """What a server's TIME said, and how long ago; read again after an outage, since another server may answer then.
 
-    def __init__(self) -> None:
-        """Know nothing yet; see `set`."""
-        self._offset_us = 0
+    Both programs write down the server's time, so that two hosts with wrong clocks still agree.
+    """
+
+    _offset_us = 0
 
     def set(self, server_us: int) -> None:
         """Take what TIME has just said, in microseconds since 1970."""

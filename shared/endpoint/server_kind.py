@@ -1,8 +1,8 @@
 """What kind of server answers: detected, not configured.
 
-HELLO is asked rather than INFO or ROLE: it says version, mode and role in one reply, and no access rule can refuse it,
-so that the least permissions of deploy/acl suffice. What it says is not the whole truth everywhere: servers and proxies
-in front of shards have called themselves standalone (dragonfly #2400), so CLUSTER SLOTS is asked as well.
+HELLO is asked rather than INFO or ROLE: it says version, mode and role in one reply, and no access rule can refuse it.
+Its mode can be wrong: servers and proxies in front of shards have called themselves standalone (dragonfly #2400), so
+CLUSTER SLOTS is asked as well.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class ServerKind:
 
     @property
     def is_replica(self) -> bool:
-        """Whether it follows another server and takes no writes; a node of a cluster leads to primaries anyway."""
+        """Whether it is a replica outside a cluster; any node of a cluster leads to the primaries."""
         return self.role in ("replica", "slave") and not self.is_cluster
 
 
@@ -60,9 +60,10 @@ def ask_kind(client: NodeClient) -> tuple[ServerKind, Slots]:
     if isinstance(slots, HandoverError) and not is_refusal:
         raise slots
     found = slots if isinstance(slots, list) else []
-    if mode == "cluster" and is_refusal:  # a proxy in front of a cluster: one endpoint for all slots
+    if found:
+        mode = "cluster"
+    elif mode == "cluster" and is_refusal:  # a proxy in front of a cluster: one endpoint for all slots
         mode = "standalone"
-    mode = "cluster" if found else mode
     return ServerKind(fields.get("server", ""), fields.get("version", ""), mode, fields.get("role", "")), found
 
 

@@ -13,12 +13,11 @@ from shared.errors import InvalidInputError
 def tls_context(settings: EndpointSettings) -> ssl.SSLContext:
     """Return the context of all TLS connections; made once for the same options, since loading certificates is slow.
 
-    Authorities that are named replace the system's. redis-py's own option adds them, so that a certificate of any
+    `--tls-ca` replaces the system's authorities. redis-py's own option adds to them, so that a certificate of any
     public authority would still be accepted.
 
     Raises:
-        InvalidInputError: A file that was named can't be read or does not hold what it should, or a key came without
-            its certificate.
+        InvalidInputError: A file can't be used, or a key came without its certificate.
     """
     return _context(settings.tls_ca, settings.tls_cert, settings.tls_key, is_insecure=settings.tls_insecure)
 
