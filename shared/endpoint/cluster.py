@@ -11,6 +11,7 @@ from __future__ import annotations
 import ipaddress
 from bisect import bisect_right
 from collections.abc import Iterator
+from contextlib import suppress
 
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
@@ -18,7 +19,7 @@ from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import NodeClient
 from shared.endpoint.pools import PoolMaker
 from shared.endpoint.server_kind import ServerKind, Slots
-from shared.endpoint.url import is_resolvable
+from shared.endpoint.url import has_encoding
 from shared.errors import CertificateError, HandoverError, TransientError, WrongEndpointError
 
 Address = tuple[str, int]
@@ -89,7 +90,7 @@ class ClusterEndpoint(Endpoint):
         if address not in self._clients:
             where = f"{self.name} node {address[0]}:{address[1]}"
             pool = self._pools.of_host(*address)
-            self._clients[address] = NodeClient(pool, where, is_cluster=True, provider=self._pools.provider)
+            self._clients[address] = NodeClient(pool, where, self._pools.provider, is_cluster=True)
         return self._clients[address]
 
     def _take(self, slots: Slots, *, asked: Address) -> None:
@@ -102,17 +103,13 @@ class ClusterEndpoint(Endpoint):
                 break
             next_slot = last + 1
             starts.append(first)
-            addresses.append((self._host(host, asked), port))
+            # a node that does not know its name announces none or "?": the host that it was reached by
+            announced = asked[0] if host in ("", "?") else host
+            addresses.append((self._first[0] if self._keeps_host else announced, port))
         if next_slot != REDIS_CLUSTER_HASH_SLOTS:
             expected, got = "a primary for every slot", f"none for slot {next_slot}"
             raise TransientError(where=self.name, expected=expected, got=got, answered=True)
         self._starts, self._addresses = starts, addresses
-
-    def _host(self, announced: str, asked: Address) -> str:
-        if self._keeps_host:
-            return self._first[0]
-        # a node that does not know its name announces none or "?": the host that it was reached by
-        return announced if announced not in ("", "?") else asked[0]
 
 
 def _decoded(slots: object, where: str) -> Iterator[tuple[int, int, str, int]]:
@@ -121,7 +118,7 @@ def _decoded(slots: object, where: str) -> Iterator[tuple[int, int, str, int]]:
         match part:
             case [int(first), int(last), [(bytes() | None) as raw_host, int(port), *_], *_]:
                 host = (raw_host or b"").decode("utf-8", "backslashreplace")
-                if 0 < port < 65_536 and (not host or is_resolvable(host)):
+                if 0 < port < 65_536 and (not host or has_encoding(host, "idna")):
                     yield first, last, host, port
                     continue
         raise WrongEndpointError(where=where, expected="ranges of slots", got="a reply of another shape")
@@ -138,8 +135,6 @@ def _is_named_by_certificate(client: NodeClient) -> bool:
 
 
 def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+    with suppress(ValueError):
+        return bool(ipaddress.ip_address(host))
+    return False

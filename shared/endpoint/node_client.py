@@ -38,12 +38,7 @@ class NodeClient(redis.Redis):
     """
 
     def __init__(
-        self,
-        pool: redis.ConnectionPool,
-        where: str,
-        *,
-        is_cluster: bool = False,
-        provider: CredentialProvider | None = None,
+        self, pool: redis.ConnectionPool, where: str, provider: CredentialProvider | None, *, is_cluster: bool = False
     ) -> None:
         # with the provider redis-py hands renewed tokens to the connections that are open
         super().__init__(connection_pool=pool, credential_provider=provider)
@@ -110,10 +105,8 @@ class NodePipeline(Pipeline):
             if isinstance(reply, Exception):
                 replies[number] = self._client.translated(reply, commands[number])
                 replies[number].__cause__ = reply
-        if raise_on_error:
-            for reply in replies:
-                if isinstance(reply, Exception):
-                    raise reply
+                if raise_on_error:
+                    raise replies[number]
         return replies
 
     def immediate_execute_command(self, *args: Any, **options: Any) -> Any:

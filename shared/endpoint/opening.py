@@ -1,22 +1,32 @@
-"""Open an endpoint from its URL alone: server, replica, Sentinel or cluster is detected."""
+"""Open an endpoint from its URL alone: server, replica, Sentinel or cluster is detected.
+
+When the first connection fails, a second one of another kind finds out why. A server that speaks TLS resets plain
+connections, one that does not leaves a handshake waiting, and one that wants our certificate may close before its alert
+is read: redis-py reports all three as a lost connection, with the same texts as for a server that has just died.
+"""
 
 from __future__ import annotations
 
+import socket
+import ssl
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from shared.endpoint.cluster import ClusterEndpoint
-from shared.endpoint.diagnosis import diagnosed
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.entra import entra_provider
 from shared.endpoint.pools import PoolMaker
 from shared.endpoint.settings import EndpointSettings
 from shared.endpoint.standalone import StandaloneEndpoint
-from shared.errors import TransientError
+from shared.errors import HandoverError, NotAllowedError, TransientError, WrongEndpointError
 
 if TYPE_CHECKING:
     from redis.credentials import CredentialProvider
 
 __all__ = ["Endpoint", "open_endpoint"]
+
+_PROBE_TIMEOUT_S = 1.0
+_CERTIFICATE_ALERTS = ("CERTIFICATE", "UNKNOWN_CA", "HANDSHAKE_FAILURE", "ACCESS_DENIED")
 
 
 def open_endpoint(settings: EndpointSettings, *, provider: CredentialProvider | None = None) -> Endpoint:
@@ -27,11 +37,7 @@ def open_endpoint(settings: EndpointSettings, *, provider: CredentialProvider | 
         provider: Gives user and password; None to use the settings.
 
     Raises:
-        InvalidInputError: A password file or a certificate file can't be used.
-        EndpointUnreachableError: Nobody answers.
-        NotFinishedError: A server answered but is not ready, as while it loads.
-        NotAllowedError: Wrong password, certificate or token.
-        WrongEndpointError: The wrong kind of server, TLS where there is none, or none where there is.
+        HandoverError: Never a TransientError: what the first connection meets is final.
     """
     if provider is None and settings.auth == "entra":
         provider = entra_provider()
@@ -43,4 +49,79 @@ def open_endpoint(settings: EndpointSettings, *, provider: CredentialProvider | 
         endpoint.close()
         return ClusterEndpoint(pools, endpoint.kind, endpoint.slots)
     except TransientError as error:
-        raise diagnosed(error, settings) from error
+        raise _diagnosed(error, settings) from error
+
+
+def _diagnosed(error: TransientError, settings: EndpointSettings) -> HandoverError:
+    """Return the error to end with when the first connection fails: the cause if it can be found, else this one.
+
+    Redis:
+        PING, without TLS, when TLS got no answer; no password is ever sent.
+    """
+    url = settings.url
+    if error.answered or not url.hosts or _is_nobody_there(error):
+        return error.lasting()
+    kind: type[HandoverError] = WrongEndpointError
+    if not url.is_tls and _speaks_tls(url.hosts[0]):
+        expected, got, advice = "a server without TLS", "one that speaks TLS", "write rediss:// in the URL"
+    elif url.is_tls and _answers_without_tls(url.hosts[0]):
+        expected, got = "a server that speaks TLS", "one that does not"
+        advice = "write redis:// in the URL, or give the server's TLS port"
+    elif url.is_tls and _refuses_our_certificate(url.hosts[0], settings):
+        kind, expected = NotAllowedError, "a client certificate that the server accepts"
+        got = "one that it refuses" if settings.tls_cert else "none"
+        advice = "name it with --tls-cert and its key with --tls-key"
+    else:
+        return error.lasting()
+    return kind(where=error.where, expected=expected, got=got, advice=advice)
+
+
+def _is_nobody_there(error: BaseException | None) -> bool:
+    """Return whether not even TCP got an answer, so that asking once more would only take more time."""
+    while error is not None:
+        if isinstance(error, TimeoutError):
+            return "handshake" not in str(error)
+        if isinstance(error, (ConnectionRefusedError, socket.gaierror)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _answers_without_tls(host: tuple[str, int]) -> bool:
+    with suppress(OSError), socket.create_connection(host, _PROBE_TIMEOUT_S) as connection:
+        connection.sendall(b"PING\r\n")
+        return connection.recv(16).startswith((b"+PONG", b"-"))
+    return False
+
+
+def _speaks_tls(host: tuple[str, int]) -> bool:
+    failure = _handshake_failure(host)
+    return failure is not None and (not failure or "ALERT" in failure)
+
+
+def _refuses_our_certificate(host: tuple[str, int], settings: EndpointSettings) -> bool:
+    failure = _handshake_failure(host, settings) or ""
+    return "ALERT" in failure and any(alert in failure for alert in _CERTIFICATE_ALERTS)
+
+
+def _handshake_failure(host: tuple[str, int], settings: EndpointSettings | None = None) -> str | None:
+    """Return OpenSSL's reason for a failed handshake; empty when it succeeds, None without any answer.
+
+    Args:
+        host: Host and port.
+        settings: Whose certificate to show; the server's alert about it, which comes at once, is waited for.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # nothing secret is sent
+    if settings is not None and settings.tls_cert:
+        context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    with suppress(OSError), socket.create_connection(host, _PROBE_TIMEOUT_S) as connection:
+        try:
+            with context.wrap_socket(connection, server_hostname=host[0]) as encrypted:
+                if settings is not None:
+                    encrypted.recv(1)
+        except ssl.SSLError as error:
+            return str(error.reason)
+        return ""
+    return None

@@ -1,42 +1,16 @@
-"""Many small writes, 1,000 a batch, two batches in flight, each to the server that holds its key."""
+"""Many small writes in pipelines, each to the server that holds its key."""
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import ExitStack, closing
 
-from shared.endpoint.batch_connection import BatchConnection, pack
+from shared.endpoint.batch_connection import pack
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import Command
 
 BATCH_COMMANDS = 1_000
-WINDOW_BATCHES = 2
-
-
-class _Lane:
-    """One server's connection, the commands gathered for it, and the keys of each batch in flight."""
-
-    def __init__(self, connection: BatchConnection) -> None:
-        self._connection = connection
-        self._gathered: list[Command] = []
-        self._in_flight: deque[list[str]] = deque()
-
-    def add(self, command: Command) -> None:
-        self._gathered.append(command)
-        if len(self._gathered) == BATCH_COMMANDS:
-            self.send_batch()
-            self.read_batches(leave=WINDOW_BATCHES - 1)
-
-    def send_batch(self) -> None:
-        self._connection.send(b"".join(pack(*command) for command in self._gathered), replies=len(self._gathered))
-        self._in_flight.append([str(command[1]) for command in self._gathered])
-        self._gathered = []
-
-    def read_batches(self, *, leave: int) -> None:
-        while len(self._in_flight) > leave:
-            for key in self._in_flight.popleft():
-                self._connection.read(key=key)
 
 
 def send_pipelined(endpoint: Endpoint, commands: Iterable[Command]) -> None:
@@ -44,24 +18,29 @@ def send_pipelined(endpoint: Endpoint, commands: Iterable[Command]) -> None:
 
     Args:
         endpoint: Where to send them.
-        commands: Each with its key as the second element.
+        commands: Each with its key as the second element; all are held in memory.
 
     Raises:
-        TransientError: A connection was lost; which commands were carried out is unknown. Begin again: right for
-            commands that set absolute values.
+        TransientError: A connection was lost; which commands were carried out is unknown. The caller sends all of them
+            again, which is right for commands that set absolute values.
 
     Redis:
-        One round trip for each 1,000 commands to a server, two in flight.
+        One round trip for each 1,000 commands to a server; two are in flight to each, and all servers work at once.
     """
-    lanes: dict[str, _Lane] = {}
-    with ExitStack() as connections:
-        for command in commands:
-            key = str(command[1])
-            node = endpoint.node_of(key)
-            if node not in lanes:
-                lanes[node] = _Lane(connections.enter_context(closing(endpoint.batch(key))))
-            lanes[node].add(command)
-        for lane in lanes.values():
-            lane.send_batch()
-        for lane in lanes.values():
-            lane.read_batches(leave=0)
+    by_node: dict[str, list[Command]] = defaultdict(list)
+    for command in commands:
+        by_node[endpoint.node_of(str(command[1]))].append(command)
+    with ExitStack() as stack:
+        lanes = []
+        for found in by_node.values():
+            batches = [found[start : start + BATCH_COMMANDS] for start in range(0, len(found), BATCH_COMMANDS)]
+            lanes.append((stack.enter_context(closing(endpoint.batch(str(found[0][1])))), batches))
+        for number in range(max((len(batches) for _, batches in lanes), default=0) + 1):
+            for connection, batches in lanes:
+                if number < len(batches):
+                    batch = batches[number]
+                    connection.send(b"".join(pack(*command) for command in batch), replies=len(batch))
+            for connection, batches in lanes:
+                if 0 < number <= len(batches):
+                    for command in batches[number - 1]:
+                        connection.read(key=str(command[1]))

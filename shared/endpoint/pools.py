@@ -20,7 +20,7 @@ from redis.sentinel import SentinelConnectionPool, SentinelManagedConnection
 
 from shared.endpoint.settings import CONNECT_TIMEOUT_S, SOCKET_TIMEOUT_S, EndpointSettings
 from shared.endpoint.tls import tls_context
-from shared.endpoint.url import is_utf8
+from shared.endpoint.url import has_encoding
 from shared.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class PoolMaker:
 def _password(settings: EndpointSettings) -> str | None:
     """Return the password: from the file, else from the variable, else from the URL."""
     if settings.password_file is None:
-        if not is_utf8(settings.password or ""):
+        if not has_encoding(settings.password or ""):
             raise InvalidInputError(where="the password variable", expected="text of UTF-8", got="other bytes")
         return settings.password or settings.url.password
     where = "--password-file"

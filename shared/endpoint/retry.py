@@ -93,9 +93,9 @@ class Retry:
         while True:
             try:
                 result = operation(*args, **kwargs)
+            except self.final:
+                raise
             except TransientError as error:
-                if isinstance(error, self.final):
-                    raise
                 self.wait_out(error)
             else:
                 self.succeeded()

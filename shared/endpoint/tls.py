@@ -10,6 +10,7 @@ from shared.endpoint.settings import EndpointSettings
 from shared.errors import InvalidInputError
 
 
+@cache
 def tls_context(settings: EndpointSettings) -> ssl.SSLContext:
     """Return the context of all TLS connections; made once for the same options, since loading certificates is slow.
 
@@ -19,11 +20,7 @@ def tls_context(settings: EndpointSettings) -> ssl.SSLContext:
     Raises:
         InvalidInputError: A file can't be used, or a key came without its certificate.
     """
-    return _context(settings.tls_ca, settings.tls_cert, settings.tls_key, is_insecure=settings.tls_insecure)
-
-
-@cache
-def _context(ca: str | None, cert: str | None, key: str | None, *, is_insecure: bool) -> ssl.SSLContext:
+    ca, cert, key = settings.tls_ca, settings.tls_cert, settings.tls_key
     if key and not cert:
         raise InvalidInputError(where="--tls-key", expected="--tls-cert beside it", got="none")
     for option, path in (("--tls-ca", ca), ("--tls-cert", cert), ("--tls-key", key)):
@@ -34,22 +31,13 @@ def _context(ca: str | None, cert: str | None, key: str | None, *, is_insecure: 
     except OSError as error:
         raise InvalidInputError(where="--tls-ca", expected="a PEM certificate", got=ca or "") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if is_insecure:
+    if settings.tls_insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     try:
         if cert:
-            context.load_cert_chain(cert, key, password=_refuse_to_ask)
-    except (OSError, _EncryptedKeyError) as error:
+            context.load_cert_chain(cert, key, password="")  # keeps OpenSSL from asking for one on the terminal
+    except OSError as error:
         expected = "a PEM certificate and its key without a pass phrase (--tls-key)"
         raise InvalidInputError(where="--tls-cert", expected=expected, got=cert or "") from error
     return context
-
-
-class _EncryptedKeyError(Exception):
-    """A key that can be read only with a pass phrase."""
-
-
-def _refuse_to_ask() -> str:
-    """Keep OpenSSL from asking for a pass phrase on the terminal."""
-    raise _EncryptedKeyError

@@ -65,7 +65,7 @@ def parse_url(text: str) -> EndpointUrl:
     Raises:
         InvalidInputError: It can't be used; the message never quotes what may be part of a password.
     """
-    if not is_utf8(text):
+    if not has_encoding(text):
         raise _bad("text of UTF-8", "other bytes")
     scheme, separator, rest = text.strip().partition("://")
     if not separator or scheme not in SCHEMES:
@@ -97,22 +97,12 @@ def parse_url(text: str) -> EndpointUrl:
     return EndpointUrl(scheme, found, unquote(service), "", database, username, password)
 
 
-def is_utf8(text: str) -> bool:
-    """Tell whether a text from outside was UTF-8; Python decodes other bytes to surrogates."""
+def has_encoding(text: str, encoding: str = "utf-8") -> bool:
+    """Tell whether a text can be encoded: in UTF-8 if it came as that, in IDNA if Python can resolve it as a name."""
     try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def is_resolvable(host: str) -> bool:
-    """Tell whether Python can hand a name to the resolver at all, which it does in this encoding."""
-    try:
-        host.encode("idna")
+        return text.encode(encoding) is not None
     except UnicodeError:
         return False
-    return True
 
 
 def _bad(expected: str, got: str, advice: str = "") -> InvalidInputError:
@@ -149,7 +139,7 @@ def _host(text: str, default_port: int) -> tuple[str, int]:
         raise _bad("a host", "none", "for this machine write localhost")
     if not all(character.isalnum() or character in "-._:%" for character in host):
         raise _bad("a host name or address", "other characters", _QUOTING)
-    if not is_resolvable(host):
+    if not has_encoding(host, "idna"):
         raise _bad("a host name whose parts have 1 to 63 characters each", "another", _QUOTING)
     if port == 0:
         raise _bad("a port from 1 to 65535", "0")
