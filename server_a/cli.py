@@ -13,7 +13,15 @@ from server_a.run.settings import RunOutcome, RunSettings
 from server_a.shop.commands import cart, sku, user
 from shared.errors import InvalidInputError
 from shared.program.ending import print_outcome, run_program
-from shared.program.options import CommonSettings, Seconds, WholeNumber, endpoint_options, main_group, option
+from shared.program.options import (
+    CommonSettings,
+    Seconds,
+    WholeNumber,
+    endpoint_options,
+    json_option,
+    main_group,
+    option,
+)
 from shared.segments import MAX_COUNT, MAX_SEGMENT_VALUES
 from shared.status.command import status_command
 
@@ -50,7 +58,7 @@ for _command in (user, sku, cart, check_command, status_command(PROGRAM)):
     type=WholeNumber(1, 3650),
     help="Days that run, results and signals are kept.  [default: 7]",
 )
-@option(PROGRAM, "--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option(PROGRAM)
 def run_command(common: CommonSettings, *, as_json: bool, **options: Any) -> None:
     """Write the sample shop and the list, publish it, signal it, and audit what the server has.
 

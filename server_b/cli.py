@@ -23,7 +23,15 @@ from server_b.settings import (
 )
 from shared.errors import InvalidInputError
 from shared.program.ending import print_outcome, run_program
-from shared.program.options import CommonSettings, Seconds, WholeNumber, endpoint_options, main_group, option
+from shared.program.options import (
+    CommonSettings,
+    Seconds,
+    WholeNumber,
+    endpoint_options,
+    json_option,
+    main_group,
+    option,
+)
 from shared.segments import MAX_COUNT
 from shared.status.command import status_command
 from shared.tokens import is_token
@@ -66,7 +74,7 @@ for _command in (check_command, status_command(PROGRAM)):
     help="Values to show, in reverse.",
 )
 @option(PROGRAM, "--heartbeat-file", metavar="FILE", help="Touched about once a second while alive.")
-@option(PROGRAM, "--json", "as_json", is_flag=True, help="Print one JSON object a run, on one line.")
+@json_option(PROGRAM, "a run")
 def run_command(common: CommonSettings, *, as_json: bool, consumer: str | None, **options: Any) -> None:
     """Wait for signals; read each list in reverse, verify it, and show the run.
 
@@ -120,7 +128,7 @@ def dead_group() -> None:
 
 @dead_group.command("list")
 @endpoint_options(PROGRAM)
-@option(PROGRAM, "--json", "as_json", is_flag=True, help="Print one JSON object a letter, on one line.")
+@json_option(PROGRAM, "a letter")
 def dead_list_command(common: CommonSettings, *, as_json: bool) -> None:
     """List the dead letters, oldest first, each origin once.
 

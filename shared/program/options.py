@@ -53,6 +53,12 @@ def option(program: str, name: str, *more_names: str, **attributes: Any) -> Call
     return click.option(name, *more_names, show_envvar=True, **attributes)
 
 
+def json_option(program: str, each: str = "") -> Callable[[F], F]:
+    """Return the `--json` option; a command that prints several objects says what each one is for."""
+    scope = f" {each}, on one line" if each else ""
+    return option(program, "--json", "as_json", is_flag=True, help=f"Print one JSON object{scope}.")
+
+
 class WholeNumber(click.ParamType[int]):
     """A whole number in ASCII digits, between bounds; Python's `int` would also take other scripts' digits and _."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shared.program.ending import print_outcome
-from shared.program.options import CommonSettings, endpoint_options, option
+from shared.program.options import CommonSettings, endpoint_options, json_option
 from shared.text import shown_text
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def status_command(program: str) -> click.Command:
 
     @click.command("status", help=_HELP.format(program=program))
     @endpoint_options(program)
-    @option(program, "--json", "as_json", is_flag=True, help="Print one JSON object.")
+    @json_option(program)
     def status(common: CommonSettings, *, as_json: bool) -> int:
         from shared.endpoint.opening import open_endpoint
         from shared.status.status import read_status
