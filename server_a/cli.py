@@ -12,16 +12,8 @@ from server_a.check.command import check_command
 from server_a.run.settings import RunOutcome, RunSettings
 from server_a.shop.commands import cart, sku, user
 from shared.errors import InvalidInputError
-from shared.program.ending import print_outcome, run_program
-from shared.program.options import (
-    CommonSettings,
-    Seconds,
-    WholeNumber,
-    endpoint_options,
-    json_option,
-    main_group,
-    option,
-)
+from shared.program.ending import main_group, print_outcome, run_program
+from shared.program.options import CommonSettings, Seconds, WholeNumber, endpoint_options, json_option, option
 from shared.segments import MAX_COUNT, MAX_SEGMENT_VALUES
 from shared.status.command import status_command
 

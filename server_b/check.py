@@ -31,7 +31,7 @@ def check(common: CommonSettings) -> Findings:
 def _job(endpoint: Endpoint, keys: Keyspace) -> Job:
     return Job(
         program="server-b",
-        needs=SERVER_B_FOLLOW if endpoint.kind.is_replica else SERVER_B_GROUP,
+        requirements=SERVER_B_FOLLOW if endpoint.kind.is_replica else SERVER_B_GROUP,
         values_of={keys.signals(): 0, keys.segment(1): 0},
         count=None,
         refusal="",

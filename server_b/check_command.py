@@ -7,19 +7,19 @@ import json
 import click
 
 from shared.program.ending import print_outcome
-from shared.program.options import CommonSettings, endpoint_options, option
+from shared.program.options import CommonSettings, endpoint_options, json_option
 
 PROGRAM = "server-b"
 
 
 @click.command("check")
 @endpoint_options(PROGRAM)
-@option(PROGRAM, "--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option(PROGRAM)
 def check_command(common: CommonSettings, *, as_json: bool) -> int:
     """Show what is at the URL and whether server-b can do its job there; ends with 0 only when it can.
 
-    A replica is fine: server-b follows it, and needs only rights to read. Ends with 77 when a right lacks, 75 when the
-    server takes no writes now, 78 for the wrong kind of server or key. Nothing is written.
+    A replica is fine: server-b follows it, and needs only permissions to read. Exits with 77 when a permission is
+    missing, 75 when the server takes no writes now, 78 for the wrong kind of server or key. Nothing is written.
 
     Example: server-b check --url redis://replica.example:6379/0
     """

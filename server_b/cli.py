@@ -22,16 +22,8 @@ from server_b.settings import (
     ConsumerSettings,
 )
 from shared.errors import InvalidInputError
-from shared.program.ending import print_outcome, run_program
-from shared.program.options import (
-    CommonSettings,
-    Seconds,
-    WholeNumber,
-    endpoint_options,
-    json_option,
-    main_group,
-    option,
-)
+from shared.program.ending import main_group, print_outcome, run_program
+from shared.program.options import CommonSettings, Seconds, WholeNumber, endpoint_options, json_option, option
 from shared.segments import MAX_COUNT
 from shared.status.command import status_command
 from shared.tokens import is_token

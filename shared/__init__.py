@@ -1,7 +1,6 @@
-"""The contract between the two programs: keys, records, signals, digests, endpoints, errors.
+"""The contract between the two programs: what one writes and the other reads, keys, records, signals, digests, errors.
 
-Both programs import this package and never each other. What one writes and the other reads is defined here once, so
-that neither can drift; the alternative, a copy in each program, is how a key comes to be spelled in two ways.
+Both programs import this package and never each other. Two copies of the contract would soon differ.
 """
 
 __version__ = "0.1.0"

@@ -1,7 +1,7 @@
 """Digests of blocks, segments and runs.
 
-A segment's digest is taken over the digests of its blocks, not over its values in one stream: the consumer reads the
-newest block first, so it must be able to digest blocks in any order and put the digests in order afterwards.
+A segment's digest is computed from the digests of its blocks, not from one stream of values: the consumer reads the
+newest block first, so it digests blocks in any order and sorts the digests afterwards.
 """
 
 from __future__ import annotations
@@ -14,24 +14,15 @@ DIGEST_BYTES = 16
 
 
 def block_digest(joined_values: bytes) -> bytes:
-    """Return the raw digest of one block.
-
-    Args:
-        joined_values: The block's values in insertion order, joined by newline (values hold none).
-    """
+    """Return the raw digest of one block's values in insertion order, joined by newline (values hold none)."""
     return blake2b(joined_values, digest_size=DIGEST_BYTES).digest()
 
 
 class SegmentDigest:
-    """The digest of one segment, fed in insertion order by a producer, in pieces that never cross a block's border.
-
-    Attributes:
-        blocks: The raw digests of its blocks, one behind the other; complete once `hexdigest` was called.
-    """
+    """The digest of one segment, from its values in insertion order, in pieces that don't cross a block's border."""
 
     def __init__(self) -> None:
-        """Start with no values."""
-        self.blocks = bytearray()
+        self.blocks = bytearray()  # raw digests of the blocks, concatenated; complete after `hexdigest`
         self._block = blake2b(digest_size=DIGEST_BYTES)
         self._filled = 0
 

@@ -1,50 +1,41 @@
-"""What can go wrong, as one tree; each leaf knows the exit code it ends a program with.
+"""What can go wrong, as one tree; each class has the exit code of a program that it ends.
 
     HandoverError
-    ├── InvalidInputError          2   an option, an id, a file: the caller can mend it
+    ├── InvalidInputError          2   an option, an id, a file: the caller can correct it
     ├── VerificationFailedError   65   the values that arrived are not the values that were sent
     ├── EndpointUnreachableError  69   no server answers at the URL, or not for as long as is retried
     ├── NotFinishedError          75   memory, replicas, a stop request, nothing came in time: run it again
-    │   ├── SupersededError            a newer run has taken the segment over
-    │   └── SegmentChangedError        the list was touched while it was read: read it again, or look what came
+    │   ├── SupersededError            a newer run has published a segment of this one
+    │   └── SegmentChangedError        a segment was replaced or touched while it was read
     ├── NotAllowedError           77   password or permission
     │   └── CertificateError           a certificate that does not verify
     ├── WrongEndpointError        78   a server of another kind than this command needs
     │   ├── UnknownCommandError        the server has no such command
     │   └── WrongKeyError              a key that holds something else than this product's data
-    └── TransientError            69   a fault that may pass; `Retry` catches it and bounds the waiting
+    └── TransientError            69   a fault that may pass; `Retry` tries again, for a bounded time
         ├── OutcomeUnknownError        the connection was lost with a transaction under way
         └── ReadOnlyEndpointError 78   a primary that has just become a replica
 
-The exit codes are those of sysexits.h, so a supervisor can tell "again later" (75, 69) from "never like this" (2, 77,
-78). Each error takes keyword data and keeps it: tests and callers read attributes, only people read the text.
+The exit codes are those of sysexits.h, so a supervisor can tell what to run again (75, 69) from what needs a change
+first (2, 77, 78). Errors keep their data as attributes for tests and callers; only people read the text.
 """
 
 from __future__ import annotations
 
 
 class HandoverError(Exception):
-    """The base of every error a program reports as one sentence on stderr."""
+    """The base of every error that a program reports as one sentence on stderr."""
 
     exit_code = 1
 
     def __init__(self, *, where: str, expected: str, got: str, advice: str = "") -> None:
-        """Keep the parts of the sentence `where: expected x, got y; advice`.
-
-        Args:
-            where: The option, key or endpoint concerned; never holds a password.
-            expected: What would have been right.
-            got: What was found instead.
-            advice: What to do about it, if that does not follow from the rest.
-        """
-        self.where = where
+        self.where = where  # the option, key or endpoint concerned; never holds a password
         self.expected = expected
         self.got = got
-        self.advice = advice
+        self.advice = advice  # what to do, unless the rest says it
         super().__init__(where, expected, got, advice)
 
     def __str__(self) -> str:
-        """Return the sentence people read."""
         sentence = f"{self.where}: expected {self.expected}, got {self.got}"
         return f"{sentence}; {self.advice}" if self.advice else sentence
 
@@ -73,9 +64,8 @@ class TransientError(HandoverError):
     exit_code = 69
 
     def __init__(self, *, where: str, expected: str, got: str, advice: str = "", answered: bool = False) -> None:
-        """Keep also whether a server answered (then the fault ends in 75), or none did (69)."""
         super().__init__(where=where, expected=expected, got=got, advice=advice)
-        self.answered = answered
+        self.answered = answered  # whether a server answered; if the fault lasts, the exit code is then 75, not 69
 
     def lasting(self) -> HandoverError:
         """Return the error to end with when the fault has lasted for too long."""
@@ -84,7 +74,7 @@ class TransientError(HandoverError):
 
 
 class NotFinishedError(HandoverError):
-    """The job is not done, nothing is lost, and the same command may finish it later."""
+    """The job is not done, nothing is lost, and running the command again may finish it."""
 
     exit_code = 75
 
@@ -122,14 +112,14 @@ class WrongKeyError(WrongEndpointError):
 
 
 class OutcomeUnknownError(TransientError):
-    """The connection was lost with a transaction under way, which may have been carried out."""
+    """The connection was lost during a transaction, which may have been executed."""
 
 
 class ReadOnlyEndpointError(TransientError):
-    """The server refuses writes: a primary that has become a replica, perhaps only until we have found the new one."""
+    """The server refuses writes: a primary that became a replica. Retrying may find the new primary."""
 
     exit_code = 78
 
     def lasting(self) -> HandoverError:
-        """Return the error to end with when it stays one."""
+        """Return the error to end with when no primary was found in time."""
         return WrongEndpointError(where=self.where, expected=self.expected, got=self.got, advice=self.advice)

@@ -13,14 +13,16 @@ READABLE_SCHEMA_VERSIONS = (1,)
 
 def check_version(where: str, raw: bytes) -> None:
     """Refuse a schema version that can't be read here."""
-    if raw not in [str(version).encode() for version in READABLE_SCHEMA_VERSIONS]:
-        versions = " or ".join(str(version) for version in READABLE_SCHEMA_VERSIONS)
+    readable = [str(version) for version in READABLE_SCHEMA_VERSIONS]
+    if raw not in [version.encode() for version in readable]:
         advice = "upgrade server-b first" if where == "signal" else "use the version that wrote it"
-        raise InvalidInputError(where=f"{where} schema_version", expected=versions, got=shown(raw), advice=advice)
+        raise InvalidInputError(
+            where=f"{where} schema_version", expected=" or ".join(readable), got=shown(raw), advice=advice
+        )
 
 
 def check_bounds(where: str, name: str, number: int, most: int) -> None:
-    """Refuse a number that is not from 1 to the most there may be."""
+    """Refuse a number that is not from 1 to `most`."""
     if not 1 <= number <= most:
         raise InvalidInputError(where=f"{where} {name}", expected=f"1 to {most}", got=str(number))
 
@@ -36,9 +38,8 @@ def decode_token(where: str, name: str, raw: bytes) -> str:
     """Return the run id or attempt token that a field holds."""
     text = raw.decode("ascii", "backslashreplace")
     if not is_token(text):
-        raise InvalidInputError(
-            where=f"{where} {name}", expected="a token like 20261122T205801123Z-3f9a1c", got=shown(raw)
-        )
+        expected = "a token like 20261122T205801123Z-3f9a1c"
+        raise InvalidInputError(where=f"{where} {name}", expected=expected, got=shown(raw))
     return text
 
 
@@ -50,6 +51,6 @@ def decode_digest(where: str, raw: bytes) -> str:
 
 
 def shown(raw: bytes) -> str:
-    """Return the beginning of a field as a message may quote it."""
+    """Return the first 60 bytes of a field as a message may quote them."""
     text = raw[:60].decode("utf-8", "backslashreplace")
     return repr(text) + ("…" if len(raw) > 60 else "")

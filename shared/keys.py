@@ -1,7 +1,7 @@
-"""Every Redis key of this product, one function a key.
+"""Every Redis key of this product, one function a key; no other file spells a key.
 
-No other file spells a key. The functions are methods of `Keyspace`, which holds the namespace, rather than functions
-that each take it: a forgotten argument would write outside the namespace, a forgotten object is a type error.
+The functions are methods of `Keyspace`, which holds the namespace: functions with a namespace argument were rejected,
+because a forgotten argument would write outside the namespace.
 
 Braces are hash tags, which put what must change together into one slot: a segment with its state and staging keys, the
 stream with its results and dead letters. Segments spread over a cluster.
@@ -16,7 +16,7 @@ stream with its results and dead letters. Segments spread over a cluster.
     signals                            stream  one entry for each published segment      A writes, B reads
     {signals}:result:<run_id>          hash    segment -> verdict as JSON                B writes, both read
     {signals}:dead                     stream  entries that could not be processed       B alone
-    canary:<token>                     hash    sent, of one `server-a check --peer-url`  A alone
+    canary:<token>                     hash    probe key of `server-a check --peer-url`  A alone
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SEGMENT_PATTERN = r"biglist(?::(?:[2-9]|[1-9][0-9]+))?"
 
 @dataclass(frozen=True)
 class Keyspace:
-    """The keys under one namespace; an empty namespace leaves the names of the original exercise."""
+    """The keys under one namespace; an empty namespace adds no prefix."""
 
     namespace: str = ""
 
@@ -56,7 +56,7 @@ class Keyspace:
     def segment(self, number: int) -> str:
         """LIST. The values of a published segment, newest at the head. A writes, B reads. Until replaced.
 
-        Segment 1 of every run has the exercise's own name, `biglist`, so one state tells which run published last.
+        Segment 1 of every run is called `biglist`, so its state alone tells which run published last.
         """
         return f"{self.prefix}biglist" if number == 1 else f"{self.prefix}biglist:{number}"
 
@@ -93,26 +93,23 @@ class Keyspace:
         return f"{{{self.signals()}}}:dead"
 
     def canary(self, token: str) -> str:
-        """HASH. Field `sent`, of one `server-a check --peer-url`. A alone, also at the peer. At most a minute."""
+        """HASH. Field `sent`, a probe of `server-a check --peer-url`. A alone, also at the peer. At most a minute."""
         return f"{self.prefix}canary:{token}"
 
     def patterns(self) -> list[str]:
-        """Return glob patterns that together match every key of this namespace, and possibly foreign ones.
-
-        Without a namespace that is every key: each pattern costs a scan of the whole database, one is enough.
-        """
+        """Return glob patterns that together match every key of this namespace, and possibly foreign ones."""
+        # without a namespace one pattern for everything, because each pattern costs a scan of the whole database
         return [f"{self.prefix}*", f"{{{self.prefix}*"] if self.prefix else ["*"]
 
     def kind_of(self, key: str) -> str | None:
         """Return what a key is: the name of the method that builds it, or None for a key that is not ours.
 
-        The whole key has to fit: `user:1:profile` or another namespace's `shop1:user:1` is nobody's but its owner's.
+        The whole key has to match: neither `user:1:profile` nor another namespace's `shop1:user:1` is ours.
         """
-        prefix = re.escape(self.prefix)
-        for kind, pattern in _KEY_PATTERNS.items():
-            if re.fullmatch(pattern.replace("<prefix>", prefix), key):
-                return kind
-        return None
+        patterns = {
+            kind: pattern.replace("<prefix>", re.escape(self.prefix)) for kind, pattern in _KEY_PATTERNS.items()
+        }
+        return next((kind for kind, pattern in patterns.items() if re.fullmatch(pattern, key)), None)
 
 
 _KEY_PATTERNS = {

@@ -18,31 +18,25 @@ MAX_POINTS = 1_000
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What a run is to write; kept under `run:<run_id>` so that the run can go on after the program was killed.
+    """What a run is to write; kept under `run:<run_id>` so that the run can be resumed after the program was killed.
 
     The hash also holds `published` (segments so far), `finished_ms` (0 until the audit is done), `outages` and
     `samples` (JSON: when A lost the server and had it back, and how many values were written by when; milliseconds of
     the server's clock), and, for each segment, `attempt:<n>` (token of an attempt under way), `signal:<n>` (stream id
     of its signal) and, only where values are large, `chunk_values:<n>`.
-
-    Attributes:
-        source: `numbers` or `values`.
-        max_value_bytes: Length of the longest value.
-        retain_ms: How long run, results and signals are kept.
-        command: As it was typed, without a password, cut at 1,000 characters; empty where that is not known.
     """
 
     run_id: str
-    source: str
+    source: str  # `numbers` or `values`
     count: int
     segment_values: int
-    max_value_bytes: int
+    max_value_bytes: int  # length of the longest value
     users: int
     skus: int
     carts: int
     seed: int
-    retain_ms: int
-    command: str = ""
+    retain_ms: int  # how long run, results and signals are kept
+    command: str = ""  # as it was typed, without a password, cut at 1,000 characters; empty where it is not known
 
     NUMBERS = ("count", "segment_values", "max_value_bytes", "users", "skus", "carts", "seed", "retain_ms")
 
@@ -53,17 +47,13 @@ class RunRecord:
 
     def encode(self) -> dict[str, str]:
         """Return the fields of the hash, without those that say how far the run is."""
-        fields = {"schema_version": str(SCHEMA_VERSION), "run_id": self.run_id, "source": self.source}
-        fields["command"] = self.command
-        return fields | {name: str(getattr(self, name)) for name in self.NUMBERS}
+        texts = {"schema_version": str(SCHEMA_VERSION), "run_id": self.run_id, "source": self.source}
+        texts["command"] = self.command
+        return texts | {name: str(getattr(self, name)) for name in self.NUMBERS}
 
     @classmethod
     def decode(cls, key: str, fields: Mapping[bytes, bytes]) -> RunRecord:
-        """Return the record from the fields of its hash.
-
-        Raises:
-            InvalidInputError: A field is missing or malformed, or the schema version can't be read here.
-        """
+        """Return the record from the fields of its hash; InvalidInputError if a field is missing or malformed."""
         check_version(key, fields.get(b"schema_version", b""))
         source = fields.get(b"source", b"").decode("ascii", "backslashreplace")
         if source not in (SOURCE_NUMBERS, SOURCE_VALUES):
@@ -76,7 +66,7 @@ class RunRecord:
 
 
 def decode_points(raw: bytes | None) -> list[tuple[int, int]]:
-    """Return the pairs of numbers that a field of a run's hash holds as JSON; none where it is somebody else's."""
+    """Return the pairs of numbers that a field of a run's hash holds as JSON; none if they are malformed."""
     try:
         found = json.loads(raw or b"[]")
     except (ValueError, RecursionError):

@@ -1,7 +1,6 @@
-"""How a run's values are cut into segments.
+"""How a run's values are cut into segments: ranges of consecutive values.
 
-A segment is a range of consecutive values; its blocks of 1,000 start at its own first value, so that a consumer can
-verify a segment with nothing but the segment's signal.
+The blocks of a segment start at its own first value, so its signal is enough to verify it.
 """
 
 from __future__ import annotations
@@ -17,17 +16,11 @@ MAX_CHUNK_BYTES = 4 * 1024 * 1024
 
 @dataclass(frozen=True)
 class SegmentRange:
-    """Which values of a run form one segment.
+    """Which values of a run form one segment."""
 
-    Attributes:
-        number: The segment, from 1.
-        first: Position in the run of its first value, from 0.
-        count: How many values it has, at least 1.
-    """
-
-    number: int
-    first: int
-    count: int
+    number: int  # from 1
+    first: int  # position in the run of its first value, from 0
+    count: int  # of values, at least 1
 
 
 def segments_of(count: int, segment_values: int) -> int:
@@ -42,5 +35,5 @@ def segment_range(number: int, *, count: int, segment_values: int) -> SegmentRan
 
 
 def safe_chunk_values(max_value_bytes: int, *, block_values: int) -> int:
-    """Return how many consecutive values surely fit into a chunk of 4 MiB, at most a block."""
+    """Return how many consecutive values always fit into a chunk of 4 MiB, at most a block."""
     return max(1, min(block_values, MAX_CHUNK_BYTES // max(1, max_value_bytes)))

@@ -1,14 +1,13 @@
-"""The signal: what the producer tells the consumer of a published segment.
+"""The signal: what the producer tells the consumer about a published segment.
 
-Encoding and decoding are pure and meet here, so that a field can't be written under one name and read under another.
-A signal repeats the whole announcement instead of pointing at the run's record: it can be checked before anything else
-has arrived, which over replication is the usual order of things.
+A signal holds everything about its segment instead of pointing at the run's record: behind replication it may arrive
+before anything else, and can be checked then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from shared.errors import InvalidInputError
 from shared.fields import SCHEMA_VERSION, check_bounds, check_version, decode_digest, decode_number, decode_token, shown
@@ -21,54 +20,29 @@ OPTIONAL_SIGNAL_FIELDS = ("traceparent",)
 
 @dataclass(frozen=True)
 class Signal:
-    """The announcement of one published segment.
-
-    Attributes:
-        run_id: The run it belongs to.
-        attempt: Token of the attempt that was published; a later one sorts after it.
-        segment: Its number, from 1 to `segments`.
-        count: Values in this segment.
-        digest: The segment's digest, 32 lower-case hex digits.
-    """
+    """The announcement of one published segment."""
 
     run_id: str
-    attempt: str
-    segment: int
+    attempt: str  # token of the attempt that was published; a later one sorts after it
+    segment: int  # from 1 to `segments`
     segments: int
-    count: int
-    digest: str
+    count: int  # values in this segment
+    digest: str  # of the segment, 32 lower-case hex digits
 
     def encode(self) -> dict[str, str]:
-        """Return the fields of the stream entry; browsers of keys show the first one, so it names the run."""
-        return {
-            "run_id": self.run_id,
-            "schema_version": str(SCHEMA_VERSION),
-            "attempt": self.attempt,
-            "segment": str(self.segment),
-            "segments": str(self.segments),
-            "count": str(self.count),
-            "digest": self.digest,
-        }
+        """Return the fields of the stream entry, the run first, because key browsers show the first field."""
+        values = asdict(self) | {"schema_version": SCHEMA_VERSION}
+        return {name: str(values[name]) for name in SIGNAL_FIELDS}
 
     @classmethod
     def decode(cls, fields: Mapping[bytes, bytes]) -> Signal:
-        """Return the signal that a stream entry's fields spell.
-
-        Raises:
-            InvalidInputError: A field is missing, unknown or malformed, or the schema version can't be read here.
-        """
+        """Return the signal of a stream entry; InvalidInputError if a field is missing, unknown or malformed."""
         _check_names(fields)
-        number_of = {
-            name: decode_number("signal", name, fields[name.encode()]) for name in ("segment", "segments", "count")
-        }
-        signal = cls(
-            run_id=decode_token("signal", "run_id", fields[b"run_id"]),
-            attempt=decode_token("signal", "attempt", fields[b"attempt"]),
-            segment=number_of["segment"],
-            segments=number_of["segments"],
-            count=number_of["count"],
-            digest=decode_digest("signal", fields[b"digest"]),
+        run_id, attempt = (decode_token("signal", name, fields[name.encode()]) for name in ("run_id", "attempt"))
+        segment, segments, count = (
+            decode_number("signal", name, fields[name.encode()]) for name in ("segment", "segments", "count")
         )
+        signal = cls(run_id, attempt, segment, segments, count, decode_digest("signal", fields[b"digest"]))
         check_bounds("signal", "segments", signal.segments, MAX_SEGMENTS)
         check_bounds("signal", "segment", signal.segment, signal.segments)
         check_bounds("signal", "count", signal.count, MAX_SEGMENT_VALUES)

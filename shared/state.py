@@ -12,7 +12,7 @@ from shared.fields import decode_digest, decode_number, decode_token
 
 @dataclass(frozen=True)
 class SegmentState:
-    """What the state key of a segment says is published under its name; count 0 means nothing any more."""
+    """What is published under the name of a segment; count 0 when nothing is any more."""
 
     run_id: str
     attempt: str
@@ -23,15 +23,11 @@ class SegmentState:
 
     def encode(self) -> dict[str, str]:
         """Return the fields of the hash."""
-        return {"run_id": self.run_id, "attempt": self.attempt, "count": str(self.count), "digest": self.digest}
+        return {name: str(getattr(self, name)) for name in self.FIELDS}
 
     @classmethod
     def decode(cls, key: str, values: Sequence[Any]) -> SegmentState | None:
-        """Return the state from the reply of `HMGET key run_id attempt count digest`; None when there is none.
-
-        Raises:
-            WrongKeyError: The hash is there but was not written by this product.
-        """
+        """Return the state from HMGET's reply, None when there is none; WrongKeyError if we did not write it."""
         if all(value is None for value in values):
             return None
         run_id, attempt, count, digest = (value if value is not None else b"" for value in values)
@@ -40,6 +36,5 @@ class SegmentState:
             text = decode_digest(key, digest) if number else ""
             return cls(decode_token(key, "run_id", run_id), decode_token(key, "attempt", attempt), number, text)
         except InvalidInputError as error:
-            raise WrongKeyError(
-                where=error.where, expected=error.expected, got=error.got, advice="use --namespace"
-            ) from error
+            parts = {"where": error.where, "expected": error.expected, "got": error.got}
+            raise WrongKeyError(**parts, advice="use --namespace") from error

@@ -1,7 +1,7 @@
-"""Stop requests: the first SIGTERM or SIGINT asks, the second ends at once.
+"""Stop requests: the first SIGTERM or SIGINT asks the program to stop, the second ends it at once.
 
-The handler only sets a flag and wakes who waits. Raising from a handler was rejected: the exception could land between
-a command and its reply, which is where a program must not be interrupted.
+The handler only sets a flag and wakes waiting code. Raising from the handler was rejected, because the exception could
+interrupt us between a command and its reply.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class StopRequest:
-    """Whether somebody asked this program to stop, and a wait that such a request ends."""
+    """Whether somebody asked this program to stop, and waits that such a request ends."""
 
     def __init__(self) -> None:
-        """Start without a request."""
         self._read_fd, self._write_fd = os.pipe()
         os.set_blocking(self._write_fd, False)
         self.signal_number = 0
@@ -34,41 +33,34 @@ class StopRequest:
         return self.signal_number != 0
 
     def request(self, signal_number: int = signal.SIGTERM) -> None:
-        """Ask for the stop; may be called from a signal handler."""
+        """Request a stop; may be called from a signal handler."""
         self.signal_number = signal_number
         os.write(self._write_fd, b"\0")
 
     def wait(self, seconds: float) -> bool:
-        """Wait, at most so many seconds, for a stop request; return whether there is one."""
+        """Wait at most so many seconds for a stop request, and return whether there is one."""
         if not self.is_requested:
             select.select([self._read_fd], [], [], max(0.0, seconds))
         return self.is_requested
 
     def wait_for_input(self, file: IO[bytes]) -> None:
-        """Wait until a file has something to read, or its end, or there is a stop request."""
+        """Wait until a file has something to read or ends, or there is a stop request."""
         select.select([self._read_fd, file.fileno()], [], [])
 
     def check(self, what: str) -> None:
-        """End what is under way, if somebody asked for it.
-
-        Args:
-            what: Such as `run 20261122T205801123Z-3f9a1c`.
-
-        Raises:
-            NotFinishedError: A stop was requested.
-        """
+        """Raise NotFinishedError if a stop was requested, with `what` that ends, such as `run <run_id>`."""
         if self.is_requested:
             raise NotFinishedError(where=what, expected="to finish", got="a stop request")
 
     def close(self) -> None:
-        """Give the pipe's descriptors back."""
+        """Close the pipe."""
         os.close(self._read_fd)
         os.close(self._write_fd)
 
 
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
-    """Turn SIGTERM and SIGINT into a stop request for the time of the block, then restore the handlers."""
+    """Turn SIGTERM and SIGINT into a stop request during the block, then restore the handlers."""
     stop = StopRequest()
 
     def handle(number: int, _frame: FrameType | None) -> None:

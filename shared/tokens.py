@@ -1,7 +1,6 @@
-"""Run ids and attempt tokens: texts that sort by time.
+"""Run ids and attempt tokens: the server's TIME in milliseconds and a random part, so they sort by time.
 
-Both are the server's TIME in milliseconds with a random part. The server's clock is asked, not the host's, and a token
-is always made greater than the one it follows: after a failover another server's clock may be behind.
+A token is always greater than the one it follows: after a failover the new server's clock may be behind.
 """
 
 from __future__ import annotations
@@ -16,12 +15,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def make_token(server_ms: int, *, after: str = "") -> str:
-    """Return a token such as `20261122T205801123Z-3f9a1c`.
-
-    Args:
-        server_ms: The server's TIME, milliseconds since 1970.
-        after: A token that the new one must sort after; empty for none.
-    """
+    """Return a token such as `20261122T205801123Z-3f9a1c` that sorts after another one, if there is one."""
     if is_token(after):
         server_ms = max(server_ms, token_ms(after) + 1)
     moment = _EPOCH + timedelta(milliseconds=server_ms)
@@ -29,10 +23,8 @@ def make_token(server_ms: int, *, after: str = "") -> str:
 
 
 def is_token(text: str) -> bool:
-    """Tell whether a text has the form of a run id or an attempt token and names a real moment.
-
-    The last year that there is, 9999, is refused, since a token could not be followed there.
-    """
+    """Tell whether a text has the form of a run id or an attempt token and names a real moment."""
+    # 9999 is Python's last year: a token of it might have no successor
     if not re.fullmatch(TOKEN_PATTERN, text) or text.startswith("9999"):
         return False
     try:
@@ -43,10 +35,6 @@ def is_token(text: str) -> bool:
 
 
 def token_ms(token: str) -> int:
-    """Return the milliseconds since 1970 that a token starts with.
-
-    Raises:
-        ValueError: The token names no real moment.
-    """
+    """Return the milliseconds since 1970 that a token starts with; ValueError if it names no real moment."""
     moment = datetime.strptime(token[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
     return (moment - _EPOCH) // timedelta(milliseconds=1) + int(token[15:18])

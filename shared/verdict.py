@@ -1,7 +1,7 @@
 """Verdicts: of a segment, as the consumer records it, and of a run, as both programs derive it.
 
-The run's verdict is derived each time from those of its segments, never stored: a stored one could contradict them
-after a segment was written again.
+A run's verdict is derived from those of its segments each time. It is never stored, because it would be wrong after a
+segment was written again.
 """
 
 from __future__ import annotations
@@ -22,41 +22,28 @@ SUPERSEDED = "superseded"
 
 @dataclass(frozen=True)
 class SegmentVerdict:
-    """What a consumer found out about one segment, under one attempt.
+    """What a consumer found out about one segment, under one attempt. Moments are the server's clock since 1970."""
 
-    Attributes:
-        verdict: `verified`, `failed` or `superseded`. reason: Why it failed or was superseded; empty when verified.
-        count: Values announced. digest: Digest announced; when verified also that of the values read. segments: How
-        many segments the run has. first: The first values in reverse, as text; only as many as the run's first values
-        lie in this segment. last: The segment's oldest value, as text, of segment 1 alone. lag_ms: `taken_ms` minus the
-        milliseconds of the signal's entry id. taken_ms: Server clock when the signal was taken, milliseconds since
-        1970. started_us: Server clock at the first LRANGE, microseconds since 1970; 0 when nothing was read. ended_us:
-        Server clock at the verdict. consumer: Name of the consumer that read it. deliveries: How often the signal was
-        delivered, those left out that a lost connection ended. claimed_from: The consumer that the signal was claimed
-        from; empty where it was not. outages: When the consumer lost the server while it had the signal, and had it
-        back: pairs of milliseconds of the
-            server's clock, the last twenty.
-        witness: What exactly is wrong; None where that is not known, or nothing is.
-    """
-
-    verdict: str
+    verdict: str  # `verified`, `failed` or `superseded`
     attempt: str
     segment: int
-    segments: int
-    count: int
-    digest: str
-    reason: str = ""
-    first: list[str] = field(default_factory=list)
-    last: str | None = None
-    lag_ms: int = 0
-    started_us: int = 0
-    ended_us: int = 0
+    segments: int  # of the run
+    count: int  # values announced
+    digest: str  # announced; when verified also that of the values read
+    reason: str = ""  # why it failed or was superseded
+    first: list[str] = field(
+        default_factory=list
+    )  # those of the run's first values in reverse that are in this segment
+    last: str | None = None  # the oldest value, of segment 1 alone
+    lag_ms: int = 0  # `taken_ms` minus the milliseconds of the signal's entry id
+    started_us: int = 0  # first LRANGE sent; 0 when nothing was read
+    ended_us: int = 0  # the verdict was known
     consumer: str = ""
-    taken_ms: int = 0
-    deliveries: int = 1
-    claimed_from: str = ""
-    outages: list[list[int]] = field(default_factory=list)
-    witness: dict[str, Any] | None = None
+    taken_ms: int = 0  # the signal was taken
+    deliveries: int = 1  # of the signal, without those that a lost connection ended
+    claimed_from: str = ""  # the consumer that the signal was claimed from
+    outages: list[list[int]] = field(default_factory=list)  # [lost, back] in ms while it had the signal, the last 20
+    witness: dict[str, Any] | None = None  # what exactly is wrong; None where that is not known, or nothing is
 
     def encode(self) -> str:
         """Return the JSON kept in the result hash."""
@@ -72,45 +59,32 @@ class SegmentVerdict:
             return None
 
 
-_MOST = {
-    "segment": MAX_SEGMENTS,
-    "segments": MAX_SEGMENTS,
-    "count": MAX_SEGMENT_VALUES,
-    "lag_ms": 2**63,
-    "started_us": 2**63,
-    "ended_us": 2**63,
-    "taken_ms": 2**63,
-    "deliveries": 2**31,
-}
-_FROM_ONE = ("segment", "segments", "count")
-_TEXTS = ("attempt", "digest", "reason", "consumer", "claimed_from")
 MAX_OUTAGES = 20
+_BOUNDS = {"segment": (1, MAX_SEGMENTS), "segments": (1, MAX_SEGMENTS), "count": (1, MAX_SEGMENT_VALUES)} | {
+    "deliveries": (0, 2**31),
+    **dict.fromkeys(("lag_ms", "started_us", "ended_us", "taken_ms"), (0, 2**63)),
+}
+_TEXTS = ("attempt", "digest", "reason", "consumer", "claimed_from")
 
 
 def _is_ours(fields: dict[str, Any]) -> bool:
     """Tell whether JSON that somebody may have written could be a verdict of ours: types, forms and bounds."""
-    first, last = fields.get("first"), fields.get("last")
+    first, last, outages = (fields.get(name) for name in ("first", "last", "outages"))
     return (
         fields.get("verdict") in (VERIFIED, FAILED, SUPERSEDED)
-        and all(_is_number(fields.get(name), int(name in _FROM_ONE), most) for name, most in _MOST.items())
+        and all(_is_number(fields.get(name), *bounds) for name, bounds in _BOUNDS.items())
         and fields["segment"] <= fields["segments"]
         and all(_is_text(fields.get(name)) for name in _TEXTS)
         and is_token(fields["attempt"])
         and re.fullmatch("[0-9a-f]{32}", fields["digest"]) is not None
         and isinstance(first, list)
-        and all(_is_text(value) for value in first)
+        and all(map(_is_text, first))
         and (last is None or _is_text(last))
-        and _are_outages(fields.get("outages"))
-        and (fields.get("witness") is None or isinstance(fields["witness"], dict))
-    )
-
-
-def _are_outages(value: object) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) <= MAX_OUTAGES
-        and all(isinstance(pair, list) and len(pair) == 2 for pair in value)
-        and all(_is_number(moment, 0, 2**63) for pair in value for moment in pair)
+        and isinstance(outages, list)
+        and len(outages) <= MAX_OUTAGES
+        and all(isinstance(pair, list) and len(pair) == 2 for pair in outages)
+        and all(_is_number(moment, 0, 2**63) for pair in outages for moment in pair)
+        and isinstance(fields.get("witness"), dict | None)
     )
 
 
@@ -119,26 +93,18 @@ def _is_number(value: object, least: int, most: int) -> bool:
 
 
 def _is_text(value: object) -> bool:
-    """Tell whether it is a text that can be printed: JSON can spell half a character, which UTF-8 can't."""
+    """Tell whether it is a text that can be encoded: JSON can spell half of a surrogate pair, which UTF-8 can't."""
     return isinstance(value, str) and not re.search("[\ud800-\udfff]", value)
 
 
 def decode_result(fields: Mapping[bytes, bytes]) -> dict[int, SegmentVerdict]:
     """Return the verdicts of a result hash by segment, without fields that are not ours or name another segment."""
-    found = {}
-    for name, raw in fields.items():
-        verdict = SegmentVerdict.decode(raw)
-        if verdict is not None and name == str(verdict.segment).encode():
-            found[verdict.segment] = verdict
-    return found
+    decoded = ((name, SegmentVerdict.decode(raw)) for name, raw in fields.items())
+    return {found.segment: found for name, found in decoded if found and name == str(found.segment).encode()}
 
 
 def is_complete(verdicts: Mapping[int, SegmentVerdict]) -> bool:
-    """Tell whether every segment of the run has its verdict.
-
-    Verdicts that disagree on how many segments there are make no run complete: one of them is somebody else's, and
-    the result alone does not tell which.
-    """
+    """Tell whether every segment of the run has its verdict, and all verdicts agree on how many segments there are."""
     return {verdict.segments for verdict in verdicts.values()} == {len(verdicts)}
 
 
@@ -151,7 +117,5 @@ def run_verdict(verdicts: Mapping[int, SegmentVerdict]) -> str:
 def run_reason(verdicts: Mapping[int, SegmentVerdict]) -> str:
     """Return why a run failed or was superseded: the reason of the first segment with that verdict."""
     wanted = run_verdict(verdicts)
-    for number in sorted(verdicts):
-        if verdicts[number].verdict == wanted and verdicts[number].reason:
-            return f"segment {number}: {verdicts[number].reason}"
-    return ""
+    reasons = (f"segment {n}: {v.reason}" for n, v in sorted(verdicts.items()) if v.verdict == wanted and v.reason)
+    return next(reasons, "")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import replace
 
-from server_a.check.peer import PeerCheck, peer_troubles
+from server_a.check.peer import PeerCheck, peer_problems
 from server_a.run.new_run import new_run
 from server_a.run.settings import DEFAULT_SEGMENT_VALUES, RunSettings
 from server_a.run.values import NumberSource
 from shared.check.examination import Job, examine
-from shared.check.findings import Findings, Trouble
+from shared.check.findings import Findings, Problem
 from shared.check.requirements import SERVER_A
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.opening import open_endpoint
@@ -33,7 +33,7 @@ def check(common: CommonSettings, *, count: int, peer_settings: EndpointSettings
         peer_settings: Where server-b will read; None for no look at it.
 
     Raises:
-        InvalidInputError: A URL or a file can't be used.
+        InvalidInputError: A file can't be used.
         HandoverError: There is nothing to look at: the endpoint does not answer, or not to us.
     """
     try:
@@ -53,7 +53,7 @@ def _job(endpoint: Endpoint, keys: Keyspace, count: int) -> Job:
     ranges = [segment_range(n, count=count, segment_values=DEFAULT_SEGMENT_VALUES) for n in range(1, segments + 1)]
     return Job(
         program="server-a",
-        needs=SERVER_A,
+        requirements=SERVER_A,
         values_of={keys.segment(part.number): part.count for part in ranges},
         count=count,
         refusal=_REFUSAL,
@@ -63,7 +63,7 @@ def _job(endpoint: Endpoint, keys: Keyspace, count: int) -> Job:
 
 
 def _with_peer(findings: Findings, endpoint: Endpoint, keys: Keyspace, settings: EndpointSettings) -> Findings:
-    """Return the findings with those about the peer; what keeps us from it is a trouble like any other."""
+    """Return the findings with those about the peer; what keeps us from it is a problem like any other."""
     try:
         with closing(open_endpoint(settings)) as peer, stop_requests() as stop:
             peer_check = PeerCheck(endpoint, peer, keys, stop)
@@ -71,6 +71,6 @@ def _with_peer(findings: Findings, endpoint: Endpoint, keys: Keyspace, settings:
     except InvalidInputError:
         raise
     except HandoverError as error:
-        return replace(findings, troubles=[*findings.troubles, Trouble(f"peer: {error}", error.exit_code)])
-    troubles = peer_troubles(found, is_same_server=peer_check.is_same_server)
-    return replace(findings, peer=found, troubles=findings.troubles + troubles)
+        return replace(findings, problems=[*findings.problems, Problem(f"peer: {error}", error.exit_code)])
+    problems = peer_problems(found, is_same_server=peer_check.is_same_server)
+    return replace(findings, peer=found, problems=findings.problems + problems)

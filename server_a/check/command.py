@@ -14,7 +14,7 @@ import click
 
 from server_a.run.settings import DEFAULT_COUNT
 from shared.program.ending import print_outcome
-from shared.program.options import CommonSettings, WholeNumber, endpoint_options, option, url_of_option
+from shared.program.options import CommonSettings, WholeNumber, endpoint_options, json_option, option, url_of_option
 from shared.segments import MAX_COUNT
 
 if TYPE_CHECKING:
@@ -31,16 +31,16 @@ PROGRAM = "server-a"
     "--peer-url",
     metavar="URL",
     callback=url_of_option,
-    help="Server-b's URL: tell how it hangs together with ours.",
+    help="Server-b's URL: test whether data written at ours shows up there.",
 )
 @option(PROGRAM, "--count", type=WholeNumber(1, MAX_COUNT), default=DEFAULT_COUNT, help="Numbers to find room for.")
-@option(PROGRAM, "--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option(PROGRAM)
 def check_command(common: CommonSettings, peer_url: EndpointUrl | None, count: int, *, as_json: bool) -> int:
     """Show what is at the URL and whether server-a can do its job there; ends with 0 only when it can.
 
-    Ends with 77 when a right lacks, 75 when there is no room or the peer is not connected, 78 at a replica or a cache.
-    Nothing is written but, with --peer-url, 20 canaries that are removed. The peer is reached with the same --tls-*
-    options; its password comes from its URL, SERVER_B_PASSWORD or SERVER_B_PASSWORD_FILE.
+    Exits with 77 when a permission is missing, 75 when there is no room or the peer is not connected, 78 at a replica
+    or a cache. Nothing is written but, with --peer-url, 20 short-lived probe keys. The peer is reached with the same
+    --tls-* options; its password comes from its URL, SERVER_B_PASSWORD or SERVER_B_PASSWORD_FILE.
 
     Example: server-a check --count 1000000 --peer-url redis://replica.example:6379/0
     """

@@ -14,7 +14,7 @@ import time
 from contextlib import suppress
 from itertools import pairwise
 
-from shared.check.findings import PeerFindings, Trouble
+from shared.check.findings import PeerFindings, Problem
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.server_kind import hello_fields
 from shared.errors import HandoverError, NotFinishedError, TransientError, WrongEndpointError
@@ -133,7 +133,7 @@ class PeerCheck:
         return all(first < second for first, second in pairwise(ids))
 
 
-def peer_troubles(findings: PeerFindings, *, is_same_server: bool) -> list[Trouble]:
+def peer_problems(findings: PeerFindings, *, is_same_server: bool) -> list[Problem]:
     """Return what is wrong between the two endpoints."""
     if 0 < findings.seen == findings.canaries:
         return []
@@ -144,7 +144,7 @@ def peer_troubles(findings: PeerFindings, *, is_same_server: bool) -> list[Troub
         text = f"{what} though it is the same server: the URLs name different databases; give the same number"
     else:
         text = f"{what}: it is neither the same database nor connected, or further behind; look at the replication"
-    return [Trouble(text, NotFinishedError.exit_code)]
+    return [Problem(text, NotFinishedError.exit_code)]
 
 
 def _connection_id(endpoint: Endpoint, key: str) -> int:

@@ -1,1 +1,1 @@
-"""What `check` finds out about an endpoint: server, rights, memory, certificate, round trip, and what is wrong."""
+"""What `check` finds out about an endpoint: server, permissions, memory, certificate, round trip, and problems."""

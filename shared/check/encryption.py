@@ -1,6 +1,6 @@
-"""TLS as an endpoint offers it: the version agreed on and how long its certificate is valid.
+"""TLS as an endpoint offers it: the protocol version and how long the certificate is valid.
 
-A connection of our own is opened for that, with the settings of all others: redis-py hides the socket of its own.
+This opens a connection of its own, with the settings of all others, because redis-py hides its sockets.
 """
 
 from __future__ import annotations
@@ -16,28 +16,22 @@ from shared.endpoint.tls import tls_context
 from shared.errors import TransientError
 
 SOON_DAYS = 14
-_DAY_S = 24 * 60 * 60
 
 
 def read_tls(settings: EndpointSettings) -> TlsFindings | None:
-    """Return what the server of a URL shows, or the first of its Sentinels that answers; None for a URL without TLS.
-
-    Raises:
-        TransientError: None can be reached, or no certificate verifies, though one did a moment ago.
-    """
+    """Return what the server of a URL shows, or the first of its Sentinels that answers; None for a URL without TLS."""
     if not settings.url.is_tls:
         return None
-    failure: TransientError | None = None
+    errors = []
     for host, port in settings.url.hosts:
         try:
-            return _read_of(host, port, settings)
+            return _read_from(host, port, settings)
         except TransientError as error:
-            failure = failure or error
-    assert failure is not None, "a URL with TLS has a host"
-    raise failure
+            errors.append(error)
+    raise errors[0]
 
 
-def _read_of(host: str, port: int, settings: EndpointSettings) -> TlsFindings:
+def _read_from(host: str, port: int, settings: EndpointSettings) -> TlsFindings:
     address = f"{host}:{port}"
     try:
         with (
@@ -52,23 +46,16 @@ def _read_of(host: str, port: int, settings: EndpointSettings) -> TlsFindings:
 
 
 def tls_findings(address: str, version: str, not_after: str, *, now_s: float) -> TlsFindings:
-    """Return the findings of a certificate.
-
-    Args:
-        address: Whose it is.
-        version: Of the protocol.
-        not_after: Its end as `ssl` gives it, `Jun  1 12:00:00 2027 GMT`; empty when it is not known.
-        now_s: Now, seconds since 1970.
-    """
+    """Return the findings for a certificate, whose end `ssl` gives as `Jun  1 12:00:00 2027 GMT`; empty if unknown."""
     if not not_after:
         return TlsFindings(address, version, None, None)
-    ends_s = ssl.cert_time_to_seconds(not_after)
-    ends = datetime.fromtimestamp(ends_s, UTC)
-    return TlsFindings(address, version, f"{ends:%Y-%m-%dT%H:%M:%SZ}", int((ends_s - now_s) // _DAY_S))
+    ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(not_after), UTC)
+    left = ends - datetime.fromtimestamp(now_s, UTC)
+    return TlsFindings(address, version, f"{ends:%Y-%m-%dT%H:%M:%SZ}", left.days)
 
 
 def tls_notes(tls: TlsFindings | None) -> list[str]:
-    """Return what is worth knowing of the encryption."""
+    """Return what is worth knowing about the encryption."""
     if tls is None:
         return []
     if tls.days_left is None:

@@ -1,136 +1,108 @@
-"""What was found out about an endpoint, as data; `as_json` has the fields of `check --json`.
+"""What `check` found out about an endpoint, as data; `as_json` gives the fields of `check --json`.
 
-Each part is None where the server doesn't say: that is not known, and no trouble by itself.
+A part is None where the server does not say; that alone is no problem.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from shared.check.permissions import Answer
 from shared.errors import EndpointUnreachableError, NotAllowedError, NotFinishedError, WrongEndpointError
 
-WEIGHTIEST_FIRST = tuple(
+_WORST_FIRST = [
     error.exit_code for error in (WrongEndpointError, NotAllowedError, EndpointUnreachableError, NotFinishedError)
-)
+]
+_JSON_NAMES = {"permissions": "rights", "problems": "troubles"}
 
 
 @dataclass(frozen=True)
-class Trouble:
-    """Something that keeps the program from its job: one sentence with what to do about it."""
+class Problem:
+    """Something that keeps the program from its job: one sentence that says what to do about it."""
 
     text: str
     exit_code: int
 
 
 @dataclass(frozen=True)
-class RightFindings:
-    """One right: what people call the command, the first key (empty for none), and what it is for.
-
-    Attributes:
-        is_needed: Whether `run` can't do without.
-    """
-
-    command: str
-    key: str
-    purpose: str
-    is_needed: bool
-    is_allowed: bool
-
-
-@dataclass(frozen=True)
 class TlsFindings:
-    """The encryption of a connection.
+    """The encryption of a connection."""
 
-    Attributes:
-        address: Whose certificate it is, `host:port`; behind Sentinels the first of these that answers.
-        version: Such as `TLSv1.3`.
-        certificate_ends: Moment in UTC; None when the certificate was not verified, and so not read.
-        days_left: Whole days until then.
-    """
-
-    address: str
-    version: str
-    certificate_ends: str | None
-    days_left: int | None
+    address: str  # whose certificate it is, `host:port`; behind Sentinels the first of them that answers
+    version: str  # such as `TLSv1.3`
+    certificate_ends: str | None  # moment in UTC; None when the certificate was not verified, and so not read
+    days_left: int | None  # whole days until then
 
 
 @dataclass(frozen=True)
 class MemoryFindings:
-    """Memory of the servers that hold the list, all together.
-
-    Attributes:
-        max_bytes: Their limit; 0 when one of them has none.
-        policy: What they evict when full; several joined by commas.
-        count: Values to make room for; None when that was not asked.
-        needed_bytes: About what those values take; None likewise.
-        free_bytes: Left below the limit; None without a limit.
-    """
+    """Memory of the servers that hold the list, added up."""
 
     used_bytes: int
-    max_bytes: int
-    policy: str
-    count: int | None
-    needed_bytes: int | None
-    free_bytes: int | None
+    max_bytes: int  # 0 when one of them has no limit
+    policy: str  # their eviction policies, joined by commas
+    count: int | None  # values to make room for; None when nothing is to be written
+    needed_bytes: int | None  # about what those values take; None likewise
+    free_bytes: int | None  # left below the limit; None without a limit
 
 
 @dataclass(frozen=True)
 class PeerFindings:
     """How the endpoint is connected to another.
 
-    Attributes:
-        relation: `same` (one database), `connected`, or `none`.
-        canaries: Written here.
-        seen: Of these, seen there in time.
-        lag_median_ms: From the acknowledgement here to the reply there that first showed it, that reply's way
-            included; None when none was seen.
-        lag_max_ms: The longest of them.
+    A lag is the time from the acknowledgement of a probe key here to the first reply there that shows it.
     """
 
     endpoint: str
-    relation: str
-    canaries: int
-    seen: int
-    lag_median_ms: float | None
+    relation: str  # `same` (one database), `connected`, or `none`
+    canaries: int  # probe keys written here
+    seen: int  # how many of them were seen there in time
+    lag_median_ms: float | None  # None when none was seen
     lag_max_ms: float | None
 
 
 @dataclass(frozen=True)
 class Findings:
-    """All of it.
-
-    Attributes:
-        mode: `standalone`, `cluster` or `sentinel` (a primary that Sentinels name).
-        role: `primary` or `replica`.
-        tls: None also for a URL without it.
-        user: Our name there; None when the server doesn't tell.
-        round_trip_ms: Median of 21.
-        notes: Worth knowing, and no obstacle.
-    """
+    """Everything that was found out."""
 
     program: str
     endpoint: str
     namespace: str
     server: str
     version: str
-    mode: str
-    role: str
-    tls: TlsFindings | None
-    user: str | None
-    rights: list[RightFindings]
+    mode: str  # `standalone`, `cluster` or `sentinel` (a primary that Sentinels name)
+    role: str  # `primary` or `replica`
+    tls: TlsFindings | None  # None also for a URL without TLS
+    user: str | None  # our name there; None when the server doesn't tell
+    permissions: list[Answer]  # empty when they were not asked for
     memory: MemoryFindings | None
-    round_trip_ms: float
+    round_trip_ms: float  # median of 21
     peer: PeerFindings | None = None
-    notes: list[str] = field(default_factory=list)
-    troubles: list[Trouble] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)  # worth knowing, but no problem
+    problems: list[Problem] = field(default_factory=list)
 
     @property
     def exit_code(self) -> int:
-        """0 without troubles, else the code of the weightiest: first what will never go like this."""
-        codes = {trouble.exit_code for trouble in self.troubles}
-        return next((code for code in WEIGHTIEST_FIRST if code in codes), max(codes, default=0))
+        """0 without problems, else the worst: first what trying again never helps."""
+        codes = {problem.exit_code for problem in self.problems}
+        return next((code for code in _WORST_FIRST if code in codes), max(codes, default=0))
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
-        return asdict(self) | {"troubles": [trouble.text for trouble in self.troubles], "exit_code": self.exit_code}
+        # asdict() copies what it finds, which errors don't allow
+        fields = asdict(replace(self, permissions=[], problems=[])) | {
+            "permissions": [
+                {
+                    "command": answer.permission.name,
+                    "key": answer.permission.key,
+                    "purpose": answer.permission.purpose,
+                    "is_needed": answer.permission.is_needed,
+                    "is_allowed": answer.is_allowed,
+                }
+                for answer in self.permissions
+            ],
+            "problems": [problem.text for problem in self.problems],
+            "exit_code": self.exit_code,
+        }
+        return {_JSON_NAMES.get(name, name): value for name, value in fields.items()}

@@ -1,8 +1,8 @@
-"""Which rights an endpoint grants us, found out without running anything and without a right to ask.
+"""Which permissions an endpoint grants us, found out without running a command that changes anything.
 
-Each command is queued in a transaction that is never executed: the server checks rights when it queues. Sending
-commands with invalid arguments was rejected, since LPUSH, HSETNX and UNLINK have none that do no harm, and ACL DRYRUN
-since it needs a right of its own.
+Each command is queued in a transaction that is never executed: the server checks permissions when it queues. Sending
+commands with invalid arguments was rejected, because LPUSH, HSETNX and UNLINK have none that do no harm, and so was ACL
+DRYRUN, because it needs a permission of its own.
 """
 
 from __future__ import annotations
@@ -13,15 +13,10 @@ from dataclasses import dataclass
 
 from redis.crc import key_slot
 
-from shared.check.requirements import Need
-from shared.endpoint.batch_connection import BatchConnection, Reply, pack
+from shared.check.requirements import Requirement
+from shared.endpoint.batch_connection import Reply, pack
 from shared.endpoint.endpoint import Endpoint
-from shared.errors import (
-    HandoverError,
-    NotAllowedError,
-    TransientError,
-    UnknownCommandError,
-)
+from shared.errors import HandoverError, NotAllowedError, TransientError, UnknownCommandError
 from shared.keys import Keyspace
 
 _TOKEN = "20261122T205801123Z-3f9a1c"  # noqa: S105 - stands for any run id or attempt, no secret
@@ -30,16 +25,11 @@ _NOT_QUEUED = ("MULTI", "EXEC", "WATCH", "UNWATCH")
 
 
 @dataclass(frozen=True)
-class Right:
-    """One command on one key.
+class Permission:
+    """One command on one key."""
 
-    Attributes:
-        command: As it is sent, key included.
-        key: The first key; empty for a command without.
-    """
-
-    command: tuple[str, ...]
-    key: str
+    command: tuple[str, ...]  # as it is sent, key included
+    key: str  # the first key; empty for a command without one
     purpose: str
     is_needed: bool
 
@@ -51,90 +41,80 @@ class Right:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the server said to one right: None when it took the command, else its error."""
+    """What the server answered to a command that it was asked to queue."""
 
-    right: Right
-    error: HandoverError | None
+    permission: Permission
+    error: HandoverError | None  # None when the server accepted the command
 
     @property
     def is_allowed(self) -> bool:
-        """Whether we may send the command on the key; any other error comes after that was decided."""
+        """Whether we may send the command; any other error means that the permission check was passed."""
         return not isinstance(self.error, NotAllowedError) and not self.is_unknown
 
     @property
     def is_unknown(self) -> bool:
-        """Whether the server has no such command, or none of this name any more."""
+        """Whether the server has no such command, or has renamed it."""
         return isinstance(self.error, UnknownCommandError)
 
 
-def rights_of(needs: Iterable[Need], keys: Keyspace) -> list[Right]:
-    """Return the rights under a namespace, each once, with the first purpose that is named for it.
+def permissions_of(requirements: Iterable[Requirement], keys: Keyspace) -> list[Permission]:
+    """Return the permissions under a namespace, each once, with the first purpose that is named for it.
 
-    Segments count twice: as `biglist` and as one of those behind it, whose names have a number.
+    Segments count twice: as `biglist` and as a numbered one, because an access rule may cover one of them alone.
     """
-    found: dict[tuple[str, ...], Right] = {}
-    for need in needs:
-        for form in need.forms:
-            for command, key in _commands(form, keys):
-                found.setdefault(command, Right(command, key, need.purpose, need.is_needed))
+    found: dict[tuple[str, ...], Permission] = {}
+    for requirement in requirements:
+        for template in requirement.commands.split("; "):
+            for command, key in _commands(template, keys):
+                found.setdefault(command, Permission(command, key, requirement.purpose, requirement.is_needed))
     return list(found.values())
 
 
-def ask_rights(endpoint: Endpoint, keys: Keyspace, rights: Iterable[Right]) -> list[Answer]:
-    """Return what the server says to the rights; without the one to MULTI those that need asking inside are left out.
+def ask_permissions(endpoint: Endpoint, keys: Keyspace, permissions: Iterable[Permission]) -> list[Answer]:
+    """Return what the server answers to each command.
 
-    Raises:
-        TransientError: The connection is lost; ask again.
+    If MULTI itself is denied, commands that can only be asked for inside a transaction are not reported.
 
-    Redis:
-        For each slot a connection with MULTI and the commands, pipelined, queued and thrown away; one more for those
-        that can't be queued, which do nothing by themselves.
+    Redis: for each slot one connection with MULTI and the queued commands, pipelined and discarded; another one for
+    the commands that can't be queued, which change nothing.
     """
-    by_slot: dict[int, list[Right]] = defaultdict(list)
-    for right in rights:
-        by_slot[key_slot((right.key or keys.signals()).encode())].append(right)
+    by_slot: dict[int, list[Permission]] = defaultdict(list)
+    for permission in permissions:
+        by_slot[key_slot((permission.key or keys.signals()).encode())].append(permission)
     answers: list[Answer] = []
     for group in by_slot.values():
         key = group[0].key or keys.signals()
-        direct = [right for right in group if right.command[0] in _NOT_QUEUED]
-        queued = [right for right in group if right.command[0] not in _NOT_QUEUED]
-        direct.sort(key=lambda right: right.command[0] == "MULTI")  # whatever follows it would be queued
+        direct = [permission for permission in group if permission.command[0] in _NOT_QUEUED]
+        direct.sort(key=lambda permission: permission.command[0] == "MULTI")  # last: what follows it would be queued
         answers += _ask(endpoint, key, direct, in_transaction=False)
+        queued = [permission for permission in group if permission.command[0] not in _NOT_QUEUED]
         answers += _ask(endpoint, key, queued, in_transaction=True)
     return answers
 
 
-def _ask(endpoint: Endpoint, key: str, rights: list[Right], *, in_transaction: bool) -> list[Answer]:
-    """Ask for each right; a server that can't write now ends our connection, which is an answer to one of them."""
+def _ask(endpoint: Endpoint, key: str, permissions: list[Permission], *, in_transaction: bool) -> list[Answer]:
     answers: list[Answer] = []
-    while len(answers) < len(rights):
-        left = rights[len(answers) :]
+    # more than one pass only if the server can't write now: then an answer closes the connection
+    while len(answers) < len(permissions):
+        left = permissions[len(answers) :]
         connection = endpoint.batch(key)
         try:
-            if in_transaction and _refuses_multi(connection):
+            if in_transaction and _error_of(connection.call, "MULTI") is not None:
                 return answers
-            connection.send(b"".join(pack(*right.command) for right in left), replies=len(left))
-            answers += _read_answers(connection, left)
+            connection.send(b"".join(pack(*permission.command) for permission in left), replies=len(left))
+            for permission in left:
+                answers.append(Answer(permission, _error_of(connection.read)))
+                if not connection.is_open:
+                    break
         finally:
-            connection.close(keep=False)  # a transaction is never executed
+            connection.close(keep=False)  # the transaction is never executed
     return answers
 
 
-def _refuses_multi(connection: BatchConnection) -> bool:
-    return _error_of(lambda: connection.call("MULTI")) is not None
-
-
-def _read_answers(connection: BatchConnection, rights: list[Right]) -> Iterator[Answer]:
-    for right in rights:
-        yield Answer(right, _error_of(connection.read))
-        if not connection.is_open:
-            return
-
-
-def _error_of(receive: Callable[[], Reply]) -> HandoverError | None:
-    """Return the error that a server answers with; raise when it does not answer."""
+def _error_of(receive: Callable[..., Reply], *command: str) -> HandoverError | None:
+    """Return the error that the server answers with; raise TransientError when it does not answer."""
     try:
-        receive()
+        receive(*command)
     except TransientError as error:
         if not error.answered:
             raise
@@ -144,17 +124,16 @@ def _error_of(receive: Callable[[], Reply]) -> HandoverError | None:
     return None
 
 
-def _commands(form: str, keys: Keyspace) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield a form with its keys filled in, and the first of them."""
-    parts = form.split(" ")
+def _commands(template: str, keys: Keyspace) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield a command with its keys filled in, and the first of them, for segment 1 and for a numbered one."""
+    parts = template.split(" ")
     for number in (1, 2):
-        filled = [part.format_map(_names(keys, number)) for part in parts]
+        filled = [part.format_map(_key_names(keys, number)) for part in parts]
         key = next((name for name, part in zip(filled, parts, strict=True) if part.startswith("{")), "")
         yield tuple(filled), key
 
 
-def _names(keys: Keyspace, number: int) -> dict[str, str]:
-    """Return a key of each kind, of segments that with a number."""
+def _key_names(keys: Keyspace, number: int) -> dict[str, str]:
     segment = keys.segment(number)
     return {
         "user": keys.user("1"),

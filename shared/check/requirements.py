@@ -1,11 +1,10 @@
-"""What each program needs: every command it sends, on a key of every kind it sends it to, as data in one place.
+"""What each program requires: every command it sends, on a key of every kind it sends it to.
 
-`check` asks the server for each of them and the tests compare the files of deploy/acl with them, so neither can be
-forgotten when a program learns a new command. The commands stand as they are sent, with `{kind}` for a key that
-`Keyspace` builds, so that a reader can compare them with the code by eye.
+`check` asks the server for each command, and the tests compare deploy/acl with this file, so a new command can't be
+forgotten in either. The commands are written as they are sent, with `{kind}` for a key that `Keyspace` builds.
 
-What every connection is allowed anyway (AUTH, HELLO) is missing here, and so is what only some connections send before
-they can be used, which fail at once without it: SELECT, and on a cluster CLUSTER SLOTS.
+AUTH and HELLO are not listed, because every connection may send them; nor are SELECT and, on a cluster, CLUSTER SLOTS,
+because a connection that needs them fails at once without them.
 """
 
 from __future__ import annotations
@@ -14,154 +13,106 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Need:
-    """Commands that a program sends for one purpose.
-
-    Attributes:
-        forms: Each as it is sent, its parts separated by spaces.
-        is_needed: Whether `run` can't do without; False for the other commands and for options.
-    """
+class Requirement:
+    """Commands that a program sends for one purpose."""
 
     purpose: str
-    forms: tuple[str, ...]
-    is_needed: bool = True
+    commands: str  # as they are sent, separated by `; `
+    is_needed: bool = True  # by `run`; False for what only other commands of the program, or options, send
+
+
+def _each(names: str, kinds: str) -> str:
+    """Return every command of these names on a key of every one of these kinds."""
+    return "; ".join(f"{name} {{{kind}}}" for kind in kinds.split() for name in names.split())
 
 
 SERVER_A = (
-    Need("name the run and its attempts", ("TIME",)),
-    Need("decide and write in one transaction", ("MULTI", "EXEC", "UNWATCH")),
-    Need("write the shop", ("HSET {user} f v", "HSET {sku} f v", "HSET {cart} f v")),
-    Need(
-        "write a segment",
-        ("LPUSH {staging} v", "LPUSHX {staging} v", "EXPIRE {staging} 1", "UNLINK {staging}"),
-    ),
-    Need("look what is published", ("HMGET {state} f", "LLEN {segment}", "EXISTS {segment}")),
-    Need(
+    Requirement("name the run and its attempts", "TIME"),
+    Requirement("decide and write in one transaction", "MULTI; EXEC; UNWATCH"),
+    Requirement("write the shop", "HSET {user} f v; HSET {sku} f v; HSET {cart} f v"),
+    Requirement("write a segment", "LPUSH {staging} v; LPUSHX {staging} v; EXPIRE {staging} 1; UNLINK {staging}"),
+    Requirement("look what is published", "HMGET {state} f; LLEN {segment}; EXISTS {segment}"),
+    Requirement(
         "publish a segment",
-        (
-            "WATCH {staging} {state} {segment}",
-            "LLEN {staging}",
-            "UNLINK {segment}",
-            "RENAME {staging} {segment}",
-            "PERSIST {segment}",
-            "UNLINK {state}",
-            "HSET {state} f v",
-        ),
+        "WATCH {staging} {state} {segment}; LLEN {staging}; UNLINK {segment}; RENAME {staging} {segment}; "
+        "PERSIST {segment}; UNLINK {state}; HSET {state} f v",
     ),
-    Need("remove what an older run left", ("WATCH {state} {segment}", "PEXPIRE {state} 1")),
-    Need(
+    Requirement("remove what an older run left", "WATCH {state} {segment}; PEXPIRE {state} 1"),
+    Requirement(
         "record the run",
-        ("HSET {run} f v", "HSETNX {run} f v", "HDEL {run} f", "PEXPIRE {run} 1", "HGETALL {run}", "HMGET {run} f"),
+        "HSET {run} f v; HSETNX {run} f v; HDEL {run} f; PEXPIRE {run} 1; HGETALL {run}; HMGET {run} f",
     ),
-    Need("signal to server-b", ("TYPE {signals}", "XADD {signals} MINID = 0 * f v", "XRANGE {signals} 0 0")),
-    Need("run --await-verdict-s", ("HGETALL {result}",), is_needed=False),
-    Need("run --min-replicas", ("WAIT 0 1",), is_needed=False),
-    Need(
+    Requirement("signal to server-b", "TYPE {signals}; XADD {signals} MINID = 0 * f v; XRANGE {signals} 0 0"),
+    Requirement("run --await-verdict-s", "HGETALL {result}", is_needed=False),
+    Requirement("run --min-replicas", "WAIT 0 1", is_needed=False),
+    Requirement(
         "user, sku and cart",
-        (
-            *(f"{name} {{{kind}}}" for kind in ("user", "sku") for name in ("EXISTS", "HGETALL", "HLEN", "UNLINK")),
-            *(f"{name} {{cart}}" for name in ("HGETALL", "HLEN", "UNLINK", "WATCH")),
-            "HGET {cart} f",
-            "HINCRBY {cart} f 1",
-            "HDEL {cart} f",
-        ),
+        f"{_each('EXISTS HGETALL HLEN UNLINK', 'user sku')}; {_each('HGETALL HLEN UNLINK WATCH', 'cart')}; "
+        "HGET {cart} f; HINCRBY {cart} f 1; HDEL {cart} f",
         is_needed=False,
     ),
-    Need("user list, sku list, status and purge", ("SCAN 0",), is_needed=False),
-    Need(
+    Requirement("user list, sku list, status and purge", "SCAN 0", is_needed=False),
+    Requirement(
         "status",
-        (
-            "EXISTS {signals}",
-            "XREVRANGE {signals} + - COUNT 1",
-            "XINFO GROUPS {signals}",
-            "XINFO CONSUMERS {signals} g",
-            "XLEN {signals}",
-            "XLEN {dead_letters}",
-        ),
+        "EXISTS {signals}; XREVRANGE {signals} + - COUNT 1; XINFO GROUPS {signals}; XINFO CONSUMERS {signals} g; "
+        "XLEN {signals}; XLEN {dead_letters}",
         is_needed=False,
     ),
-    Need("check --peer-url", ("HSET {canary} f v", "PEXPIRE {canary} 1", "UNLINK {canary}"), is_needed=False),
-    Need(
+    Requirement("check --peer-url", "HSET {canary} f v; PEXPIRE {canary} 1; UNLINK {canary}", is_needed=False),
+    Requirement(
         "purge",
-        (
-            *(f"{name} {{{kind}}}" for kind in ("user", "sku", "cart", "run", "result", "canary")
-              for name in ("TYPE", "HGETALL", "UNLINK")),
-            *(f"{name} {{{kind}}}" for kind in ("state", "staging", "signals", "dead_letters")
-              for name in ("TYPE", "UNLINK")),
-        ),
+        f"{_each('TYPE HGETALL UNLINK', 'user sku cart run result canary')}; "
+        f"{_each('TYPE UNLINK', 'state staging signals dead_letters')}",
         is_needed=False,
     ),
-)  # fmt: skip
+)
 
 _READING = (
-    Need("look at the server's clock", ("TIME",)),
-    Need("keep a connection alive", ("PING",)),
-    Need("find the newest signal", ("XREVRANGE {signals} + - COUNT 1",)),
-    Need("wait for the list", ("HMGET {state} f",)),
-    Need(
+    Requirement("look at the server's clock", "TIME"),
+    Requirement("keep a connection alive", "PING"),
+    Requirement("find the newest signal", "XREVRANGE {signals} + - COUNT 1"),
+    Requirement("wait for the list", "HMGET {state} f"),
+    Requirement(
         "read the list and notice any change to it",
-        ("MULTI", "EXEC", "WATCH {segment} {state}", "LLEN {segment}", "LRANGE {segment} 0 0"),
+        "MULTI; EXEC; WATCH {segment} {state}; LLEN {segment}; LRANGE {segment} 0 0",
     ),
-    Need("read what the run was to write", ("HMGET {run} f",)),
-    Need("show the carts", ("HGETALL {cart}", "HGETALL {sku}")),
-    Need("read", ("EXISTS {segment}",), is_needed=False),
-    Need(
+    Requirement("read what the run was to write", "HMGET {run} f"),
+    Requirement("show the carts", "HGETALL {cart}; HGETALL {sku}"),
+    Requirement("read", "EXISTS {segment}", is_needed=False),
+    Requirement(
         "status",
-        (
-            "EXISTS {signals}",
-            "XINFO GROUPS {signals}",
-            "XINFO CONSUMERS {signals} g",
-            "XLEN {signals}",
-            "XLEN {dead_letters}",
-            "HGETALL {run}",
-            "HGETALL {result}",
-        ),
+        "EXISTS {signals}; XINFO GROUPS {signals}; XINFO CONSUMERS {signals} g; XLEN {signals}; XLEN {dead_letters}; "
+        "HGETALL {run}; HGETALL {result}",
         is_needed=False,
     ),
-    Need("server-a check --peer-url", ("HGET {canary} f",), is_needed=False),
+    Requirement("server-a check --peer-url", "HGET {canary} f", is_needed=False),
 )
 
-SERVER_B_FOLLOW = (
-    Need("follow the signals", ("XREAD COUNT 1 STREAMS {signals} 0",)),
-    *_READING,
-)
+_FOLLOWING = "XREAD COUNT 1 STREAMS {signals} 0"
+
+SERVER_B_FOLLOW = (Requirement("follow the signals", _FOLLOWING), *_READING)
 
 SERVER_B_GROUP = (
-    Need(
+    Requirement(
         "share the signals in a consumer group",
-        (
-            "XGROUP CREATE {signals} g 0 MKSTREAM",
-            "XGROUP DELCONSUMER {signals} g c",
-            "XINFO CONSUMERS {signals} g",
-            "XREADGROUP GROUP g c COUNT 1 STREAMS {signals} >",
-            "XAUTOCLAIM {signals} g c 1 0 COUNT 1",
-            "XPENDING {signals} g - + 1",
-            "EVAL x 1 {signals}",
-            "XCLAIM {signals} g c 0 0-0 JUSTID",
-            "XACK {signals} g 0-0",
-        ),
+        "XGROUP CREATE {signals} g 0 MKSTREAM; XGROUP DELCONSUMER {signals} g c; XINFO CONSUMERS {signals} g; "
+        "XREADGROUP GROUP g c COUNT 1 STREAMS {signals} >; XAUTOCLAIM {signals} g c 1 0 COUNT 1; "
+        "XPENDING {signals} g - + 1; EVAL x 1 {signals}; XCLAIM {signals} g c 0 0-0 JUSTID; XACK {signals} g 0-0",
     ),
-    Need(
+    Requirement(
         "record a verdict",
-        (
-            "WATCH {result}",
-            "UNWATCH",
-            "HGET {result} f",
-            "HSET {result} f v",
-            "HLEN {result}",
-            "PEXPIRE {result} 1",
-            "HGETALL {result}",
-        ),
+        "WATCH {result}; UNWATCH; HGET {result} f; HSET {result} f v; HLEN {result}; PEXPIRE {result} 1; "
+        "HGETALL {result}",
     ),
-    Need(
+    Requirement(
         "set aside what can't be processed",
-        ("WATCH {dead_letters}", "XREVRANGE {dead_letters} + - COUNT 1", "XADD {dead_letters} MAXLEN ~ 1 * f v"),
+        "WATCH {dead_letters}; XREVRANGE {dead_letters} + - COUNT 1; XADD {dead_letters} MAXLEN ~ 1 * f v",
     ),
-    Need("follow when the server becomes a replica", ("XREAD COUNT 1 STREAMS {signals} 0",), is_needed=False),
+    Requirement("follow when the server becomes a replica", _FOLLOWING, is_needed=False),
     *_READING,
-    Need(
+    Requirement(
         "dead list, retry and drop",
-        ("XRANGE {dead_letters} - + COUNT 1", "XDEL {dead_letters} 0-0", "HDEL {result} f", "XADD {signals} * f v"),
+        "XRANGE {dead_letters} - + COUNT 1; XDEL {dead_letters} 0-0; HDEL {result} f; XADD {signals} * f v",
         is_needed=False,
     ),
 )

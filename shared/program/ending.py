@@ -1,7 +1,7 @@
-"""How a program ends: the exit code of its outcome, one sentence for an error, and streams that may have gone.
+"""How a program starts and ends: its group of commands, exit codes, one sentence for an error, and closed streams.
 
-A reader of our output that goes away (`| head`) ends a command that only shows something, with 0. It does not end one
-whose exit code is a verdict: that goes on without a reader, as `print_outcome` has it.
+When the reader of our output goes away (`| head`), a command that only shows something ends with 0. A command whose
+exit code is a verdict prints with `print_outcome` and goes on without a reader.
 """
 
 from __future__ import annotations
@@ -15,50 +15,58 @@ from pathlib import Path
 
 import click
 
+from shared import __version__
 from shared.errors import HandoverError, NotFinishedError, TransientError
 
 _INTERRUPTED = 130
-# click quotes as it pleases: all up to the last @ goes, and where there is none, as in a quotation cut short, the rest
+# click may cut a quotation short: remove everything up to the last @, or without one, to the end of the quotation
 _LOGIN_OF_CLICK = r"://(?:.*(?=@)|[^\s'\")]*)"
-_LOGIN_OF_OURS = r"://[^\s'\"]*:[^\s'\"]*(?=@|['\"]…)"  # not a user alone, as in the command that resumes a run
+_LOGIN_OF_OURS = r"://[^\s'\"]*:[^\s'\"]*(?=@|['\"]…)"  # a user without a password stays, for the command that resumes
+
+
+def main_group(program: str, summary: str) -> click.Group:
+    """Return the group that a program's commands are added to, with `--version`."""
+    group = click.Group(program, help=summary, no_args_is_help=True, context_settings={"max_content_width": 110})
+    return click.version_option(__version__, prog_name=program, message="%(prog)s %(version)s")(group)
 
 
 def run_program(group: click.Group, program: str) -> None:
-    """Run a command line and end the process with the exit code that its outcome has.
+    """Run a command line and end the process with the command's exit code, or 0 for None.
 
-    A command returns its exit code, or None for 0. An error is one sentence on stderr, never a traceback.
+    An error is one sentence on stderr, never a traceback.
     """
     _prepare_streams()
+    complaint = ""
     try:
         code = group.main(prog_name=program, standalone_mode=False)
         sys.stdout.flush()
     except HandoverError as error:
         final = error.lasting() if isinstance(error, TransientError) else error  # nobody is left to try again
-        _complain(f"{program}: {_without_login(str(final), _LOGIN_OF_OURS)}")
-        code = final.exit_code
+        complaint, code = _without_login(str(final), _LOGIN_OF_OURS), final.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         _complain(error.format_message())
         code = error.exit_code
     except click.ClickException as error:
-        _complain(f"{program}: {_without_login(error.format_message(), _LOGIN_OF_CLICK)}{_usage_advice(error)}")
-        code = error.exit_code
+        context = getattr(error, "ctx", None)
+        advice = f" (see {context.command_path} --help)" if context is not None else ""
+        complaint, code = _without_login(error.format_message(), _LOGIN_OF_CLICK) + advice, error.exit_code
     except click.Abort:
-        _complain(f"{program}: interrupted")
-        code = _INTERRUPTED
+        complaint, code = "interrupted", _INTERRUPTED
     except (BrokenPipeError, SystemExit):
-        # who read our output has gone, as in `| head`, for which alone click exits by itself, with 1
+        # nobody reads our output any more; only then does click itself exit, with 1
         _silence_stdout()
         code = 0
     except OSError as error:
         _silence_stdout()
-        where = error.filename or "output"
-        _complain(f"{program}: {where}: expected room for what is written, got {error.strerror or error}")
+        complaint = f"{error.filename or 'output'}: expected room for what is written, got {error.strerror or error}"
         code = NotFinishedError.exit_code
+    if complaint:
+        _complain(f"{program}: {complaint}")
     sys.exit(code)
 
 
 def print_outcome(text: str) -> None:
-    """Print what a job has come to, whose exit code counts whether or not anybody reads on."""
+    """Print the outcome of a command whose exit code counts whether or not anybody reads on."""
     try:
         click.echo(text)
     except BrokenPipeError:
@@ -66,17 +74,17 @@ def print_outcome(text: str) -> None:
 
 
 def _prepare_streams() -> None:
-    """Have all three streams, and none that fails for a character that its encoding lacks."""
+    """Open streams that our parent closed, as with `>&-`, and escape characters that an encoding lacks."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
-        if stream is None:  # closed by whoever started us, as by `>&-`
+        if stream is None:
             setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - open for as long as the process lives
         elif mode == "w" and isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
 def _silence_stdout() -> None:
-    """Lead stdout nowhere, so that neither what is still printed nor the flush at exit fails."""
+    """Redirect stdout to nowhere, so that neither later prints nor the flush at exit fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -86,10 +94,5 @@ def _complain(text: str) -> None:
 
 
 def _without_login(text: str, login: str) -> str:
-    """Return a text that quotes what was typed without user and password, where a URL was typed in a wrong place."""
+    """Remove user and password from a message that quotes a URL."""
     return re.sub(login, "://...", text, flags=re.DOTALL)
-
-
-def _usage_advice(error: click.ClickException) -> str:
-    context = getattr(error, "ctx", None)
-    return f" (see {context.command_path} --help)" if context is not None else ""

@@ -1,7 +1,6 @@
-"""Logs: structured events on stderr, so that stdout holds results alone.
+"""Logs: structured events on stderr, readable lines on a terminal and JSON lines elsewhere; stdout holds only results.
 
-Readable lines on a terminal, JSON lines everywhere else. The standard library's logging is not involved: the programs
-are the only source of events, and what redis-py logs says nothing that an error of ours does not.
+The standard library's logging is not used, because only our programs log: what redis-py logs is in our errors, too.
 """
 
 from __future__ import annotations
@@ -21,18 +20,14 @@ if TYPE_CHECKING:
 
 def open_log(common: CommonSettings) -> FilteringBoundLogger:
     """Return the program's log, set up as the options say."""
-    as_json = common.log_format == "json" or (common.log_format is None and not sys.stderr.isatty())
-    renderer: Processor
-    if as_json:
-        renderer = structlog.processors.JSONRenderer()
-    else:
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    is_terminal = sys.stderr.isatty()
+    as_json = common.log_format == "json" or (common.log_format is None and not is_terminal)
+    renderer: Processor = (
+        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=is_terminal)
+    )
+    stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            renderer,
-        ],
+        processors=[structlog.processors.add_log_level, stamp, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[common.log_level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _LastingStderr())),
         cache_logger_on_first_use=True,
@@ -41,7 +36,7 @@ def open_log(common: CommonSettings) -> FilteringBoundLogger:
 
 
 class _LastingStderr:
-    """The part of stderr that a logger uses; when its reader has gone, what is logged is lost and the work goes on."""
+    """The part of stderr that a logger uses; when nobody reads it any more, events are lost and the work goes on."""
 
     def write(self, text: str) -> None:
         with suppress(OSError):

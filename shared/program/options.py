@@ -1,19 +1,19 @@
-"""What the two command lines have in common: options, their variables and types, and what each command gets of them.
+"""What the two command lines share: options, their variables and types, and the settings that each command gets.
 
-Nothing here imports redis or structlog: `--help` must come back at once, so commands import them when they run.
+Nothing here imports redis or structlog, which take long: commands import them when they run, so `--help` is fast.
 """
 
 from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
 
-from shared import __version__
 from shared.endpoint.settings import DEFAULT_URL, EndpointSettings
 from shared.endpoint.url import EndpointUrl, parse_url
 from shared.errors import InvalidInputError
@@ -26,28 +26,16 @@ _WEEK_S = 7 * 24 * 60 * 60
 
 @dataclass(frozen=True)
 class CommonSettings:
-    """The options that every command of both programs takes.
-
-    Attributes:
-        log_level: `debug`, `info`, `warning` or `error`.
-        log_format: `console` or `json`; None for console on a terminal and JSON lines otherwise.
-    """
+    """The options that every command of both programs takes."""
 
     endpoint: EndpointSettings
     keys: Keyspace
     log_level: str
-    log_format: str | None
+    log_format: str | None  # `console` or `json`; None for console on a terminal and JSON lines otherwise
 
 
 def option(program: str, name: str, *more_names: str, **attributes: Any) -> Callable[[F], F]:
-    """Return a click option that also reads its variable, such as SERVER_A_COUNT for `--count`.
-
-    Args:
-        program: `server-a` or `server-b`.
-        name: The option's name with its dashes.
-        more_names: As for `click.option`, such as the name of the parameter.
-        attributes: As for `click.option`.
-    """
+    """Return a click option that also reads its variable, such as SERVER_A_COUNT for `--count`."""
     attributes.setdefault("show_default", attributes.get("default") is not None and not attributes.get("is_flag"))
     attributes.setdefault("envvar", variable(program, name))
     return click.option(name, *more_names, show_envvar=True, **attributes)
@@ -60,12 +48,11 @@ def json_option(program: str, each: str = "") -> Callable[[F], F]:
 
 
 class WholeNumber(click.ParamType[int]):
-    """A whole number in ASCII digits, between bounds; Python's `int` would also take other scripts' digits and _."""
+    """A whole number in ASCII digits, bounds included; Python's `int` would also take _ and other scripts' digits."""
 
     name = "number"
 
     def __init__(self, least: int, most: int) -> None:
-        """Set the bounds, both included."""
         self._least = least
         self._most = most
 
@@ -85,9 +72,7 @@ class Seconds(click.ParamType[float]):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the seconds that a text spells."""
         text = str(value)
-        whole, _, decimals = text.partition(".")
-        is_plain = all(part.isascii() and part.isdigit() for part in (whole, decimals or "0"))
-        if not (is_plain and len(whole) <= 6 and len(decimals) <= 3 and float(text) <= _WEEK_S):
+        if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{0,3})?", text) or float(text) > _WEEK_S:
             self.fail(f"{text!r} is not a number of seconds from 0 to {_WEEK_S}.", param, ctx)
         return float(text)
 
@@ -98,32 +83,28 @@ def variable(program: str, option_name: str) -> str:
 
 
 def endpoint_options(program: str) -> Callable[[F], F]:
-    """Return a decorator that adds the common options and hands them over as one `CommonSettings`, first argument."""
+    """Return a decorator that adds the common options and passes them as one `CommonSettings`, first argument."""
     prefix = program.replace("-", "_").upper()
+    url_help = "Endpoint: redis://, rediss://, unix://, redis+sentinel:// or rediss+sentinel://."
+    levels = click.Choice(["debug", "info", "warning", "error"])
+    add = functools.partial(option, program)
     options = [
-        option(
-            program,
+        add(
             "--url",
             default=DEFAULT_URL,
             envvar=[f"{prefix}_REDIS_URL", "REDIS_URL"],
             callback=url_of_option,
-            help="Endpoint: redis://, rediss://, unix://, redis+sentinel:// or rediss+sentinel://.",
+            help=url_help,
         ),
-        option(program, "--password-file", metavar="FILE", help="Its first line is the password."),
-        option(program, "--auth", type=click.Choice(["key", "entra"]), default="key", help="How to authenticate."),
-        option(program, "--tls-ca", metavar="FILE", help="Certificate authorities to trust, PEM."),
-        option(program, "--tls-cert", metavar="FILE", help="Our own certificate, PEM."),
-        option(program, "--tls-key", metavar="FILE", help="The key of --tls-cert, PEM."),
-        option(program, "--tls-insecure", is_flag=True, help="Verify no certificate and no host name."),
-        option(program, "--namespace", default="", callback=_check_namespace, help="Put in front of every key."),
-        option(
-            program,
-            "--log-level",
-            type=click.Choice(["debug", "info", "warning", "error"]),
-            default="info",
-            help="Least level to log, on stderr.",
-        ),
-        option(program, "--log-format", type=click.Choice(["console", "json"]), help="Default: by terminal."),
+        add("--password-file", metavar="FILE", help="Its first line is the password."),
+        add("--auth", type=click.Choice(["key", "entra"]), default="key", help="How to authenticate."),
+        add("--tls-ca", metavar="FILE", help="Certificate authorities to trust, PEM."),
+        add("--tls-cert", metavar="FILE", help="Our own certificate, PEM."),
+        add("--tls-key", metavar="FILE", help="The key of --tls-cert, PEM."),
+        add("--tls-insecure", is_flag=True, help="Verify no certificate and no host name."),
+        add("--namespace", default="", callback=_check_namespace, help="Put in front of every key."),
+        add("--log-level", type=levels, default="info", help="Least level to log, on stderr."),
+        add("--log-format", type=click.Choice(["console", "json"]), help="Default: by terminal."),
     ]
 
     def decorate(function: F) -> F:
@@ -132,7 +113,7 @@ def endpoint_options(program: str) -> Callable[[F], F]:
             common = CommonSettings(
                 endpoint=EndpointSettings(
                     program=program,
-                    # a variable alone: as an option it would stand in the process list
+                    # no option, because the process list shows options
                     password=os.environ.get(f"{prefix}_PASSWORD"),
                     **{name: arguments.pop(name) for name in _ENDPOINT_ARGUMENTS},
                 ),
@@ -154,13 +135,14 @@ _ENDPOINT_ARGUMENTS = ("url", "password_file", "auth", "tls_ca", "tls_cert", "tl
 
 
 def _warn_about_tls(endpoint: EndpointSettings) -> None:
-    """Say on stderr, whatever the log level, which TLS options take protection away or do nothing."""
-    is_tls = endpoint.url.is_tls
-    if endpoint.tls_insecure and is_tls:
-        warning = "--tls-insecure: neither the server's certificate nor its host name is verified"
-        click.echo(f"{endpoint.program}: warning: {warning}", err=True)
-    elif not is_tls and (endpoint.tls_insecure or endpoint.tls_ca or endpoint.tls_cert):
+    """Say on stderr, at any log level, which TLS options remove protection or do nothing."""
+    warning = ""
+    if endpoint.url.is_tls:
+        if endpoint.tls_insecure:
+            warning = "--tls-insecure: neither the server's certificate nor its host name is verified"
+    elif endpoint.tls_insecure or endpoint.tls_ca or endpoint.tls_cert:
         warning = "TLS options do nothing: the URL is not rediss://"
+    if warning:
         click.echo(f"{endpoint.program}: warning: {warning}", err=True)
 
 
@@ -175,16 +157,8 @@ def url_of_option(_context: click.Context, parameter: click.Parameter, text: str
 
 
 def _check_namespace(_context: click.Context, _parameter: click.Parameter, text: str) -> str:
-    import re
-
     if text and not re.fullmatch(ID_PATTERN, text):
         raise InvalidInputError(where="--namespace", expected="1 to 64 of A-Z a-z 0-9 _ -", got=repr(text))
     if text in RESERVED_NAMESPACES:
         raise InvalidInputError(where="--namespace", expected="a name that begins no key of ours", got=repr(text))
     return text
-
-
-def main_group(program: str, summary: str) -> click.Group:
-    """Return the group that a program's commands are added to, with `--version`."""
-    group = click.Group(program, help=summary, no_args_is_help=True, context_settings={"max_content_width": 110})
-    return click.version_option(__version__, prog_name=program, message="%(prog)s %(version)s")(group)

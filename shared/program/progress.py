@@ -1,24 +1,25 @@
-"""A progress bar on stderr, with rate and time left; only on a terminal, and only once a run has lasted a second."""
+"""A progress bar on stderr, with rate and time left; only on a terminal, and only after the first second."""
 
 from __future__ import annotations
 
 import sys
 import time
 from contextlib import ExitStack
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import click
+
+if TYPE_CHECKING:
+    from click._termui_impl import ProgressBar
 
 _SHOW_AFTER_S = 1.0
 _UPDATE_EVERY_S = 0.1
 
 
 class Progress:
-    """Counts values; draws click's bar when somebody may see it."""
+    """Counts values, and draws click's progress bar where somebody may see it."""
 
     def __init__(self, label: str, total: int) -> None:
-        """Start at 0 of `total` values."""
         self._label = label
         self._total = total
         self._done = 0
@@ -26,10 +27,10 @@ class Progress:
         self._started = self._updated = time.monotonic()
         self._is_terminal = sys.stderr.isatty()
         self._stack = ExitStack()
-        self._bar: click._termui_impl.ProgressBar[int] | None = None
+        self._bar: ProgressBar[int] | None = None
 
     def add(self, values: int) -> None:
-        """Count values; draws at most ten times a second. Negative when an attempt's values are to be done again."""
+        """Count values, and draw at most ten times a second; negative when an attempt is to be repeated."""
         self._done += values
         if not self._is_terminal:
             return
@@ -41,29 +42,25 @@ class Progress:
             self._bar = self._stack.enter_context(self._new_bar(elapsed_s=now - self._started))
         self._draw(self._bar, now)
 
-    def _draw(self, bar: click._termui_impl.ProgressBar[int], now: float) -> None:
+    def _draw(self, bar: ProgressBar[int], now: float) -> None:
         bar.update(self._done - self._drawn, int(self._done / (now - self._started)))
         self._drawn = self._done
 
-    def _new_bar(self, *, elapsed_s: float) -> click._termui_impl.ProgressBar[int]:
-        bar: click._termui_impl.ProgressBar[int] = click.progressbar(
+    def _new_bar(self, *, elapsed_s: float) -> ProgressBar[int]:
+        bar: ProgressBar[int] = click.progressbar(
             length=self._total,
             label=self._label,
             file=sys.stderr,
             show_pos=True,
             item_show_func=lambda rate: f"{rate:,} values/s" if rate is not None else None,
         )
-        bar.start = bar.last_eta = time.time() - elapsed_s  # else the time left is reckoned from the bar's appearance
+        bar.start = bar.last_eta = time.time() - elapsed_s  # else the bar computes the time left from its own start
         return bar
 
     def __enter__(self) -> Self:
-        """Return the progress itself."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Draw how far it came, and end the bar's line."""
+    def __exit__(self, *_error: object) -> None:
         if self._bar is not None and self._drawn != self._done:
             self._draw(self._bar, time.monotonic())
         self._stack.close()

@@ -1,7 +1,7 @@
-"""Reads users, SKUs and carts; both programs show them.
+"""Reads users, SKUs and carts, which both programs show.
 
-A cart and its SKUs lie in different slots of a cluster, so a cart is read in two round trips and never in one
-transaction: between the two a price may change. What is shown is a cart at some moment and prices at a later one.
+A cart and its SKUs are in different slots of a cluster, so no transaction can read them together: a price may change
+between the two round trips.
 """
 
 from __future__ import annotations
@@ -20,29 +20,13 @@ Fields = dict[bytes, bytes]
 
 
 def read_user(endpoint: Endpoint, keys: Keyspace, user_id: str) -> User | None:
-    """Return a user, or None when there is none of that id.
-
-    Raises:
-        TransientError: The connection is lost.
-        WrongEndpointError: The key holds something else than a hash.
-
-    Redis:
-        HGETALL; O(fields).
-    """
+    """Return a user, or None when there is none of that id. Redis: HGETALL."""
     fields = _read_hash(endpoint, keys.user(user_id))
     return User.decode(user_id, fields) if fields else None
 
 
 def read_sku(endpoint: Endpoint, keys: Keyspace, sku_id: str) -> Sku | None:
-    """Return a SKU, or None when there is none of that id.
-
-    Raises:
-        TransientError: The connection is lost.
-        WrongEndpointError: The key holds something else than a hash.
-
-    Redis:
-        HGETALL; O(fields).
-    """
+    """Return a SKU, or None when there is none of that id. Redis: HGETALL."""
     fields = _read_hash(endpoint, keys.sku(sku_id))
     return Sku.decode(sku_id, fields) if fields else None
 
@@ -55,49 +39,25 @@ def read_cart(endpoint: Endpoint, keys: Keyspace, user_id: str) -> Cart:
 def read_carts(endpoint: Endpoint, keys: Keyspace, user_ids: Iterable[str]) -> list[Cart]:
     """Return carts in the order of the ids given, their lines in natural order of the SKU ids.
 
-    Args:
-        endpoint: Where to read.
-        keys: The namespace.
-        user_ids: Different from each other; each cart is held in memory.
-
-    Raises:
-        TransientError: The connection is lost; reading again is safe.
-        WrongEndpointError: A cart's key holds something else than a hash.
-
-    Redis:
-        HGETALL for each cart and then for each SKU in them, both pipelined; O(lines).
+    Redis: HGETALL for each cart and then for each SKU in them, both pipelined; O(lines).
     """
     user_ids = list(user_ids)
     cart_fields = read_hashes(endpoint, [keys.cart(user_id) for user_id in user_ids])
     sku_ids = {stored_text(name) for fields in cart_fields.values() for name in fields}
-    skus = _read_skus(endpoint, keys, sku_ids)
+    # a field that is no id, or a key that is no hash, is no SKU of ours
+    sku_keys = {keys.sku(sku_id): sku_id for sku_id in sku_ids if re.fullmatch(ID_PATTERN, sku_id)}
+    sku_fields = read_hashes(endpoint, sku_keys, skip_wrong_type=True)
+    skus = {sku_keys[key]: Sku.decode(sku_keys[key], fields) for key, fields in sku_fields.items()}
     return [_cart(user_id, cart_fields.get(keys.cart(user_id), {}), skus) for user_id in user_ids]
 
 
 def read_hashes(endpoint: Endpoint, keys: Iterable[str], *, skip_wrong_type: bool = False) -> dict[str, Fields]:
-    """Return the fields of those keys that exist.
+    """Return all fields of those keys that exist; keys of other types are skipped or raise WrongKeyError.
 
-    Args:
-        endpoint: Where to read.
-        keys: Of hashes; all their fields are held in memory.
-        skip_wrong_type: Leave out keys of other types instead of raising.
-
-    Raises:
-        TransientError: The connection is lost; reading again is safe.
-        WrongEndpointError: A key holds something else than a hash.
-
-    Redis:
-        HGETALL for each, pipelined.
+    Redis: HGETALL for each, pipelined.
     """
     replies = ask_each(endpoint, keys, lambda pipeline, key: pipeline.hgetall(key), skip_wrong_type=skip_wrong_type)
     return {key: fields for key, fields in replies if fields}
-
-
-def _read_skus(endpoint: Endpoint, keys: Keyspace, sku_ids: Iterable[str]) -> dict[str, Sku]:
-    """Return those SKUs that exist; a field that is no id, or a key that is no hash, is no SKU of ours."""
-    keys_of = {keys.sku(sku_id): sku_id for sku_id in sku_ids if re.fullmatch(ID_PATTERN, sku_id)}
-    found = read_hashes(endpoint, keys_of, skip_wrong_type=True)
-    return {keys_of[key]: Sku.decode(keys_of[key], fields) for key, fields in found.items()}
 
 
 def _cart(user_id: str, fields: Fields, skus: dict[str, Sku]) -> Cart:

@@ -1,7 +1,7 @@
-"""What ids, names, prices and quantities may be, and how texts that someone else stored are shown.
+"""What ids, names, prices and quantities may be.
 
-Only ASCII digits count as digits, and the length is bounded before a text becomes a number: `Decimal("1e999999")` and
-`int("٣")` are both fine with Python, and neither belongs into a shop. What is refused is said with the option's name.
+Only ASCII digits count as digits, and a text's length is bounded before it becomes a number, because Python accepts
+`Decimal("1e999999")` and `int("٣")`. `where` is the option or argument that the error names.
 """
 
 from __future__ import annotations
@@ -22,71 +22,41 @@ _INVISIBLE_CATEGORIES = (*CONTROL_CATEGORIES, "Cf", "Zs")
 
 
 def checked_id(where: str, text: str) -> str:
-    """Return the id of a user or a SKU.
-
-    Args:
-        where: What the id is given as, for the error.
-        text: 1 to 64 of the letters A to Z and a to z, digits, `_` and `-`.
-
-    Raises:
-        InvalidInputError: It is something else.
-    """
+    """Return the id of a user or a SKU: 1 to 64 letters, digits, `_` and `-`, all ASCII."""
     if not re.fullmatch(ID_PATTERN, text):
-        raise InvalidInputError(where=where, expected="an id of 1 to 64 of A-Z a-z 0-9 _ -", got=quoted_text(text))
+        raise _refusal(where, "an id of 1 to 64 of A-Z a-z 0-9 _ -", text)
     return text
 
 
 def checked_name(where: str, text: str) -> str:
-    """Return a name, exactly as given.
-
-    Args:
-        where: What the name is given as, for the error.
-        text: 1 to 200 characters, at least one of them visible, none that controls a terminal or turns its text round.
-
-    Raises:
-        InvalidInputError: It is something else.
-    """
+    """Return a name of 1 to 200 characters, with a visible one and none that controls a terminal or text direction."""
     if not 1 <= len(text) <= MAX_NAME_CHARACTERS:
-        got = "none" if not text else f"{len(text)}"
-        raise InvalidInputError(where=where, expected=f"1 to {MAX_NAME_CHARACTERS} characters", got=got)
-    if any(is_control(character) for character in text):
-        expected = "no control, line-breaking or direction-changing characters"
-        raise InvalidInputError(where=where, expected=expected, got=quoted_text(text))
+        expected, got = f"1 to {MAX_NAME_CHARACTERS} characters", str(len(text) or "none")
+        raise InvalidInputError(where=where, expected=expected, got=got)
+    if any(map(is_control, text)):
+        raise _refusal(where, "no control, line-breaking or direction-changing characters", text)
     if all(category(character) in _INVISIBLE_CATEGORIES for character in text):
-        raise InvalidInputError(where=where, expected="a name that can be seen", got=quoted_text(text))
+        raise _refusal(where, "a name that can be seen", text)
     return text
 
 
 def checked_price(where: str, text: str) -> Decimal:
-    """Return a price of 0.00 to 999999999.99, with two decimal places.
-
-    Args:
-        where: What the price is given as, for the error.
-        text: ASCII digits, at most nine before the point and at most two behind it.
-
-    Raises:
-        InvalidInputError: It is something else.
-    """
+    """Return a price of 0.00 to 999999999.99, with two decimal places."""
     price = price_of(text)
     if price is None:
-        expected = f"a price from 0.00 to {MAX_PRICE} with at most two decimal places"
-        raise InvalidInputError(where=where, expected=expected, got=quoted_text(text))
+        raise _refusal(where, f"a price from 0.00 to {MAX_PRICE} with at most two decimal places", text)
     return price
 
 
 def checked_quantity(where: str, text: str) -> int:
-    """Return a quantity of 1 to 1,000,000.
-
-    Args:
-        where: What the quantity is given as, for the error.
-        text: ASCII digits.
-
-    Raises:
-        InvalidInputError: It is something else.
-    """
+    """Return a quantity of 1 to 1,000,000."""
     if not re.fullmatch(r"[0-9]{1,18}", text) or not 1 <= int(text) <= MAX_QUANTITY:
-        raise InvalidInputError(where=where, expected=f"a whole number from 1 to {MAX_QUANTITY}", got=quoted_text(text))
+        raise _refusal(where, f"a whole number from 1 to {MAX_QUANTITY}", text)
     return int(text)
+
+
+def _refusal(where: str, expected: str, text: str) -> InvalidInputError:
+    return InvalidInputError(where=where, expected=expected, got=quoted_text(text))
 
 
 def price_of(text: str) -> Decimal | None:
@@ -95,8 +65,9 @@ def price_of(text: str) -> Decimal | None:
 
 
 def quantity_of(text: str) -> int | None:
-    """Return the quantity that a stored text spells, where Redis could count on with it, or None.
+    """Return the quantity that a stored text spells, or None.
 
-    Someone else may have stored more than our own bound: any positive number of up to 18 digits counts.
+    Somebody else may have stored more than our bound: any positive number of up to 18 digits, with which HINCRBY can
+    go on, counts.
     """
     return int(text) if re.fullmatch(r"[1-9][0-9]{0,17}", text) else None

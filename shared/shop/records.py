@@ -1,8 +1,7 @@
 """The shop's records: users, SKUs and carts, and the fields of their hashes.
 
-Decoding never fails: a database is shared with others, and a price that can't be read must not hide the rest of a cart.
-What is missing or unreadable stays visible as such, and a line it concerns is left out of the total. Refusing such
-records was rejected: it would let one foreign field break every reader. What *we* write is checked in `record_checks`.
+Decoding never fails, because a database is shared: one unreadable price must not hide the rest of a cart. What can't be
+read is shown as such, and its line is left out of the total. What *we* write is checked in `record_checks`.
 """
 
 from __future__ import annotations
@@ -19,18 +18,12 @@ OtherFields = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class User:
-    """A user.
-
-    Attributes:
-        first_name: Empty when none is stored.
-        last_name: The same.
-        other_fields: Names and values that someone else put into the hash, sorted by name.
-    """
+    """A user."""
 
     user_id: str
-    first_name: str
-    last_name: str
-    other_fields: OtherFields = ()
+    first_name: str  # empty when none is stored
+    last_name: str  # the same
+    other_fields: OtherFields = ()  # names and values that somebody else put into the hash, sorted by name
 
     @property
     def full_name(self) -> str:
@@ -43,25 +36,19 @@ class User:
 
     @classmethod
     def decode(cls, user_id: str, fields: Mapping[bytes, bytes]) -> User:
-        """Return the user that a hash's fields spell; whatever they are, this does not fail."""
+        """Return the user that a hash's fields spell, whatever they are."""
         texts = _texts(fields)
-        return cls(user_id, texts.pop("first_name", ""), texts.pop("last_name", ""), _sorted_pairs(texts))
+        return cls(user_id, texts.pop("first_name", ""), texts.pop("last_name", ""), tuple(sorted(texts.items())))
 
 
 @dataclass(frozen=True)
 class Sku:
-    """A stock keeping unit: something that is sold.
-
-    Attributes:
-        name: Empty when none is stored.
-        price: With two decimal places; None when none is stored, or none that can be read.
-        other_fields: As in `User`; a price that can't be read is among them.
-    """
+    """A stock keeping unit: something that is sold."""
 
     sku_id: str
-    name: str
-    price: Decimal | None
-    other_fields: OtherFields = ()
+    name: str  # empty when none is stored
+    price: Decimal | None  # with two decimal places; None when none is stored, or none that can be read
+    other_fields: OtherFields = ()  # as in `User`; a price that can't be read is among them
 
     def encode(self) -> dict[str, str]:
         """Return the fields of the hash, without those of others."""
@@ -70,30 +57,22 @@ class Sku:
 
     @classmethod
     def decode(cls, sku_id: str, fields: Mapping[bytes, bytes]) -> Sku:
-        """Return the SKU that a hash's fields spell; whatever they are, this does not fail."""
+        """Return the SKU that a hash's fields spell, whatever they are."""
         texts = _texts(fields)
         price = price_of(texts.get("price", ""))
         if price is not None:
             del texts["price"]
-        return cls(sku_id, texts.pop("name", ""), price, _sorted_pairs(texts))
+        return cls(sku_id, texts.pop("name", ""), price, tuple(sorted(texts.items())))
 
 
 @dataclass(frozen=True)
 class CartLine:
-    """One line of a cart.
+    """One line of a cart."""
 
-    Attributes:
-        sku_id: As stored; bytes that are not UTF-8 are escaped.
-        name: Of the SKU; None when that is no longer sold.
-        price: For one piece; None when the SKU is no longer sold or its price can't be read.
-        quantity: None when what is stored is no positive whole number.
-        stored_quantity: What is stored.
-    """
-
-    sku_id: str
-    name: str | None
-    price: Decimal | None
-    quantity: int | None
+    sku_id: str  # as stored; bytes that are not UTF-8 are escaped
+    name: str | None  # of the SKU; None when it is no longer sold
+    price: Decimal | None  # for one piece; None when the SKU is no longer sold or its price can't be read
+    quantity: int | None  # None when what is stored is no positive whole number
     stored_quantity: str
 
     @property
@@ -132,7 +111,7 @@ class Cart:
 
 
 def decode_cart_line(sku_id: str, stored_quantity: bytes, sku: Sku | None) -> CartLine:
-    """Return a line from one field of a cart's hash and the SKU it names; None for one that does not exist."""
+    """Return a line from one field of a cart's hash and its SKU, which is None when it does not exist."""
     text = stored_text(stored_quantity)
     name, price = (sku.name, sku.price) if sku is not None else (None, None)
     return CartLine(sku_id, name, price, quantity_of(text), text)
@@ -142,14 +121,9 @@ def _texts(fields: Mapping[bytes, bytes]) -> dict[str, str]:
     return {stored_text(name): stored_text(value) for name, value in fields.items()}
 
 
-def _sorted_pairs(texts: Mapping[str, str]) -> OtherFields:
-    return tuple(sorted(texts.items()))
-
-
 # Money is multiplied and added as whole cents: Decimal rounds to 28 digits, int never does.
 def _cents(amount: Decimal) -> int:
-    whole, _, cents = f"{amount:.2f}".partition(".")
-    return int(whole + cents)
+    return int(f"{amount:.2f}".replace(".", ""))
 
 
 def _of_cents(cents: int) -> Decimal:

@@ -1,1 +1,1 @@
-"""The `status` of a hand-over: what was seen, what is wrong with it, how it is shown."""
+"""The `status` of a hand-over: reading it, judging it, showing it."""

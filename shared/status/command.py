@@ -1,4 +1,4 @@
-"""The `status` command, the same in both programs: each looks through its own URL."""
+"""The `status` command, the same in both programs; each reads at its own URL."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ def status_command(program: str) -> click.Command:
 
 _HELP = """Show runs, segments, verdicts, lag, pending entries, consumers and dead letters.
 
-Ends with 0 only when nothing is wrong: with 65 for a failed run, a damaged list or dead letters, with 75 for what is
-not finished. A server-b that follows a replica keeps its verdicts to itself: where none has taken part in the group,
-the run counts as not finished, and the text says why.
+Exits with 0 only when nothing is wrong, with 65 for a failed run, a damaged list or dead letters, and with 75 for what
+is not finished. A server-b that follows a replica keeps its verdicts on its own host: where none has taken part in the
+group, the run counts as not finished, and the text says why.
 
 Example: {program} status --json
 """
 
 
 def status_text(status: Status) -> str:
-    """Return the lines that people read; what others stored, such as a consumer's name, forges none of them."""
-    lines = [f"{status.endpoint}" + (f", namespace {status.namespace}" if status.namespace else "")]
+    """Return the lines that people read; each is escaped, since others may have stored, say, a consumer's name."""
+    lines = [status.endpoint + (f", namespace {status.namespace}" if status.namespace else "")]
     if not status.runs:
         lines.append("No run is known here.")
     lines += [_run_line(run) for run in status.runs]
@@ -56,7 +56,7 @@ def status_text(status: Status) -> str:
     for consumer in status.group.consumers:
         idle_s = consumer["idle_ms"] / 1_000
         lines.append(f"Consumer {consumer['name']}: {consumer['pending']} pending, idle for {idle_s:.1f} s")
-    lines += [f"Wrong: {trouble}" for trouble in status.troubles] or ["Nothing is wrong."]
+    lines += [f"Wrong: {problem}" for problem in status.problems] or ["Nothing is wrong."]
     return "\n".join(shown_text(line) for line in lines)
 
 

@@ -1,4 +1,4 @@
-"""What `status` has seen, before anything is judged: values that the reading makes and the judging takes."""
+"""What `status` read, before it is judged."""
 
 from __future__ import annotations
 
@@ -13,50 +13,33 @@ UNKNOWN = "unknown"
 
 @dataclass(frozen=True)
 class RunStatus:
-    """One run.
-
-    Attributes:
-        has_record: Whether its record is here; without it count, published and is_finished say nothing.
-        published: Segments published so far.
-        verdict: Of the whole run; `pending` until every segment has one, `unknown` where the results may have expired
-            with the record.
-        verdicts: Segments with a verdict.
-        reason: Why it failed, was superseded, or can't have a verdict; else empty.
-    """
+    """One run."""
 
     run_id: str
-    has_record: bool
+    has_record: bool  # without its record, count, published and is_finished say nothing
     count: int
     segments: int
-    published: int
+    published: int  # segments published so far
     is_finished: bool
-    verdicts: int
-    verdict: str
-    reason: str
+    verdicts: int  # segments with a verdict
+    verdict: str  # `pending` until every segment has one, `unknown` where they may have expired with the record
+    reason: str  # why it failed, was superseded, or can't have a verdict; else empty
 
 
 @dataclass(frozen=True)
 class GroupStatus:
-    """The consumer group.
+    """The consumer group."""
 
-    Attributes:
-        is_there: Whether any server-b has ever taken part in it, on the stream as it is.
-        lag: Entries not delivered to any consumer yet; None where the server can't tell how many.
-        has_undelivered: Whether there is any such entry.
-        pending: Entries delivered and not acknowledged.
-        consumers: name, pending and idle_ms of each consumer name.
-    """
-
-    is_there: bool = False
-    lag: int | None = 0
+    is_there: bool = False  # whether any server-b has ever taken part in it, on the stream as it is
+    lag: int | None = 0  # entries not delivered to any consumer yet; None where the server can't tell how many
     has_undelivered: bool = False
-    pending: int = 0
-    consumers: list[dict[str, Any]] = field(default_factory=list)
+    pending: int = 0  # entries delivered and not acknowledged
+    consumers: list[dict[str, Any]] = field(default_factory=list)  # name, pending and idle_ms of each
 
 
 @dataclass(frozen=True)
-class SegmentSight:
-    """One segment of the newest run: its list's length, and what its state says is published there."""
+class SegmentFacts:
+    """One segment of the newest run: its state, and the length of its list."""
 
     name: str
     state: SegmentState | None
@@ -65,17 +48,11 @@ class SegmentSight:
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything that was seen.
+    """Everything that was read."""
 
-    Attributes:
-        runs: The newest first, at most 10; those of which there is a signal or a record.
-        first_runs: The segments that a run publishes first, where there are any, and the run that each is of.
-        segments: Of the newest run, unless its record says that it is not finished; then none.
-        dead_letters: How many there are.
-    """
-
-    runs: list[RunStatus]
-    first_runs: dict[str, str]
+    runs: list[RunStatus]  # those with a signal or a record, newest first, at most 10
+    first_segment: str  # the name of segment 1, which every run publishes first
+    first_run: str  # the run that segment 1's state names; empty when there is none
     group: GroupStatus
-    segments: list[SegmentSight]
+    segments: list[SegmentFacts]  # of the newest run; empty while its record says that it is not finished
     dead_letters: int

@@ -34,12 +34,12 @@ def begun_run(hand_over: HandOver) -> str:
     return str(started["run_id"])
 
 
-def require_status(status: Status, exit_code: int, *troubles: str) -> None:
-    """Check the exit code, and that the troubles are just these, each known by some of its words."""
+def require_status(status: Status, exit_code: int, *problems: str) -> None:
+    """Check the exit code, and that the problems are just these, each known by some of its words."""
     assert status.exit_code == exit_code, status
-    assert len(status.troubles) == len(troubles), status.troubles
-    for trouble, words in zip(status.troubles, troubles, strict=True):
-        assert words in trouble
+    assert len(status.problems) == len(problems), status.problems
+    for problem, words in zip(status.problems, problems, strict=True):
+        assert words in problem
     text = status_text(status)
-    assert text.count("Wrong: ") == len(troubles)
-    assert ("Nothing is wrong." in text) == (not troubles)
+    assert text.count("Wrong: ") == len(problems)
+    assert ("Nothing is wrong." in text) == (not problems)

@@ -47,10 +47,10 @@ def test_sentinels_of_which_the_first_is_down(
 
 
 def test_encryption_that_nobody_shows_is_only_noted(server: Server, namespace: str, closed_port: int) -> None:
-    job = Job("server-b", needs=(), values_of={}, count=None, refusal="", try_reading=lambda: None)
-    with closing(open_endpoint(EndpointSettings(url=parse_url(server.url)))) as endpoint:
+    job = Job("server-b", requirements=(), values_of={}, count=None, refusal="", try_reading=lambda: None)
+    with closing(open_endpoint(EndpointSettings(parse_url(server.url)))) as endpoint:
         settings = EndpointSettings(
-            url=parse_url(f"rediss+sentinel://127.0.0.1:{closed_port},127.0.0.1:{closed_port}/shop")
+            parse_url(f"rediss+sentinel://127.0.0.1:{closed_port},127.0.0.1:{closed_port}/shop")
         )
         found = examine(endpoint, settings, Keyspace(namespace), job)
     assert (found.exit_code, found.tls) == (0, None)

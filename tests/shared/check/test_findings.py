@@ -1,4 +1,4 @@
-"""What `check` makes of memory, certificates and canaries; its exit code and its text."""
+"""What `check` makes of memory, certificates and probe keys; its exit code and its text."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis._parsers.helpers import parse_info
 
-from server_a.check.peer import peer_troubles
+from server_a.check.peer import peer_problems
 from shared.check.encryption import tls_findings, tls_notes
-from shared.check.findings import Findings, MemoryFindings, PeerFindings, RightFindings, Trouble
+from shared.check.findings import Findings, MemoryFindings, PeerFindings, Problem
 from shared.check.memory import (
     NodeMemory,
     decode_memory,
     memory_findings,
     memory_notes,
-    memory_troubles,
+    memory_problems,
     needed_bytes,
     shown_bytes,
 )
+from shared.check.permissions import Answer, Permission
 from shared.check.text import findings_text
 from shared.keys import Keyspace
 
@@ -38,7 +39,7 @@ FINDINGS = Findings(
     role="primary",
     tls=None,
     user="default",
-    rights=[RightFindings("LPUSH", "key", "write a segment", is_needed=True, is_allowed=True)],
+    permissions=[Answer(Permission(("LPUSH", "key", "v"), "key", "write a segment", is_needed=True), None)],
     memory=MemoryFindings(GIB, 2 * GIB, "noeviction", 10_000, 75_000, GIB),
     round_trip_ms=0.25,
 )
@@ -90,7 +91,7 @@ def test_figures_that_lack_are_no_limit() -> None:
     ],
 )
 def test_room_and_policy(changes: dict[str, Any], exit_codes: list[int]) -> None:
-    assert [trouble.exit_code for trouble in memory_troubles(replace(NODE, **changes))] == exit_codes
+    assert [problem.exit_code for problem in memory_problems(replace(NODE, **changes))] == exit_codes
 
 
 def test_a_policy_that_takes_what_has_a_time_to_live_is_noted() -> None:
@@ -133,8 +134,8 @@ def test_a_certificate_that_was_not_verified_is_noted() -> None:
 @pytest.mark.parametrize(
     ("codes", "exit_code"), [((), 0), ((75,), 75), ((75, 77), 77), ((75, 77, 78), 78), ((75, 69), 69)]
 )
-def test_the_weightiest_trouble_gives_the_exit_code(codes: tuple[int, ...], exit_code: int) -> None:
-    findings = replace(FINDINGS, troubles=[Trouble("one", code) for code in codes])
+def test_the_weightiest_problem_gives_the_exit_code(codes: tuple[int, ...], exit_code: int) -> None:
+    findings = replace(FINDINGS, problems=[Problem("one", code) for code in codes])
     assert findings.exit_code == exit_code
     assert findings.as_json()["exit_code"] == exit_code
     assert findings.as_json()["troubles"] == ["one"] * len(codes)
@@ -145,17 +146,17 @@ def test_the_text_ends_with_the_good_news() -> None:
         "redis://a:1/0",
         "Server: redis 7.0.15, standalone, primary",
         "TLS: no TLS",
-        "User: default, all 1 rights",
+        "User: default, all 1 permissions",
         "Memory: 1.0 GiB of 2.0 GiB, policy noeviction; 10,000 values need about 73.2 KiB",
         "Round trip: 0.250 ms",
         "server-a can do its job here.",
     ]
 
 
-def test_the_text_ends_with_the_troubles() -> None:
-    findings = replace(FINDINGS, memory=None, user=None, notes=["small"], troubles=[Trouble("large", 77)])
+def test_the_text_ends_with_the_problems() -> None:
+    findings = replace(FINDINGS, memory=None, user=None, notes=["small"], problems=[Problem("large", 77)])
     assert findings_text(findings).splitlines()[3:] == [
-        "User: unknown, all 1 rights",
+        "User: unknown, all 1 permissions",
         "Memory: unknown, since INFO is not allowed or does not say",
         "Round trip: 0.250 ms",
         "Note: small",
@@ -166,9 +167,9 @@ def test_the_text_ends_with_the_troubles() -> None:
 PEER = PeerFindings("redis://b:1/0", "connected", 20, 20, 1.5, 4.0)
 
 
-def test_a_connected_peer_is_no_trouble() -> None:
-    assert not peer_troubles(PEER, is_same_server=False)
-    line = "Peer: redis://b:1/0, connected; 20 of 20 canaries seen, lag 1.500 ms in the median, 4.000 ms at most"
+def test_a_connected_peer_is_no_problem() -> None:
+    assert not peer_problems(PEER, is_same_server=False)
+    line = "Peer: redis://b:1/0, connected; 20 of 20 probe keys seen, lag 1.500 ms in the median, 4.000 ms at most"
     assert line in findings_text(replace(FINDINGS, peer=PEER)).splitlines()
 
 
@@ -176,15 +177,15 @@ def test_a_connected_peer_is_no_trouble() -> None:
     ("seen", "is_same_server", "part"),
     [(0, False, "neither the same database nor connected"), (0, True, "different databases"), (3, False, "3 others")],
 )
-def test_a_canary_that_did_not_come_is_a_trouble(seen: int, part: str, *, is_same_server: bool) -> None:
-    (trouble,) = peer_troubles(replace(PEER, seen=seen), is_same_server=is_same_server)
-    assert trouble.exit_code == 75
-    assert part in trouble.text
+def test_a_canary_that_did_not_come_is_a_problem(seen: int, part: str, *, is_same_server: bool) -> None:
+    (problem,) = peer_problems(replace(PEER, seen=seen), is_same_server=is_same_server)
+    assert problem.exit_code == 75
+    assert part in problem.text
 
 
-def test_a_peer_that_was_never_tried_is_a_trouble() -> None:
-    (trouble,) = peer_troubles(replace(PEER, canaries=0, seen=0), is_same_server=False)
-    assert trouble.exit_code == 75
+def test_a_peer_that_was_never_tried_is_a_problem() -> None:
+    (problem,) = peer_problems(replace(PEER, canaries=0, seen=0), is_same_server=False)
+    assert problem.exit_code == 75
 
 
 def test_encryption_that_could_not_be_looked_at_is_not_told_as_none() -> None:

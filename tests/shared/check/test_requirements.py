@@ -8,8 +8,8 @@ from threading import Thread
 
 import pytest
 
-from shared.check.permissions import Right, rights_of
-from shared.check.requirements import SERVER_A, SERVER_B_FOLLOW, SERVER_B_GROUP, Need
+from shared.check.permissions import Permission, permissions_of
+from shared.check.requirements import SERVER_A, SERVER_B_FOLLOW, SERVER_B_GROUP, Requirement
 from shared.keys import Keyspace
 from tests.stage.access_rules import Guarded, guarded
 from tests.stage.every_command import run_every_command_of_server_b, run_every_other_command_of_server_a
@@ -33,9 +33,9 @@ def _pairs(name: str, words: Iterable[str], keys: Keyspace) -> Sent:
     return {(name, kind) for kind in kinds or {""}}
 
 
-def _needed(needs: tuple[Need, ...], keys: Keyspace) -> Sent:
-    rights: list[Right] = rights_of(needs, keys)
-    return {pair for right in rights for pair in _pairs(right.name, right.command, keys)}
+def _needed(needs: tuple[Requirement, ...], keys: Keyspace) -> Sent:
+    permissions: list[Permission] = permissions_of(needs, keys)
+    return {pair for permission in permissions for pair in _pairs(permission.name, permission.command, keys)}
 
 
 def _name(words: list[str]) -> str:

@@ -86,5 +86,5 @@ def test_names_of_others_forge_no_line(
     assert "Consumer b: 0 pending, idle for 0.0 s\\nNothing is wrong.\\x1b[2J: 0 pending" in text
     assert text.splitlines().count("Nothing is wrong.") == 1
     assert all(line.isprintable() for line in text.split("\n"))
-    troubled = replace(read_status(endpoint, keys), troubles=["one\nNothing is wrong."])
+    troubled = replace(read_status(endpoint, keys), problems=["one\nNothing is wrong."])
     assert "Nothing is wrong." not in status_text(troubled).splitlines()

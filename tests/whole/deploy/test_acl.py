@@ -10,8 +10,8 @@ import pytest
 from redis.exceptions import NoPermissionError, ResponseError
 
 from server_b.group.signal_group import _RENEW_SCRIPT
-from shared.check.permissions import rights_of
-from shared.check.requirements import SERVER_A, SERVER_B_FOLLOW, SERVER_B_GROUP, Need
+from shared.check.permissions import permissions_of
+from shared.check.requirements import SERVER_A, SERVER_B_FOLLOW, SERVER_B_GROUP, Requirement
 from shared.keys import Keyspace
 from tests.stage.access_rules import PASSWORDS, Guarded, guarded, rules
 from tests.stage.every_command import run_every_command_of_server_b, run_every_other_command_of_server_a
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["guarded"]
 
-NEEDS: dict[Name, tuple[Need, ...]] = {"server-a": SERVER_A, "server-b": SERVER_B_GROUP + SERVER_B_FOLLOW}
+NEEDS: dict[Name, tuple[Requirement, ...]] = {"server-a": SERVER_A, "server-b": SERVER_B_GROUP + SERVER_B_FOLLOW}
 ASKED_FOR_IN_VAIN = {"client|setinfo", "acl|whoami", "info", "cluster|slots"}
 """redis-py, `check` and whoever opens an endpoint ask for these, and go on without."""
 with_and_without_namespace = pytest.mark.parametrize(
@@ -35,7 +35,7 @@ with_and_without_namespace = pytest.mark.parametrize(
 @pytest.mark.parametrize("program", PASSWORDS)
 def test_exactly_the_commands_that_the_program_needs(program: Name) -> None:
     granted = re.findall(r"\+(\S+)", rules(program))
-    needed = {right.name.lower().replace(" ", "|") for right in rights_of(NEEDS[program], Keyspace())}
+    needed = {permission.name.lower().replace(" ", "|") for permission in permissions_of(NEEDS[program], Keyspace())}
     assert sorted(granted) == sorted(needed)
 
 
@@ -148,7 +148,7 @@ def is_refused(client: redis.Redis, command: list[str]) -> bool:
 @with_and_without_namespace
 @pytest.mark.parametrize("program", PASSWORDS)
 def test_everything_else_is_refused(guarded: Guarded, program: Name) -> None:
-    names = {right.key for right in rights_of((*SERVER_A, *SERVER_B_GROUP), Keyspace(guarded.namespace))}
+    names = {permission.key for permission in permissions_of((*SERVER_A, *SERVER_B_GROUP), Keyspace(guarded.namespace))}
     keys = {Keyspace(guarded.namespace).kind_of(name): name for name in sorted(names) if name}
     foreign = "shop2:user:1" if guarded.namespace else "{other}:state"
     with connect(guarded.server) as admin, guarded.client(program) as client:
