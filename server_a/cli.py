@@ -3,53 +3,72 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
-from typing import Any
+import os
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from server_a.check.command import check_command
-from server_a.run.settings import RunOutcome, RunSettings
-from server_a.shop.commands import cart, sku, user
+from server_a.run.settings import DEFAULTS, RunSettings
+from server_a.shop.cart_commands import cart
+from server_a.shop.record_commands import sku, user
 from shared.errors import InvalidInputError
 from shared.program.ending import main_group, print_outcome, run_program
-from shared.program.options import CommonSettings, Seconds, WholeNumber, endpoint_options, json_option, option
+from shared.program.options import (
+    CommonSettings,
+    F,
+    Seconds,
+    WholeNumber,
+    endpoint_options,
+    json_option,
+    option,
+    url_of_option,
+)
 from shared.segments import MAX_COUNT, MAX_SEGMENT_VALUES
 from shared.status.command import status_command
 
+if TYPE_CHECKING:
+    from server_a.run.outcome import RunSummary
+    from server_a.run.story import Story
+    from shared.endpoint.url import EndpointUrl
+
 PROGRAM = "server-a"
-_SHOP_MOST = 100_000_000
 
 group = main_group(PROGRAM, "Write users, SKUs, carts and one big list into Redis, then signal it to server-b.")
-for _command in (user, sku, cart, check_command, status_command(PROGRAM)):
+for _command in (user, sku, cart, status_command(PROGRAM)):
     group.add_command(_command)
+
+
+def _option(name: str, kind: click.ParamType[Any], text: str) -> Callable[[F], F]:
+    """Return an option whose default is in `DEFAULTS` or `RunSettings`.
+
+    One in `DEFAULTS` stays None if it is not given, because a resumed run then takes what its record says.
+    """
+    setting = name.removeprefix("--").replace("-", "_")
+    if setting in DEFAULTS:
+        return option(PROGRAM, name, type=kind, help=f"{text}  [default: {DEFAULTS[setting]}]")
+    return option(PROGRAM, name, type=kind, help=text, default=getattr(RunSettings, setting))
+
+
+_RECORDS = WholeNumber(0, 100_000_000)
 
 
 @group.command("run")
 @endpoint_options(PROGRAM)
-@option(PROGRAM, "--count", type=WholeNumber(1, MAX_COUNT), help="Numbers to write.  [default: 10000]")
+@_option("--count", WholeNumber(1, MAX_COUNT), "Numbers to write.")
 @option(PROGRAM, "--values", metavar="FILE", help="Write the lines of FILE instead of numbers; - for standard input.")
-@option(
-    PROGRAM,
-    "--segment-values",
-    type=WholeNumber(1, MAX_SEGMENT_VALUES),
-    help="Values a segment at most.  [default: 1000000]",
-)
+@_option("--segment-values", WholeNumber(1, MAX_SEGMENT_VALUES), "Values a segment at most.")
 @option(PROGRAM, "--resume", metavar="RUN_ID", help="Go on with a run that was stopped or killed.")
-@option(PROGRAM, "--users", type=WholeNumber(0, _SHOP_MOST), help="Users to write, the sample first.  [default: 1]")
-@option(PROGRAM, "--skus", type=WholeNumber(0, _SHOP_MOST), help="SKUs to write, the sample first.  [default: 2]")
-@option(PROGRAM, "--carts", type=WholeNumber(0, _SHOP_MOST), help="Carts to write, the sample first.  [default: 1]")
-@option(PROGRAM, "--seed", type=WholeNumber(0, 2**31 - 1), help="Seed of the generated shop.  [default: 1]")
+@_option("--users", _RECORDS, "Users to write, the sample first.")
+@_option("--skus", _RECORDS, "SKUs to write, the sample first.")
+@_option("--carts", _RECORDS, "Carts to write, the sample first.")
+@_option("--seed", WholeNumber(0, 2**31 - 1), "Seed of the generated shop.")
 @option(PROGRAM, "--overwrite", is_flag=True, help="Replace a list that server-a did not write.")
-@option(PROGRAM, "--min-replicas", type=WholeNumber(0, 100), default=0, help="Replicas that must have each segment.")
-@option(PROGRAM, "--patience-s", type=Seconds(), default=60, help="Seconds without an answer that are waited out.")
-@option(PROGRAM, "--await-verdict-s", type=Seconds(), default=0, help="Seconds to wait for server-b's verdict.")
-@option(
-    PROGRAM,
-    "--retain-days",
-    type=WholeNumber(1, 3650),
-    help="Days that run, results and signals are kept.  [default: 7]",
-)
+@_option("--min-replicas", WholeNumber(0, 100), "Replicas that must have each segment.")
+@_option("--patience-s", Seconds(), "Seconds without an answer after which the run stops.")
+@_option("--await-verdict-s", Seconds(), "Seconds to wait for server-b's verdict.")
+@_option("--retain-days", WholeNumber(1, 3650), "Days that run, results and signals are kept.")
 @json_option(PROGRAM)
 def run_command(common: CommonSettings, *, as_json: bool, **options: Any) -> None:
     """Write the sample shop and the list, publish it, signal it, and audit what the server has.
@@ -66,37 +85,67 @@ def run_command(common: CommonSettings, *, as_json: bool, **options: Any) -> Non
         from shared.program.logs import open_log
 
         with open_story(common, settings, stop=stop, log=open_log(common)) as story:
-            outcome = story.run()
-            if as_json:
-                print_outcome(json.dumps(asdict(outcome.summary)))
-            else:
-                _print_outcome(outcome)
+            summary = story.run()
+            print_outcome(json.dumps(asdict(summary)) if as_json else _summary_text(summary, story))
             if settings.await_verdict_s:
                 verdict = story.await_verdict()
                 if not as_json:
                     print_outcome(f"server-b's verdict: {verdict}.")
 
 
-def _print_outcome(outcome: RunOutcome) -> None:
-    summary = outcome.summary
-    names = [f"'{name}'" for name in dict.fromkeys((outcome.first_list, outcome.last_list))]
-    shop = [_counted(summary.users, "user"), _counted(summary.skus, "SKU"), _counted(summary.carts, "cart")]
-    print_outcome(f"Wrote {shop[0]}, {shop[1]} and {shop[2]}.")
-    print_outcome(f"Inserted {outcome.inserted} into {' to '.join(names)}.")
-    print_outcome(f"Signalled run {summary.run_id}: {_counted(summary.segments, 'segment')}, digest {summary.digest}.")
-    print_outcome(
-        f"Writing took {summary.write_s:.3f} s ({summary.values_per_s:,} values/s), "
-        f"signalling {outcome.signal_s:.3f} s."
-    )
+def _summary_text(summary: RunSummary, story: Story) -> str:
+    ends = [story.common.keys.segment(number) for number in (1, summary.segments)]
+    names = " to ".join(f"'{name}'" for name in dict.fromkeys(ends))
+    users, skus, carts = summary.users, summary.skus, summary.carts
+    segments, values_per_s = _counted(summary.segments, "segment"), f"{summary.values_per_s:,} values/s"
+    lines = [
+        f"Wrote {_counted(users, 'user')}, {_counted(skus, 'SKU')} and {_counted(carts, 'cart')}.",
+        f"Inserted {story.source.describe()} into {names}.",
+        f"Signalled run {summary.run_id}: {segments}, digest {summary.digest}.",
+        f"Writing took {summary.write_s:.3f} s ({values_per_s}), signalling {story.announcer.signal_s:.3f} s.",
+    ]
     if summary.lost_acknowledged or summary.outage_s:
-        print_outcome(
+        lines.append(
             f"Outages lasted {summary.outage_s:.1f} s; {summary.lost_acknowledged:,} acknowledged values had been lost "
             "and were written again."
         )
+    return "\n".join(lines)
 
 
 def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+@group.command("check")
+@endpoint_options(PROGRAM)
+@option(
+    PROGRAM,
+    "--peer-url",
+    metavar="URL",
+    callback=url_of_option,
+    help="Server-b's URL: tell whether data written here shows up there.",
+)
+@option(PROGRAM, "--count", type=WholeNumber(1, MAX_COUNT), default=DEFAULTS["count"], help="Numbers to find room for.")
+@json_option(PROGRAM)
+def check_command(common: CommonSettings, peer_url: EndpointUrl | None, count: int, *, as_json: bool) -> int:
+    """Show what is at the URL and whether server-a can do its job there; exits with 0 only when it can.
+
+    Exits with 77 when a permission is missing, 75 when there is no room or the peer is not connected, 78 at a replica
+    or a cache. Nothing is written except, with --peer-url, 20 probe keys that are removed. The peer is reached with the
+    same --tls-* options; its password comes from its URL, SERVER_B_PASSWORD or SERVER_B_PASSWORD_FILE.
+
+    Example: server-a check --count 1000000 --peer-url redis://replica.example:6379/0
+    """
+    from server_a.check.check import check
+    from shared.check.text import findings_text
+
+    peer = None
+    if peer_url is not None:
+        password, password_file = (os.environ.get(f"SERVER_B_{name}") for name in ("PASSWORD", "PASSWORD_FILE"))
+        peer = replace(common.endpoint, url=peer_url, password=password, password_file=password_file)
+    findings = check(common, count=count, peer_settings=peer)
+    print_outcome(json.dumps(findings.as_json()) if as_json else findings_text(findings))
+    return findings.exit_code
 
 
 @group.command("purge")
@@ -117,13 +166,12 @@ def purge_command(common: CommonSettings, *, yes: bool) -> None:
         raise InvalidInputError(where="purge", expected="--yes, or a terminal to ask on", got="neither")
     with closing(open_endpoint(common.endpoint)) as endpoint:
         namespace = f"namespace {common.keys.namespace}" if common.keys.namespace else "no namespace"
-        if not yes and not click.confirm(
-            f"Remove everything server-a and server-b wrote at {endpoint.name}, {namespace}?"
-        ):
+        question = f"Remove everything server-a and server-b wrote at {endpoint.name}, {namespace}?"
+        if not yes and not click.confirm(question):
             click.echo("Nothing was removed.")
             return
         removed = purge(endpoint, common.keys)
-    click.echo(f"Removed {removed:,} {'key' if removed == 1 else 'keys'}.")
+    click.echo(f"Removed {_counted(removed, 'key')}.")
 
 
 def main() -> None:

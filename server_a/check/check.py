@@ -1,4 +1,4 @@
-"""What server-a's `check` does: look the endpoint over for a run of so many values, then try the way to the peer."""
+"""What `server-a check` does: examine the endpoint for a run of so many values, then test whether the peer sees it."""
 
 from __future__ import annotations
 
@@ -25,17 +25,7 @@ _REFUSAL = "server-a has to write; give the URL of the primary, or that of the S
 
 
 def check(common: CommonSettings, *, count: int, peer_settings: EndpointSettings | None) -> Findings:
-    """Return what there is to know.
-
-    Args:
-        common: The endpoint and the namespace.
-        count: Numbers to find room for.
-        peer_settings: Where server-b will read; None for no look at it.
-
-    Raises:
-        InvalidInputError: A file can't be used.
-        HandoverError: There is nothing to look at: the endpoint does not answer, or not to us.
-    """
+    """Return what was found about the endpoint, for a run of `count` numbers, and about the peer if there is one."""
     try:
         with closing(open_endpoint(common.endpoint)) as endpoint:
             findings = examine(endpoint, common.endpoint, common.keys, _job(endpoint, common.keys, count))
@@ -57,13 +47,13 @@ def _job(endpoint: Endpoint, keys: Keyspace, count: int) -> Job:
         values_of={keys.segment(part.number): part.count for part in ranges},
         count=count,
         refusal=_REFUSAL,
-        # looks at every list and the stream that a run would replace or add to
+        # reads every list and the stream that a run would replace or add to
         try_reading=lambda: new_run(endpoint, keys, RunSettings(count=count), NumberSource(count)),
     )
 
 
 def _with_peer(findings: Findings, endpoint: Endpoint, keys: Keyspace, settings: EndpointSettings) -> Findings:
-    """Return the findings with those about the peer; what keeps us from it is a problem like any other."""
+    """Return the findings with those about the peer; an error at the peer is one of the problems found."""
     try:
         with closing(open_endpoint(settings)) as peer, stop_requests() as stop:
             peer_check = PeerCheck(endpoint, peer, keys, stop)

@@ -1,10 +1,10 @@
-"""How two endpoints hang together, found out with canaries: written at ours, looked for at the peer's.
+"""Test whether data written at our endpoint shows up at the peer's, with short-lived probe keys.
 
-Comparing what INFO says (run_id, master_replid) was rejected: least rights don't include INFO, and a proxy or a
-geo-replica answers with something of its own. What counts is that data comes through.
+Comparing INFO (run_id, master_replid) was rejected: least permissions don't include INFO, and a proxy or a geo-replica
+answers it with data of its own.
 
-That two URLs reach one database is known by the ids that a server gives its connections, one after the other: opened in
-turn at both, they rise from one URL to the other only if one server gives them. HELLO says them, and needs no right.
+Two URLs lead to one server if the ids that it gives to new connections, opened in turn at both, rise from each
+connection to the next. HELLO returns the id and needs no permission.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import statistics
 import time
 from contextlib import suppress
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from shared.check.findings import PeerFindings, Problem
@@ -22,79 +23,71 @@ from shared.keys import Keyspace
 from shared.stopping import StopRequest
 from shared.tokens import make_token
 
-CANARIES = 20
-CANARY_TTL_MS = 60_000
+PROBES = 20
+PROBE_TTL_MS = 60_000
 WAIT_S = 5.0
 ALL_WAIT_S = 10.0
 SAME_ROUNDS = 4
 _FIRST_PAUSE_S = 0.0005
 _LONGEST_PAUSE_S = 0.02
-_BUSY_LOOKS = 20
+_LOOKS_WITHOUT_PAUSE = 20
 
 
+@dataclass
 class PeerCheck:
-    """Sends canaries from one endpoint to another and removes them, whatever happens.
+    """Writes probe keys at one endpoint, looks for them at another, and removes them in any case."""
 
-    Attributes:
-        is_same_server: Whether both URLs reach one server, which may still hold several databases.
-    """
-
-    def __init__(self, endpoint: Endpoint, peer: Endpoint, keys: Keyspace, stop: StopRequest) -> None:
-        """Use two endpoints and one namespace at both."""
-        self._endpoint = endpoint
-        self._peer = peer
-        self._keys = keys
-        self._stop = stop
-        self._lags_ms: list[float] = []
-        self._written: list[str] = []
-        self._is_delayed = False
-        self.is_same_server = False
+    endpoint: Endpoint
+    peer: Endpoint
+    keys: Keyspace
+    stop: StopRequest
+    is_same_server: bool = field(init=False, default=False)  # the URLs may still name different databases
+    is_delayed: bool = field(init=False, default=False)  # whether a probe key was not there at the first look
+    lags_ms: list[float] = field(init=False, default_factory=list)
+    written: list[str] = field(init=False, default_factory=list)
 
     def run(self) -> PeerFindings:
         """Return how the peer is connected.
 
-        At least one canary and at most 20 in 10 seconds, each looked for during 5; the first that does not come ends
-        it.
+        Writes at least one probe key, and up to 20 in 10 seconds, and looks for each during 5 seconds; the first that
+        does not show up ends it.
 
-        Raises:
-            NotFinishedError: A stop was requested, or memory is full.
-            TransientError: One of the connections is lost.
-            NotAllowedError: The right to write canaries lacks here, or the one to read them there.
-
-        Redis:
-            For each canary MULTI HSET PEXPIRE EXEC and at the end UNLINK here, HGET there until it is seen.
+        Redis: For each probe key MULTI HSET PEXPIRE EXEC and at the end UNLINK here, HGET there until it is seen.
         """
         try:
-            self.is_same_server = self._is_same_server()  # over a slow link that alone takes long
+            self.is_same_server = self._is_same_server()  # before the clock starts: over a slow link this takes long
             end_at = time.monotonic() + ALL_WAIT_S
-            while len(self._written) < CANARIES and not (self._written and time.monotonic() >= end_at):
-                if not self._send_one():
+            while len(self.written) < PROBES and not (self.written and time.monotonic() >= end_at):
+                if not self._probe():
                     break
         except TransientError as error:
             raise error.lasting() from error
         finally:
-            self._remove()
-        is_same = self.is_same_server and bool(self._lags_ms) and not self._is_delayed
+            with suppress(HandoverError):  # what can't be removed now expires within a minute
+                for key in self.written:
+                    self.endpoint.at(key).unlink(key)
+        lags_ms = self.lags_ms
+        is_same = self.is_same_server and bool(lags_ms) and not self.is_delayed
         return PeerFindings(
-            endpoint=self._peer.name,
-            relation="same" if is_same else "connected" if self._lags_ms else "none",
-            canaries=len(self._written),
-            seen=len(self._lags_ms),
-            lag_median_ms=round(statistics.median(self._lags_ms), 3) if self._lags_ms else None,
-            lag_max_ms=round(max(self._lags_ms), 3) if self._lags_ms else None,
+            endpoint=self.peer.name,
+            relation="same" if is_same else "connected" if lags_ms else "none",
+            canaries=len(self.written),
+            seen=len(lags_ms),
+            lag_median_ms=round(statistics.median(lags_ms), 3) if lags_ms else None,
+            lag_max_ms=round(max(lags_ms), 3) if lags_ms else None,
         )
 
-    def _send_one(self) -> bool:
-        """Write a canary and look for it; return whether it came."""
+    def _probe(self) -> bool:
+        """Write a probe key and look for it; return whether it showed up."""
         self._pause(0)
-        token = make_token(self._endpoint.server_ms(self._keys.signals()))
-        key = self._keys.canary(token)
-        there = self._peer.at(key)
-        there.hget(key, "sent")  # connects, and says at once when it is not allowed
-        self._written.append(key)
-        pipeline = self._endpoint.at(key).pipeline()
+        token = make_token(self.endpoint.server_ms(self.keys.signals()))
+        key = self.keys.canary(token)
+        there = self.peer.at(key)
+        there.hget(key, "sent")  # connects, and fails now if reading is not allowed
+        self.written.append(key)
+        pipeline = self.endpoint.at(key).pipeline()
         pipeline.hset(key, "sent", token)
-        pipeline.pexpire(key, CANARY_TTL_MS)
+        pipeline.pexpire(key, PROBE_TTL_MS)
         pipeline.execute()
         acknowledged = time.perf_counter()
         looks = 0
@@ -103,33 +96,22 @@ class PeerCheck:
             looks += 1
             if time.perf_counter() - acknowledged > WAIT_S:
                 return False
-            if looks > _BUSY_LOOKS:
+            if looks > _LOOKS_WITHOUT_PAUSE:
                 self._pause(pause_s)
                 pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
-        self._lags_ms.append((time.perf_counter() - acknowledged) * 1_000)
-        self._is_delayed = self._is_delayed or looks > 0
+        self.lags_ms.append((time.perf_counter() - acknowledged) * 1_000)
+        self.is_delayed = self.is_delayed or looks > 0
         return True
 
     def _pause(self, seconds: float) -> None:
-        """Wait, unless somebody asked us to stop.
-
-        Raises:
-            NotFinishedError: Somebody did.
-        """
-        if self._stop.wait(seconds):
-            raise NotFinishedError(where=self._peer.name, expected="a canary from here", got="a stop request")
-
-    def _remove(self) -> None:
-        """Remove the canaries; what can't be removed now has a time to live of a minute."""
-        with suppress(HandoverError):
-            for key in self._written:
-                self._endpoint.at(key).unlink(key)
+        if self.stop.wait(seconds):
+            raise NotFinishedError(where=self.peer.name, expected="a probe key from here", got="a stop request")
 
     def _is_same_server(self) -> bool:
-        if self._peer.kind.is_replica:
+        if self.peer.kind.is_replica:
             return False
-        key = self._keys.signals()
-        ids = [_connection_id(endpoint, key) for _ in range(SAME_ROUNDS) for endpoint in (self._endpoint, self._peer)]
+        key = self.keys.signals()
+        ids = [_connection_id(endpoint, key) for _ in range(SAME_ROUNDS) for endpoint in (self.endpoint, self.peer)]
         return all(first < second for first, second in pairwise(ids))
 
 
@@ -137,7 +119,7 @@ def peer_problems(findings: PeerFindings, *, is_same_server: bool) -> list[Probl
     """Return what is wrong between the two endpoints."""
     if 0 < findings.seen == findings.canaries:
         return []
-    what = f"{findings.endpoint} did not show {'the' if findings.seen else 'a'} canary within {WAIT_S:g} s"
+    what = f"{findings.endpoint} did not show {'the' if findings.seen else 'a'} probe key within {WAIT_S:g} s"
     if findings.seen:
         text = f"{what} though {findings.seen} others came: replication is too slow or has stopped; look at its lag"
     elif is_same_server:
@@ -148,14 +130,10 @@ def peer_problems(findings: PeerFindings, *, is_same_server: bool) -> list[Probl
 
 
 def _connection_id(endpoint: Endpoint, key: str) -> int:
-    """Return the id that a server gives a new connection; 0 when it gives none.
-
-    Redis:
-        HELLO; O(1).
-    """
+    """Return the id that HELLO tells of a new connection; 0 when it tells none."""
     endpoint.refresh()
     try:
         number = hello_fields(endpoint.at(key).execute_command("HELLO")).get("id", "")
-    except WrongEndpointError:  # a proxy that does not know it
+    except WrongEndpointError:  # a proxy that does not know HELLO
         return 0
     return int(number) if number.isdecimal() else 0

@@ -1,33 +1,31 @@
-"""Publishing a written segment under its name, and retiring a name that no run uses any more.
+"""Publishes a written segment under its name, and announces it with a signal.
 
-Both are optimistic transactions: WATCH what the decision rests on, look, then MULTI … EXEC. EXEC rolls nothing back, so
-everything that could fail inside it is looked at first, under the watch. A script was rejected: it would have to carry
-the same checks, and managed services may refuse one.
+EXEC rolls nothing back, so everything that could fail inside the transaction is checked first, under WATCH. A script
+was rejected: it would need the same checks, and managed services may refuse scripts.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Any
 
+from server_a.run.states import STATE_FIELDS, require_not_newer
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.optimistic import optimistic
-from shared.errors import SupersededError, TransientError, WrongKeyError
+from shared.endpoint.retry import Retry
+from shared.endpoint.server_clock import ServerClock
+from shared.errors import TransientError, WrongKeyError
 from shared.keys import Keyspace
+from shared.record import RunRecord
+from shared.signal import Signal
 from shared.state import SegmentState
-
-_FIELDS = list(SegmentState.FIELDS)
 
 
 @dataclass(frozen=True)
 class Publication:
-    """A segment that is ready to be seen.
-
-    Attributes:
-        number: The segment.
-        blocks: The raw digests of its blocks, one behind the other.
-    """
+    """A segment that is completely written; `blocks` are the concatenated raw digests of its blocks."""
 
     number: int
     segment_key: str
@@ -37,17 +35,13 @@ class Publication:
 
 
 def publish(endpoint: Endpoint, keys: Keyspace, publication: Publication, *, overwrite: bool) -> None:
-    """Make a complete segment visible under its name, all of it at once.
+    """Make a complete segment visible under its name, atomically.
 
     Raises:
-        OutcomeUnknownError: The reply was lost; look whether it happened.
-        TransientError: The staging key is not whole, or the connection was lost before.
-        SupersededError: A newer run, or a newer attempt of this one, has published there.
-        WrongKeyError: The name holds a list that is not ours.
+        OutcomeUnknownError: The reply was lost; `is_published` tells whether it happened.
+        TransientError: The staging key is incomplete, or the connection was lost before.
 
-    Redis:
-        WATCH; HMGET, LLEN, EXISTS in one round trip; MULTI UNLINK RENAME PERSIST UNLINK HSET EXEC. O(1), the old list
-        is freed in the background.
+    Redis: WATCH; HMGET, LLEN, EXISTS in one round trip; MULTI UNLINK RENAME PERSIST UNLINK HSET EXEC. O(1).
     """
     segment_key, staging_key, state = publication.segment_key, publication.staging_key, publication.state
     state_key = keys.state(segment_key)
@@ -55,89 +49,75 @@ def publish(endpoint: Endpoint, keys: Keyspace, publication: Publication, *, ove
     fields: dict[Any, Any] = {**state.encode(), "blocks": publication.blocks}
 
     def attempt(pipeline: NodePipeline) -> None:
-        look = client.pipeline(transaction=False)  # on a connection of its own, so that it takes one round trip
-        look.hmget(state_key, _FIELDS)
+        look = client.pipeline(transaction=False)  # on another connection: the watching one sends one command at a time
+        look.hmget(state_key, STATE_FIELDS)
         look.llen(staging_key)
         look.exists(segment_key)
         found, length, exists = look.execute()
-        _require_ours(SegmentState.decode(state_key, found), publication, exists=bool(exists), overwrite=overwrite)
+        now = SegmentState.decode(state_key, found)
+        require_not_newer(segment_key, now, run_id=state.run_id, attempt=state.attempt)
+        if exists and not overwrite and not is_ours(now):
+            raise foreign_list_error(segment_key)
         if length != state.count:
             raise TransientError(where=staging_key, expected=f"{state.count} values", got=f"{length}", answered=True)
         pipeline.multi()
         pipeline.unlink(segment_key)
         pipeline.rename(staging_key, segment_key)
         pipeline.persist(segment_key)
-        pipeline.unlink(state_key)  # a retired state has a time to live
+        pipeline.unlink(state_key)  # a retired state has a TTL
         pipeline.hset(state_key, mapping=fields)
         pipeline.execute()
 
     optimistic(client, [staging_key, state_key, segment_key], attempt)
 
 
-def _require_ours(now: SegmentState | None, publication: Publication, *, exists: bool, overwrite: bool) -> None:
-    """Check, under the watch, that this run may publish here."""
-    segment_key, mine = publication.segment_key, publication.state
-    if now is not None and (now.run_id, now.attempt) > (mine.run_id, mine.attempt):
-        raise SupersededError(
-            where=segment_key, expected=f"nothing newer than run {mine.run_id}", got=f"run {now.run_id}"
-        )
-    if (now is None or now.count == 0) and exists and not overwrite:
-        raise foreign_list_error(segment_key)
+def is_ours(state: SegmentState | None) -> bool:
+    """Return whether a list that exists beside this state was written by server-a."""
+    return state is not None and state.count > 0
 
 
 def foreign_list_error(segment_key: str) -> WrongKeyError:
-    """Return the error for a list that stands where ours should."""
-    return WrongKeyError(
-        where=segment_key,
-        expected="no list, or one that server-a wrote",
-        got="a key of somebody else's",
-        advice="use --namespace to write beside it, or --overwrite to replace it",
-    )
+    """Return the error for a list that server-a did not write."""
+    expected, got = "no list, or one that server-a wrote", "a key of somebody else's"
+    advice = "use --namespace to write beside it, or --overwrite to replace it"
+    return WrongKeyError(where=segment_key, expected=expected, got=got, advice=advice)
 
 
 def is_published(endpoint: Endpoint, keys: Keyspace, publication: Publication) -> bool:
-    """Tell whether a publication whose reply was lost has happened.
-
-    Redis:
-        HMGET, LLEN; O(1).
-    """
+    """Return whether a publication whose reply was lost has happened; HMGET and LLEN in one round trip."""
     state_key = keys.state(publication.segment_key)
     look = endpoint.at(state_key).pipeline(transaction=False)
-    look.hmget(state_key, _FIELDS)
+    look.hmget(state_key, STATE_FIELDS)
     look.llen(publication.segment_key)
     found, length = look.execute()
     return SegmentState.decode(state_key, found) == publication.state and length == publication.state.count
 
 
-def retire(endpoint: Endpoint, keys: Keyspace, segment_key: str, *, by: SegmentState, retain_ms: int) -> bool:
-    """Remove a segment that an older run left, and leave a state of count 0: old signals are superseded at once.
+@dataclass
+class Announcer:
+    """Sends the signals of a run, and counts the seconds that takes."""
 
-    Args:
-        endpoint: Where.
-        keys: The namespace.
-        segment_key: The segment.
-        by: A state of the newer run, which the one that stays will name.
-        retain_ms: How long that stays.
+    endpoint: Endpoint
+    keys: Keyspace
+    record: RunRecord
+    retry: Retry
+    clock: ServerClock
+    signal_s: float = field(init=False, default=0.0)
 
-    Returns:
-        Whether it was removed; it is left alone when a newer run has published there, or when it is not ours.
+    def announce(self, number: int, state: SegmentState) -> str:
+        """Send the signal of a segment, again if the reply is lost (B recognizes that), and return its stream ID.
 
-    Redis:
-        WATCH, HMGET, then MULTI UNLINK UNLINK HSET PEXPIRE EXEC; O(1).
-    """
-    state_key = keys.state(segment_key)
-    fields: dict[Any, Any] = {**SegmentState(by.run_id, by.attempt, 0, "").encode()}
+        Redis: XADD with MINID, which trims the stream to the retention; O(1).
+        """
+        signal = Signal(state.run_id, state.attempt, number, self.record.segments, state.count, state.digest)
+        started = time.monotonic()
+        signal_id = self.retry.keep_trying(self._send, signal)
+        self.signal_s += time.monotonic() - started
+        return signal_id
 
-    def attempt(pipeline: NodePipeline) -> bool:
-        now = SegmentState.decode(state_key, pipeline.hmget(state_key, _FIELDS))
-        if now is None or now.count == 0 or now.run_id >= by.run_id:
-            return False
-        pipeline.multi()
-        pipeline.unlink(segment_key)
-        pipeline.unlink(state_key)  # its blocks go with it
-        pipeline.hset(state_key, mapping=fields)
-        pipeline.pexpire(state_key, retain_ms)
-        pipeline.execute()
-        return True
-
-    return optimistic(endpoint.at(state_key), [state_key, segment_key], attempt)
+    def _send(self, signal: Signal) -> str:
+        # the server's clock, which also gives the entry's ID: a token may be ahead of it by more than the retention
+        oldest_ms = max(0, self.clock.now_ms() - self.record.retain_ms)
+        key, fields = self.keys.signals(), dict(signal.encode())
+        entry_id: bytes = self.endpoint.at(key).xadd(key, fields, minid=oldest_ms, approximate=False)  # type: ignore[arg-type, assignment]
+        return entry_id.decode()

@@ -1,142 +1,151 @@
-"""What a run notes of itself in `run:<run_id>`, so that it can go on after a kill, and be drawn.
+"""What a run notes of itself in `run:<run_id>`, so that it can be resumed and drawn.
 
-Each note carries the whole record: a failover may lose the key, and a note alone would make one that nobody can resume
-and that stays for ever.
+Each note writes the whole record, because a failover may lose the key: a note alone would then create a record that
+nobody can resume and that never expires.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from server_a.run.resume import KnownRun
-from server_a.run.samples import Samples
 from shared.digest import BLOCK_VALUES
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.retry import Retry
 from shared.endpoint.server_clock import ServerClock
 from shared.keys import Keyspace
+from shared.program.progress import Progress
 from shared.record import RunRecord, attempt_field, chunk_field, signal_field
 from shared.segments import safe_chunk_values
 from shared.tokens import make_token
 
 HISTORY_EVERY_S = 0.5
 MAX_OUTAGES = 100
+MAX_SAMPLES = 600
+FIRST_STEP_MS = 20
 
 
+class Samples:
+    """Moments in milliseconds (`kept`) and the values written by then: at most 600, however long a run lasts.
+
+    A resumed run starts with the samples from before it was stopped.
+    """
+
+    def __init__(self, kept: Iterable[tuple[int, int]] = ()) -> None:
+        self.kept = list(kept)
+        self._values = 0
+        self._step_ms = FIRST_STEP_MS
+
+    def add(self, values: int, *, now_ms: int) -> None:
+        """Count values that were written by now; negative when they are to be written again."""
+        self._values += values
+        if self.kept:
+            now_ms = max(now_ms, self.kept[-1][0])  # after a failover the clock is another server's
+        if len(self.kept) > 1 and now_ms - self.kept[-2][0] < self._step_ms:
+            self.kept.pop()
+        self.kept.append((now_ms, self._values))
+        if len(self.kept) > MAX_SAMPLES:  # keep every second one, and double the distance of those to come
+            self.kept = self.kept[::2] if len(self.kept) % 2 else [*self.kept[::2], self.kept[-1]]
+            self._step_ms *= 2
+
+
+@dataclass
 class RunJournal:
     """Writes the record of a run and how far it is."""
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        keys: Keyspace,
-        record: RunRecord,
-        *,
-        known: KnownRun | None,
-        retry: Retry,
-        clock: ServerClock,
-    ) -> None:
-        """Write nothing yet.
+    endpoint: Endpoint
+    keys: Keyspace
+    record: RunRecord
+    progress: Progress
+    known: KnownRun | None  # what is known of a run that is resumed; None for a new one
+    retry: Retry
+    clock: ServerClock
+    samples: Samples = field(init=False)
+    history_at: float = field(init=False, default=0.0)
+    noted: str = field(init=False, default="")  # token of an attempt that is noted but has not begun; empty for none
+    newest: str = field(init=False)  # the newest token that was made or seen
 
-        Args:
-            endpoint: Where.
-            keys: The namespace.
-            record: What the run is to write.
-            known: What is known of a run that is resumed; None for a new one.
-            retry: Writes again after a fault, and tells the outages.
-            clock: The clock of the server that holds the stream.
-        """
-        self._endpoint = endpoint
-        self._key = keys.run(record.run_id)
-        self._record = record
-        self._is_new = known is None
-        self._retry = retry
-        self._clock = clock
-        self._samples = Samples(known.samples if known else ())
-        self._outages_before = known.outages if known else []
-        self._history_at = 0.0
-        self._begun = ""  # the token of an attempt that is noted already, and has not begun
-        self._newest = record.run_id
+    def __post_init__(self) -> None:
+        self.samples = Samples(self.known.samples if self.known else ())
+        self.newest = self.record.run_id
 
     def begin(self) -> None:
-        """Write the record and, of a new run, the attempt that begins at its first segment; other notes stay."""
-        fields = self._next_attempt(1) if self._is_new and self._newest == self._record.run_id else {}
-        self._write(fields, is_start=True)
+        """Write the record and, for a new run, the attempt that begins at its first segment; other notes stay."""
+        is_first = self.known is None and self.newest == self.record.run_id
+        self._write(self._next_attempt(1) if is_first else {}, is_start=True)
 
     def begin_attempt(self, number: int, *, after: str) -> str:
-        """Return the token of a new attempt at a segment, which the record knows of: a resumed run clears it away.
+        """Return the token of a new attempt at a segment, which sorts after the token `after`.
 
-        Args:
-            number: The segment.
-            after: A token that it has to sort after.
+        The record has it before it is used, so that a resumed run can remove what the attempt wrote.
         """
-        self._newest = max(self._newest, after)
-        if self._begun <= after:
+        self.newest = max(self.newest, after)
+        if self.noted <= after:
             self._write(self._next_attempt(number))
-        token, self._begun = self._begun, ""
+        token, self.noted = self.noted, ""
         return token
 
     def note_chunk(self, number: int, longest: int) -> None:
-        """Note how large a chunk of a segment with large values a consumer may ask for, before it is signalled.
+        """Note, before a segment is signalled, how many of its values fit into one chunk, if that is less than a block.
 
-        Args:
-            number: The segment.
-            longest: Bytes of its longest value; 0 where that is noted already.
+        `longest` is the bytes of its longest value; 0 where the chunk is noted already.
         """
-        if longest and safe_chunk_values(self._record.max_value_bytes, block_values=BLOCK_VALUES) < BLOCK_VALUES:
+        if longest and safe_chunk_values(self.record.max_value_bytes, block_values=BLOCK_VALUES) < BLOCK_VALUES:
             self._write({chunk_field(number): safe_chunk_values(longest, block_values=BLOCK_VALUES)})
 
     def note_signal(self, number: int, signal_id: str, *, published: int) -> None:
-        """Note the signal of a published segment and, of a new run, the attempt that begins at the next one."""
+        """Note the signal of a published segment and, for a new run, the attempt that begins at the next one."""
         fields: dict[str, str | int] = {"published": published, signal_field(number): signal_id}
-        if self._is_new and number == published < self._record.segments:
+        if self.known is None and number == published < self.record.segments:
             fields |= self._next_attempt(number + 1)
         self._write(fields, gone=[attempt_field(number)])
 
     def finish(self, published: int) -> None:
         """Note that the audit is done, and how many segments are published."""
-        self._history_at = 0.0
-        self._write({"published": published, "finished_ms": self._clock.now_ms()})
+        self.history_at = 0.0
+        self._write({"published": published, "finished_ms": self.clock.now_ms()})
 
     def count(self, values: int) -> None:
         """Count values sent; negative when they are to be sent again."""
-        self._samples.add(values, now_ms=self._clock.now_ms())
+        self.progress.add(values)
+        self.samples.add(values, now_ms=self.clock.now_ms())
 
     def _next_attempt(self, number: int) -> dict[str, str | int]:
-        self._begun = self._newest = make_token(self._clock.now_ms(), after=self._newest)
-        return {attempt_field(number): self._begun}
+        self.noted = self.newest = make_token(self.clock.now_ms(), after=self.newest)
+        return {attempt_field(number): self.noted}
 
     def _write(self, fields: Mapping[str, str | int], *, is_start: bool = False, gone: Sequence[str] = ()) -> None:
-        """Write the record and these fields, again after each fault."""
-        self._retry.keep_trying(self._write_once, {**fields, **self._history()}, is_start=is_start, gone=gone)
+        """Write the record and these fields, and repeat that after a fault.
 
-    def _write_once(self, fields: Mapping[str, str | int], *, is_start: bool, gone: Sequence[str]) -> None:
-        """Write the record and these fields.
-
-        Redis:
-            MULTI HSET, two HSETNX at the start, HDEL, PEXPIRE EXEC; O(fields).
+        Redis: MULTI HSET, two HSETNX at the start, HDEL, PEXPIRE EXEC; O(fields).
         """
-        mapping: dict[Any, Any] = {**self._record.encode(), **fields}
-        pipeline = self._endpoint.at(self._key).pipeline()
-        pipeline.hset(self._key, mapping=mapping)
-        if is_start:
-            pipeline.hsetnx(self._key, "published", 0)
-            pipeline.hsetnx(self._key, "finished_ms", 0)
-        if gone:
-            pipeline.hdel(self._key, *gone)
-        pipeline.pexpire(self._key, self._record.retain_ms)
-        pipeline.execute()
+        key = self.keys.run(self.record.run_id)
+        mapping: dict[Any, Any] = {**self.record.encode(), **fields, **self._history()}
+
+        def write() -> None:
+            pipeline = self.endpoint.at(key).pipeline()
+            pipeline.hset(key, mapping=mapping)
+            if is_start:
+                pipeline.hsetnx(key, "published", 0)
+                pipeline.hsetnx(key, "finished_ms", 0)
+            if gone:
+                pipeline.hdel(key, *gone)
+            pipeline.pexpire(key, self.record.retain_ms)
+            pipeline.execute()
+
+        self.retry.keep_trying(write)
 
     def _history(self) -> dict[str, str]:
-        """Return outages and samples, when it is time to write them again."""
+        """Return outages and samples, at most every half second."""
         now = time.monotonic()
-        if now - self._history_at < HISTORY_EVERY_S:
+        if now - self.history_at < HISTORY_EVERY_S:
             return {}
-        self._history_at = now
-        clock = self._clock
-        outages = [(clock.ms_at(outage.began_s), clock.ms_at(outage.ended_s)) for outage in self._retry.outages]
-        kept = {"outages": [*self._outages_before, *outages][-MAX_OUTAGES:], "samples": self._samples.kept}
+        self.history_at = now
+        before, clock = self.known.outages if self.known else [], self.clock
+        outages = [(clock.ms_at(outage.began_s), clock.ms_at(outage.ended_s)) for outage in self.retry.outages]
+        kept = {"outages": [*before, *outages][-MAX_OUTAGES:], "samples": self.samples.kept}
         return {name: json.dumps(numbers, separators=(",", ":")) for name, numbers in kept.items()}

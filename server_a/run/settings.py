@@ -1,95 +1,91 @@
-"""What one run of the producer is to do, as the command line said it."""
+"""What one run of the producer is to do, as given on the command line, and the commands that begin and resume it."""
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
-DEFAULT_COUNT = 10_000
-DEFAULT_SEGMENT_VALUES = 1_000_000
-DEFAULT_USERS = 1
-DEFAULT_SKUS = 2
-DEFAULT_CARTS = 1
-DEFAULT_SEED = 1
-DEFAULT_RETAIN_DAYS = 7
+from shared.endpoint.settings import EndpointSettings
+from shared.errors import EndpointUnreachableError, HandoverError, NotFinishedError
+from shared.program.options import CommonSettings
+
 DAY_MS = 24 * 60 * 60 * 1000
+DEFAULT_SEGMENT_VALUES = 1_000_000
+# for a new run only: a resumed run takes from its record what is not given
+DEFAULTS = {
+    "count": 10_000,
+    "segment_values": DEFAULT_SEGMENT_VALUES,
+    "users": 1,
+    "skus": 2,
+    "carts": 1,
+    "seed": 1,
+    "retain_days": 7,
+}
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """The options of `server-a run`; None where an option was not given, which a resumed run must know.
+    """The options of `server-a run`; None where an option was not given."""
 
-    Attributes:
-        count: How many numbers.
-        values: File of lines, or `-`, instead of numbers.
-        segment_values: Values a segment at most.
-        resume: Run id to go on with.
-        overwrite: Replace a list that is not ours.
-        min_replicas: Replicas that must have each segment before it is signalled; 0 for none.
-        patience_s: Seconds without one successful reply that are waited out.
-        await_verdict_s: Seconds to wait for the consumer's verdict; 0 not to wait.
-        retain_days: Days that run, results and signals are kept.
-    """
-
-    count: int | None = None
-    values: str | None = None
-    segment_values: int | None = None
-    resume: str | None = None
+    count: int | None = None  # how many numbers to write
+    values: str | None = None  # file of lines to write instead of numbers; `-` is standard input
+    segment_values: int | None = None  # most values in a segment
+    resume: str | None = None  # ID of the run to go on with
     users: int | None = None
     skus: int | None = None
     carts: int | None = None
     seed: int | None = None
-    retain_days: int | None = None
-    overwrite: bool = False
-    min_replicas: int = 0
-    patience_s: float = 60.0
-    await_verdict_s: float = 0.0
+    retain_days: int | None = None  # days that run, results and signals are kept
+    overwrite: bool = False  # whether to replace a list that server-a did not write
+    min_replicas: int = 0  # replicas that must have each segment before it is signalled; 0 for none
+    patience_s: float = 60  # seconds without a successful reply after which a lost endpoint is given up
+    await_verdict_s: float = 0  # seconds to wait for server-b's verdict; 0 not to wait
+
+    def number(self, name: str) -> int:
+        """Return an option of a new run that has an entry in `DEFAULTS`."""
+        given: int | None = getattr(self, name)
+        return DEFAULTS[name] if given is None else given
 
     def shop_size(self) -> dict[str, int]:
         """Return the numbers of users, SKUs and carts of a new run."""
-        wanted = {"users": self.users, "skus": self.skus, "carts": self.carts}
-        defaults = {"users": DEFAULT_USERS, "skus": DEFAULT_SKUS, "carts": DEFAULT_CARTS}
-        return {name: defaults[name] if number is None else number for name, number in wanted.items()}
+        return {name: self.number(name) for name in ("users", "skus", "carts")}
 
 
-@dataclass(frozen=True)
-class RunOutcome:
-    """A finished run, as people are told of it.
-
-    Attributes:
-        inserted: What was inserted, such as `1 to 10,000`.
-        first_list: Key of the first segment.
-        last_list: Key of the last one.
-        signal_s: Seconds spent on signalling.
-    """
-
-    summary: RunSummary
-    inserted: str
-    first_list: str
-    last_list: str
-    signal_s: float
+def begin_command(common: CommonSettings, settings: RunSettings) -> str:
+    """Return the command that began a run; as all of these, it contains no password."""
+    given = {f"--{name.replace('_', '-')}": getattr(settings, name) for name in DEFAULTS}
+    return _command(common, settings, {name: str(number) for name, number in given.items() if number is not None})
 
 
-@dataclass(frozen=True)
-class RunSummary:
-    """What a run did; its fields are those of `server-a run --json`.
+def resume_command(common: CommonSettings, settings: RunSettings, run_id: str) -> str:
+    """Return the command that goes on with a run."""
+    return _command(common, settings, {"--resume": run_id})
 
-    Attributes:
-        attempts: Attempts at segments, one a segment when nothing went wrong.
-        lost_acknowledged: Values of published segments that the audit found missing and wrote again.
-        outage_s: Seconds without an answer, all outages together.
-        write_s: First LPUSH sent to last publication.
-    """
 
-    run_id: str
-    count: int
-    segments: int
-    digest: str
-    users: int
-    skus: int
-    carts: int
-    attempts: int
-    lost_acknowledged: int
-    outage_s: float
-    write_s: float
-    values_per_s: int
-    endpoint: str
+def with_resume_advice(
+    error: HandoverError, common: CommonSettings, settings: RunSettings, run_id: str
+) -> HandoverError:
+    """Return an error that ended a run, with the command that goes on with it as advice."""
+    command = f"go on with: {resume_command(common, settings, run_id)}"
+    advice = f"{error.advice}; {command}" if error.advice else command
+    kind = EndpointUnreachableError if isinstance(error, EndpointUnreachableError) else NotFinishedError
+    return kind(where=error.where, expected=error.expected, got=error.got, advice=advice)
+
+
+def _command(common: CommonSettings, settings: RunSettings, first: dict[str, str]) -> str:
+    endpoint = common.endpoint
+    options = {
+        **first,
+        "--url": "" if endpoint.url == EndpointSettings.url else endpoint.url.without_password(),
+        "--password-file": endpoint.password_file,
+        "--auth": "" if endpoint.auth == "key" else endpoint.auth,
+        "--tls-ca": endpoint.tls_ca,
+        "--tls-cert": endpoint.tls_cert,
+        "--tls-key": endpoint.tls_key,
+        "--namespace": common.keys.namespace,
+        "--values": settings.values,
+        "--min-replicas": str(settings.min_replicas or ""),
+    }
+    flags = {"--tls-insecure": endpoint.tls_insecure, "--overwrite": settings.overwrite}
+    words = [word for name, value in options.items() if value for word in (name, value)]
+    return shlex.join(["server-a", "run", *words, *(name for name, is_given in flags.items() if is_given)])

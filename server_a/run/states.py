@@ -1,72 +1,121 @@
-"""Which segments are published, asked for a thousand at a time."""
+"""Which segments are published, and which of two runs in one namespace stands: the newer one.
+
+`biglist` is segment 1 of every run and is published before any other, so its state names the newest run that has
+published. A key of its own for the newest run was rejected: WATCH can't include a key in another slot.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.node_client import NodePipeline
+from shared.endpoint.optimistic import optimistic
+from shared.endpoint.retry import Retry
 from shared.endpoint.together import ask_each
+from shared.errors import SupersededError
 from shared.keys import Keyspace
+from shared.record import RunRecord
 from shared.state import SegmentState
 
 PROBE_ABSENT = 100
+STATE_FIELDS = list(SegmentState.FIELDS)
 
 
 @dataclass
 class PublishedSegment:
-    """What a run knows of a segment it has published.
-
-    Attributes:
-        signal_id: Stream id of its signal; empty until it is sent.
-        longest: Bytes of its longest value; 0 for a segment that was kept.
-    """
+    """What a run knows of a segment it has published."""
 
     state: SegmentState
-    signal_id: str = ""
-    longest: int = 0
+    signal_id: str = ""  # stream ID of its signal; empty until it is sent
+    longest: int = 0  # bytes of its longest value; 0 for a segment that was kept
+
+
+def require_not_newer(where: str, found: SegmentState | None, *, run_id: str, attempt: str = "") -> None:
+    """Raise SupersededError if what is published is newer than a run, or than one attempt of it."""
+    newest = (run_id, attempt or (found.attempt if found is not None else ""))
+    if found is not None and (found.run_id, found.attempt) > newest:
+        raise SupersededError(where=where, expected=f"nothing newer than run {run_id}", got=f"run {found.run_id}")
 
 
 def read_state(endpoint: Endpoint, keys: Keyspace, segment_key: str) -> SegmentState | None:
-    """Return what is published under a segment's name.
-
-    Raises:
-        WrongKeyError: The state is somebody else's.
-
-    Redis:
-        HMGET; O(1).
-    """
+    """Return what is published under a segment's name; one HMGET."""
     state_key = keys.state(segment_key)
-    return SegmentState.decode(state_key, endpoint.at(state_key).hmget(state_key, list(SegmentState.FIELDS)))
-
-
-def read_states(
-    endpoint: Endpoint, keys: Keyspace, numbers: Iterable[int]
-) -> Iterator[tuple[int, SegmentState | None]]:
-    """Yield segments, by number, with their states.
-
-    Redis:
-        HMGET for each, 1,000 a round trip.
-    """
-    by_key = {keys.state(keys.segment(number)): number for number in numbers}
-    fields = list(SegmentState.FIELDS)
-    for key, reply in ask_each(endpoint, by_key, lambda pipeline, key: pipeline.hmget(key, fields)):
-        yield by_key[key], SegmentState.decode(key, reply)
+    return SegmentState.decode(state_key, endpoint.at(state_key).hmget(state_key, STATE_FIELDS))
 
 
 def states_upward(endpoint: Endpoint, keys: Keyspace, *, after: int) -> Iterator[tuple[int, SegmentState]]:
     """Yield segments that have a state, from number `after + 1` upward until 100 in a row have none.
 
-    Redis:
-        HMGET of 100 states a round trip.
+    Redis: HMGET of 100 states a round trip.
     """
-    absent = 0
-    first = after + 1
+    absent, first = 0, after + 1
     while absent < PROBE_ABSENT:
-        for number, state in read_states(endpoint, keys, range(first, first + PROBE_ABSENT)):
+        numbers = {keys.state(keys.segment(number)): number for number in range(first, first + PROBE_ABSENT)}
+        for key, reply in ask_each(endpoint, numbers, lambda pipeline, key: pipeline.hmget(key, STATE_FIELDS)):
+            state = SegmentState.decode(key, reply)
+            absent = absent + 1 if state is None else 0
             if state is not None:
-                absent = 0
-                yield number, state
-            else:
-                absent += 1
+                yield numbers[key], state
         first += PROBE_ABSENT
+
+
+def retire(endpoint: Endpoint, keys: Keyspace, segment_key: str, *, by: SegmentState, retain_ms: int) -> bool:
+    """Remove a segment that an older run left; return False if a newer run has published there, or it is not ours.
+
+    Its state becomes that of `by`, a state of the newer run, with count 0, so that old signals are superseded at once;
+    it expires after `retain_ms`.
+
+    Redis: WATCH, HMGET, then MULTI UNLINK UNLINK HSET PEXPIRE EXEC; O(1).
+    """
+    state_key = keys.state(segment_key)
+    fields: dict[Any, Any] = {**SegmentState(by.run_id, by.attempt, 0, "").encode()}
+
+    def attempt(pipeline: NodePipeline) -> bool:
+        now = SegmentState.decode(state_key, pipeline.hmget(state_key, STATE_FIELDS))
+        if now is None or now.count == 0 or now.run_id >= by.run_id:
+            return False
+        pipeline.multi()
+        pipeline.unlink(segment_key)
+        pipeline.unlink(state_key)  # removes the blocks too
+        pipeline.hset(state_key, mapping=fields)
+        pipeline.pexpire(state_key, retain_ms)
+        pipeline.execute()
+        return True
+
+    return optimistic(endpoint.at(state_key), [state_key, segment_key], attempt)
+
+
+@dataclass(frozen=True)
+class Supersession:
+    """Finds out whether a newer run has published, and then removes the segments of this one."""
+
+    endpoint: Endpoint
+    keys: Keyspace
+    record: RunRecord
+    retry: Retry
+
+    def require_newest(self) -> None:
+        """Raise SupersededError if a newer run has published; one HMGET."""
+        run_id = self.record.run_id
+        require_not_newer(f"run {run_id}", self._first_state(), run_id=run_id)
+
+    def withdraw(self) -> None:
+        """Remove every segment of a superseded run, which the newer run would have done if it had found them."""
+        first = self._first_state()
+        if first is None or first.run_id <= self.record.run_id:
+            return
+        states = self.retry.keep_trying(lambda: list(states_upward(self.endpoint, self.keys, after=1)))
+        for number, state in reversed(states):
+            if state.run_id == self.record.run_id and state.count:
+                self.retire(number, by=first)
+
+    def retire(self, number: int, *, by: SegmentState) -> None:
+        """Remove a segment of an older run; see `retire` in `publish`."""
+        key, retain_ms = self.keys.segment(number), self.record.retain_ms
+        self.retry.keep_trying(retire, self.endpoint, self.keys, key, by=by, retain_ms=retain_ms)
+
+    def _first_state(self) -> SegmentState | None:
+        return self.retry.keep_trying(read_state, self.endpoint, self.keys, self.keys.segment(1))

@@ -1,8 +1,7 @@
-"""The values of a run, cut into batches that are ready for the wire. Numbers are made, not stored.
+"""The values of a run, cut into batches that are ready to send. Numbers are generated, not stored.
 
-A batch carries its values twice: as RESP bulk strings for LPUSH, and joined by newline for the digest. Both come from
-one join over cached fragments, about a tenth of what formatting each number costs (`make bench`), so
-that the server, not this program, sets the pace.
+A batch carries its values twice: as RESP bulk strings for LPUSH, and joined by newline for the digest. Both are joined
+from cached fragments, which takes about a tenth of the time of formatting each number (`make bench`).
 """
 
 from __future__ import annotations
@@ -19,42 +18,29 @@ _SUFFIXES = [b"%03d" % number for number in range(1_000)]
 
 @dataclass(frozen=True)
 class Batch:
-    """Consecutive values of one block, at most 1,000 and, for lines, at most 4 MiB.
+    """Consecutive values of one block, at most 1,000, in insertion order."""
 
-    Attributes:
-        values: How many there are.
-        longest: Bytes of the longest.
-        bulk: The values as RESP bulk strings, in insertion order.
-        joined: The values joined by newline, in insertion order.
-    """
-
-    values: int
-    longest: int
-    bulk: bytes
-    joined: bytes
+    values: int  # how many there are
+    longest: int  # bytes of the longest
+    bulk: bytes  # the values as RESP bulk strings
+    joined: bytes  # the values joined by newline
 
 
 class ValueSource(Protocol):
-    """Where a run's values come from; the same values each time they are asked for.
+    """Where a run's values come from; it yields the same values each time."""
 
-    Attributes:
-        source: `numbers` or `values`, as the run's record keeps it.
-        count: How many values there are.
-        max_value_bytes: Length of the longest.
-    """
-
-    source: str
+    source: str  # `numbers` or `values`, as in the run's record
     count: int
-    max_value_bytes: int
+    max_value_bytes: int  # length of the longest value
 
     def batches(self, segment: SegmentRange) -> Iterator[Batch]:
-        """Yield the batches of a segment; none crosses a border between the segment's blocks."""
+        """Yield the batches of a segment; none crosses a boundary between the segment's blocks."""
 
     def describe(self) -> str:
         """Return what was inserted, as in the line `Inserted 1 to 10,000 into 'biglist'`."""
 
     def close(self) -> None:
-        """Give back what was opened."""
+        """Close what was opened."""
 
 
 class NumberSource:
@@ -63,12 +49,11 @@ class NumberSource:
     source = "numbers"
 
     def __init__(self, count: int) -> None:
-        """Stand for the numbers 1 to `count`."""
         self.count = count
         self.max_value_bytes = len(str(count))
 
     def batches(self, segment: SegmentRange) -> Iterator[Batch]:
-        """Yield the segment's numbers, a block of 1,000 a batch."""
+        """Yield the segment's numbers, one block of 1,000 in each batch."""
         start, end = segment.first + 1, segment.first + segment.count + 1
         for first in range(start, end, BLOCK_VALUES):
             yield encode_numbers(first, min(first + BLOCK_VALUES, end))

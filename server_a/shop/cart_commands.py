@@ -1,7 +1,6 @@
 """`server-a cart`: add to carts, remove from them, show them.
 
-Whatever needs redis is imported when a command runs, so that `--help` comes back at once. What a change did is printed
-before the cart is read again: should that fail, the change is known to have been made.
+A change is reported before the cart is read again: if the reading fails, the user still knows that the change was made.
 """
 
 from __future__ import annotations
@@ -29,12 +28,13 @@ def add_to_cart(common: CommonSettings, user_id: str, sku_id: str, quantity: str
 
     Example: server-a cart add 1 sku123 --quantity 2
     """
-    from server_a.shop.opening import open_carts
+    from server_a.shop.carts import CartChanger
+    from server_a.shop.shop import open_shop
 
     pieces = _checked(user_id, sku_id, quantity)
-    with open_carts(common) as (shop, changer):
+    with open_shop(common) as shop:
         name = shop.name_of_sku(sku_id)
-        changer.add(user_id, sku_id, pieces)
+        CartChanger(shop).add(user_id, sku_id, pieces)
         click.echo(f"Added {pieces:,} {TIMES} {shown_text(name)} to cart {user_id}.")
         click.echo(cart_text(shop.cart(user_id)))
 
@@ -49,12 +49,13 @@ def remove_from_cart(common: CommonSettings, user_id: str, sku_id: str, quantity
 
     Example: server-a cart remove 1 sku123
     """
-    from server_a.shop.opening import open_carts
+    from server_a.shop.carts import CartChanger
+    from server_a.shop.shop import open_shop
 
     pieces = _checked(user_id, sku_id, quantity)
-    with open_carts(common) as (shop, changer):
+    with open_shop(common) as shop:
         name = shown_text(shop.name_of_sku(sku_id))
-        removed = changer.remove(user_id, sku_id, pieces).quantity
+        removed = CartChanger(shop).remove(user_id, sku_id, pieces).quantity
         click.echo(f"Removed {f'{removed:,} {TIMES}' if removed else 'the line of'} {name} from cart {user_id}.")
         click.echo(cart_text(shop.cart_of_anyone(user_id)))
 
@@ -67,7 +68,7 @@ def show_cart(common: CommonSettings, user_id: str) -> None:
 
     Example: server-a cart show 1
     """
-    from server_a.shop.opening import open_shop
+    from server_a.shop.shop import open_shop
 
     checked_id("user ID", user_id)
     with open_shop(common) as shop:

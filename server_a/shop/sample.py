@@ -1,8 +1,8 @@
-"""The records of the sample shop: those of the original exercise first, then as many generated ones as are wanted.
+"""The records of the sample shop: those of the original exercise first, then generated ones.
 
-Record n depends on the seed and on n alone, so a larger shop holds the smaller one of the same seed; a cart depends on
-the number of SKUs too, since it may only hold what there is. Python's `random` was rejected: seeding a generator for
-each record costs ten times what mixing two numbers does, and its sequences are not promised to stay the same.
+Record n depends only on the seed and n, so a larger shop contains the smaller one of the same seed; a cart also depends
+on the number of SKUs, because it may only hold SKUs that exist. Python's `random` was rejected: seeding a generator for
+each record costs ten times as much as mixing two numbers, and its sequences are not promised to stay the same.
 """
 
 from __future__ import annotations
@@ -16,10 +16,7 @@ MOST_CART_LINES = 3
 MOST_PIECES = 5
 
 _NAME = ("Parker", "Perry")
-_SKUS = (
-    Sku("sku123", "AirPods", Decimal("199.99")),
-    Sku("sku456", "Mechanical Keyboard", Decimal("89.99")),
-)
+_SKUS = (Sku("sku123", "AirPods", Decimal("199.99")), Sku("sku456", "Mechanical Keyboard", Decimal("89.99")))
 _FIRST_NAMES = (
     "Ada Alan Amina Anders Barbara Björn Carlos Chiara Claude Dana Edsger Elif Emeka Fatima Frances Grace Hana Hedy "
     "Igor Ines Jean José Katherine Kenji Leila Linus Mai Margaret Mateo Mei Niklaus Noor Olga Priya Radia Sofia Tariq "
@@ -39,7 +36,7 @@ _USER_STREAM, _SKU_STREAM, _CART_STREAM = 1, 2, 3
 
 
 def sample_user(seed: int, number: int) -> User:
-    """Return user `number`, counted from 1; its id is the number."""
+    """Return user `number`, counted from 1; the number is the ID."""
     return User(str(number), *sample_name(seed, number))
 
 
@@ -52,23 +49,17 @@ def sample_name(seed: int, number: int) -> tuple[str, str]:
 
 
 def sample_sku(seed: int, number: int) -> Sku:
-    """Return SKU `number`, counted from 1; the third one's id is `sku1001`."""
+    """Return SKU `number`, counted from 1; the third one has the ID `sku1001`."""
     if number <= len(_SKUS):
         return _SKUS[number - 1]
     mixed, adjective = divmod(_mixed(seed, _SKU_STREAM, number), len(_ADJECTIVES))
     mixed, product = divmod(mixed, len(_PRODUCTS))
-    price = Decimal(f"{5 + mixed % 995}.99")
-    return Sku(_sku_id(number), f"{_ADJECTIVES[adjective]} {_PRODUCTS[product]}", price)
+    name = f"{_ADJECTIVES[adjective]} {_PRODUCTS[product]}"
+    return Sku(_sku_id(number), name, Decimal(f"{5 + mixed % 995}.99"))
 
 
 def sample_cart(seed: int, number: int, *, skus: int) -> dict[str, int]:
-    """Return the cart of user `number`: quantities by SKU id.
-
-    Args:
-        seed: What the generated carts depend on, besides their numbers.
-        number: Counted from 1; the first cart holds one of each of the exercise's two SKUs.
-        skus: How many SKUs the shop has, at least 1; a cart holds no others.
-    """
+    """Return the cart of user `number`, counted from 1: quantities by ID of a shop of at least one SKU."""
     if number == 1:
         return {sku.sku_id: 1 for sku in _SKUS[:skus]}
     mixed, lines = divmod(_mixed(seed, _CART_STREAM, number), MOST_CART_LINES)
@@ -87,7 +78,7 @@ def _sku_id(number: int) -> str:
 
 
 def _mixed(seed: int, stream: int, number: int) -> int:
-    """Return 64 bits that look random and depend on the three numbers alone.
+    """Return 64 bits that look random and depend only on the three numbers.
 
     Source:
         SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from server_a.run.settings import RunSummary
+from server_a.run.outcome import RunSummary
 from shared.keys import Keyspace
 from tests.stage.faulty_link import FaultyLink
 from tests.stage.hand_over_in_process import HandOver, list_keys, numbers, stored_values

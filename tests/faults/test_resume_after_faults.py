@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from server_a.run.commands import resume_command
-from server_a.run.settings import RunSettings
+from server_a.run.settings import RunSettings, resume_command
 from shared.endpoint.settings import EndpointSettings
 from shared.endpoint.url import parse_url
 from shared.errors import InvalidInputError, NotFinishedError

@@ -16,7 +16,8 @@ from structlog.testing import LogCapture
 
 from demo.servers import Server
 from server_a.run.opening import open_story
-from server_a.run.settings import RunSettings, RunSummary
+from server_a.run.outcome import RunSummary
+from server_a.run.settings import RunSettings
 from server_b.group.signal_group import SignalGroup
 from server_b.report.run_report import RunReport
 from server_b.settings import ConsumerSettings
@@ -61,7 +62,7 @@ class HandOver:
             closing(StopRequest()) as never,
             open_story(self._common(url), settings, stop=stop or never, log=self._log()) as story,
         ):
-            summary = story.run().summary
+            summary = story.run()
             if settings.await_verdict_s:
                 story.await_verdict()
         return summary

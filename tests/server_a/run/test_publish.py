@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from server_a.run.publish import Publication, is_published, publish, retire
-from server_a.run.states import read_state
+from server_a.run.publish import Publication, is_published, publish
+from server_a.run.states import read_state, retire
 from shared.endpoint import optimistic
 from shared.endpoint.opening import Endpoint, open_endpoint
 from shared.endpoint.settings import EndpointSettings

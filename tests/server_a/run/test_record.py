@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from server_a.run import samples
+from server_a.run import record as run_record
 from shared.errors import NotFinishedError
 from shared.keys import Keyspace
 from shared.stopping import StopRequest
@@ -115,7 +115,7 @@ def test_the_last_sample_has_all_values(
 def test_there_are_at_most_six_hundred_samples(
     hand_over: HandOver, client: redis.Redis, record: Callable[[], Fields], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(samples, "FIRST_STEP_MS", 0)  # a sample for each of a thousand batches
+    monkeypatch.setattr(run_record, "FIRST_STEP_MS", 0)  # a sample for each of a thousand batches
     began_ms = _now_ms(client)
     hand_over.produce(count=1_000_000)
     _require_samples(client, record(), count=1_000_000, began_ms=began_ms)

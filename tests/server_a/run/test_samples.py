@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server_a.run.samples import FIRST_STEP_MS, MAX_SAMPLES, Samples
+from server_a.run.record import FIRST_STEP_MS, MAX_SAMPLES, Samples
 
 # what is added: milliseconds since the last time, and values
 additions = st.lists(st.tuples(st.integers(0, 200), st.integers(-50, 1_000)), max_size=60)

@@ -143,7 +143,7 @@ def test_a_user_removed_under_additions_leaves_no_cart(
     server: Server, shop: Shop, keys: Keyspace, client: redis.Redis
 ) -> None:
     for _ in range(10):
-        shop.write_user(User("1", "Parker", "Perry"))
+        shop.write(User("1", "Parker", "Perry"))
         removal = threading.Thread(target=shop.remove_user, args=("1",))
         removal.start()
         at_once(server, keys, lambda changer: changer.add("1", "sku123", 1))

@@ -73,7 +73,7 @@ def test_sizes_that_go_together(users: int, skus: int, carts: int) -> None:
 
 @pytest.mark.parametrize(
     ("users", "skus", "carts", "option"),
-    [(1, 2, 2, "--carts"), (0, 2, 1, "--carts"), (1, 0, 1, "--skus"), (-1, 2, 0, "--users"), (1, 10**9, 1, "--skus")],
+    [(1, 2, 2, "--carts"), (0, 2, 1, "--carts"), (1, 0, 1, "--skus")],
 )
 def test_sizes_that_do_not(users: int, skus: int, carts: int, option: str) -> None:
     with pytest.raises(InvalidInputError) as caught:

@@ -57,11 +57,11 @@ def test_a_shop_leaves_what_others_added(shop: Shop, endpoint: Endpoint, keys: K
 
 
 def test_records_are_created_replaced_and_removed(shop: Shop) -> None:
-    assert shop.write_user(User("2", "Ada", "Lovelace"))
-    assert not shop.write_user(User("2", "Ada", "Byron"))
+    assert shop.write(User("2", "Ada", "Lovelace"))
+    assert not shop.write(User("2", "Ada", "Byron"))
     assert shop.user("2").full_name == "Ada Byron"
-    assert shop.write_sku(Sku("s", "Lamp", Decimal("1.00")))
-    assert not shop.write_sku(Sku("s", "Lamp", Decimal("2.00")))
+    assert shop.write(Sku("s", "Lamp", Decimal("1.00")))
+    assert not shop.write(Sku("s", "Lamp", Decimal("2.00")))
     assert shop.sku("s").price == Decimal("2.00")
     shop.remove_user("2")
     shop.remove_sku("s")
@@ -83,12 +83,12 @@ def test_removing_a_user_removes_the_cart(shop: Shop, client: redis.Redis, keys:
 
 
 def test_a_user_without_a_cart_has_an_empty_one(shop: Shop) -> None:
-    shop.write_user(User("2", "Ada", "Lovelace"))
+    shop.write(User("2", "Ada", "Lovelace"))
     assert shop.cart("2").lines == ()
 
 
 def test_removing_a_user_without_a_cart_leaves_none(shop: Shop, client: redis.Redis, keys: Keyspace) -> None:
-    shop.write_user(User("2", "Ada", "Lovelace"))
+    shop.write(User("2", "Ada", "Lovelace"))
     shop.remove_user("2")
     assert not client.exists(keys.user("2"), keys.cart("2"))
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
-from server_a.shop.record_text import sku_line, sku_text, user_line, user_text
+from server_a.shop.record_commands import sku_line, sku_text, user_line, user_text
 from shared.shop.cart_text import cart_json, cart_text
 from shared.shop.records import Cart, Sku, User, decode_cart_line
 

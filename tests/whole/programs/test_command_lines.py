@@ -17,6 +17,7 @@ from functools import cache
 from importlib.metadata import entry_points, version
 from pathlib import Path
 
+import click
 import pytest
 
 from demo.processes import program_environment
@@ -196,6 +197,12 @@ def test_the_default_quantity_is_1() -> None:
     for words in ("cart add", "cart remove"):
         params = commands()["server-a", words].make_context(words, ["1", "sku123"]).params
         assert params["quantity"] == "1"
+
+
+@pytest.mark.parametrize(("option", "number"), [("--users", "-1"), ("--skus", "100000001"), ("--carts", "-1")])
+def test_a_shop_has_up_to_100_million_records_of_a_kind(option: str, number: str) -> None:
+    with pytest.raises(click.BadParameter, match="from 0 to 100000000"):
+        commands()["server-a", "run"].make_context("run", [option, number])
 
 
 @pytest.mark.parametrize(
