@@ -9,7 +9,8 @@ from bench.contest import Contest
 from bench.product import KEYS, Product, segment_keys
 from bench.raw import RawSocket, hash_requests, push_requests, read_requests
 from demo.servers import Server
-from server_a.shop.sample import sample_user
+from server_a.shop.sample import sample_name
+from shared.shop.records import User
 
 WRITE_TARGET = 1.05
 READ_TARGET = 1.25
@@ -52,7 +53,7 @@ class Arena:
         self._slow_pushes = push_requests(peers.KEY, 1, self._slow_count + 1)
         self._reads = [request for key, (first, end) in lists for request in read_requests(key, first, end)]
         self._read_in_flight = 0
-        shop = (sample_user(1, number) for number in range(1, users + 1))
+        shop = (User(str(number), *sample_name(1, number)) for number in range(1, users + 1))
         self._hashes = hash_requests(
             ["HSET", KEYS.user(user.user_id), *(part for pair in user.encode().items() for part in pair)]
             for user in shop

@@ -16,7 +16,7 @@ from server_a.run.publish import Publication, publish
 from server_a.run.settings import DEFAULT_SEGMENT_VALUES
 from server_a.run.values import NumberSource
 from server_a.run.writer import SegmentWriter
-from server_a.shop.sample_writer import write_shop
+from server_a.shop.sample import write_shop
 from server_b.lease import Lease
 from server_b.segment.examiner import SegmentExaminer
 from server_b.segment.look import SegmentLook
@@ -25,7 +25,6 @@ from server_b.settings import ConsumerSettings
 from shared.endpoint.opening import open_endpoint
 from shared.endpoint.retry import Retry
 from shared.endpoint.settings import EndpointSettings
-from shared.endpoint.together import Together
 from shared.endpoint.url import parse_url
 from shared.errors import TransientError
 from shared.keys import Keyspace
@@ -38,7 +37,6 @@ from shared.tokens import make_token
 from shared.verdict import VERIFIED
 
 KEYS = Keyspace()
-KEPT_VALUES = 10
 
 
 def segment_keys(count: int) -> dict[str, tuple[int, int]]:
@@ -111,29 +109,22 @@ class Product:
         Raises:
             RuntimeError: A segment was not verified: its time would mean nothing.
         """
-        settings = ConsumerSettings(consumer="bench")
+        settings = ConsumerSettings(consumer="bench", settle_s=0)
         with closing(StopRequest()) as stop:
             examiner = SegmentExaminer(
                 self._endpoint,
                 KEYS,
-                consumer=settings.consumer,
-                keep=KEPT_VALUES,
+                settings,
                 lease=Lease(settings, stop, structlog.get_logger(), endpoint=self._endpoint.name),
                 retry=Retry(0.0, stop, on_outage=_refuse, refresh=self._endpoint.refresh),
                 progress=RunProgress(),
             )
             started = time.perf_counter()
             for signal in self._signals:
-                verdict = examiner.examine(signal, self._look(signal), lag_ms=0, settle_s=0)
+                verdict = examiner.examine(signal, SegmentLook.read(self._endpoint, KEYS, signal, "0-0"))
                 if verdict is None or verdict.verdict != VERIFIED:
                     raise RuntimeError(f"segment {signal.segment}: expected verified, got {verdict}")
             return time.perf_counter() - started
-
-    def _look(self, signal: Signal) -> SegmentLook:
-        """Look at a segment before it is read, as server-b does."""
-        asked = Together(self._endpoint)
-        SegmentLook.ask(asked, KEYS, signal)
-        return SegmentLook.decode(KEYS, signal, asked.send())
 
     def write_users(self, users: int) -> float:
         """Write a shop of so many users as server-a does, and return the seconds that took."""

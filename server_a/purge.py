@@ -50,7 +50,7 @@ def _purge_portion(endpoint: Endpoint, keys: Keyspace, portion: list[str]) -> in
     states = [key for key in right_type if kinds[key] == "state"]
     others = [key for key in right_type if _TYPES[kinds[key]] == b"hash" and kinds[key] != "state"]
     unlinked = set(right_type) - {*states, *others}
-    for key, values in ask_each(endpoint, states, lambda pipeline, key: pipeline.hmget(key, list(SegmentState.FIELDS))):
+    for key, values in ask_each(endpoint, states, lambda pipeline, key: pipeline.hmget(key, SegmentState.FIELDS)):
         with suppress(WrongKeyError):  # a hash that was not written by this product
             if (state := SegmentState.decode(key, values)) is not None:
                 unlinked |= {key, keys.segment_of_state(key)} if state.count else {key}

@@ -1,48 +1,44 @@
-"""What server-b's `check` does: look the endpoint over for what it does there, sharing a group or following."""
+"""`server-b check`: what is at the URL and whether server-b can do its job there."""
 
 from __future__ import annotations
 
+import json
 from contextlib import closing
 
-from shared.check.examination import Job, examine
-from shared.check.findings import Findings
-from shared.check.requirements import SERVER_B_FOLLOW, SERVER_B_GROUP
-from shared.endpoint.endpoint import Endpoint
-from shared.endpoint.opening import open_endpoint
-from shared.errors import TransientError
-from shared.keys import Keyspace
-from shared.program.options import CommonSettings
+import click
+
+from shared.program.ending import print_outcome
+from shared.program.options import CommonSettings, endpoint_options, option
+
+PROGRAM = "server-b"
 
 
-def check(common: CommonSettings) -> Findings:
-    """Return what there is to know.
+@click.command("check")
+@endpoint_options(PROGRAM)
+@option(PROGRAM, "--json", "as_json", is_flag=True, help="Print one JSON object.")
+def check_command(common: CommonSettings, *, as_json: bool) -> int:
+    """Show what is at the URL and whether server-b can do its job there; exits with 0 only when it can.
 
-    Raises:
-        InvalidInputError: The URL or a file can't be used.
-        HandoverError: There is nothing to look at: the endpoint does not answer, or not to us.
+    A replica is fine: server-b follows it, and needs only permission to read. Exits with 77 when a permission is
+    missing, 75 when the server takes no writes now, 78 for the wrong kind of server or key. Nothing is written.
+
+    Example: server-b check --url redis://replica.example:6379/0
     """
-    try:
-        with closing(open_endpoint(common.endpoint)) as endpoint:
-            return examine(endpoint, common.endpoint, common.keys, _job(endpoint, common.keys))
-    except TransientError as error:
-        raise error.lasting() from error
+    from shared.check.examination import Job, examine
+    from shared.check.requirements import SERVER_B_FOLLOW, SERVER_B_GROUP
+    from shared.check.text import findings_text
+    from shared.endpoint.opening import open_endpoint
 
-
-def _job(endpoint: Endpoint, keys: Keyspace) -> Job:
-    return Job(
-        program="server-b",
-        requirements=SERVER_B_FOLLOW if endpoint.kind.is_replica else SERVER_B_GROUP,
-        values_of={keys.signals(): 0, keys.segment(1): 0},
-        count=None,
-        refusal="",
-        try_reading=lambda: _read_newest_signal(endpoint, keys.signals()),
-    )
-
-
-def _read_newest_signal(endpoint: Endpoint, key: str) -> None:
-    """Read from the stream, which fails when the key holds something else.
-
-    Redis:
-        XREVRANGE COUNT 1; O(1).
-    """
-    endpoint.at(key).xrevrange(key, count=1)
+    signals = common.keys.signals()
+    with closing(open_endpoint(common.endpoint)) as endpoint:
+        job = Job(
+            program=PROGRAM,
+            requirements=SERVER_B_FOLLOW if endpoint.kind.is_replica else SERVER_B_GROUP,
+            values_of={signals: 0, common.keys.segment(1): 0},
+            count=None,
+            refusal="",
+            try_reading=lambda: endpoint.at(signals).xrevrange(signals, count=1),
+        )
+        findings = examine(endpoint, common.endpoint, common.keys, job)
+    print_outcome(json.dumps(findings.as_json()) if as_json else findings_text(findings))
+    return findings.exit_code

@@ -1,37 +1,50 @@
-"""When serving is over, and how a fault is waited out: the same for whoever shares the group and whoever follows."""
+"""When serving is over, and how long faults are endured: the same in the group and while following."""
 
 from __future__ import annotations
 
-from server_b.lease import Lease
+import time
+from dataclasses import dataclass
+
 from server_b.report.once import Reports
 from shared.endpoint.retry import Retry
 from shared.errors import NotFinishedError, TransientError
+from shared.stopping import StopRequest
+
+MAX_FAULTS = 100
+MAX_FAULTS_S = 60.0
 
 
+@dataclass
 class Serving:
-    """Ends with a stop request, or with the run that `--once` waits for."""
+    """Lasts until a stop is requested or `--once` has its run."""
 
-    def __init__(self, lease: Lease, retry: Retry, reports: Reports) -> None:
-        """Serve until one of them says that it is over."""
-        self._lease = lease
-        self._retry = retry
-        self._reports = reports
+    stop: StopRequest
+    retry: Retry
+    reports: Reports
 
     @property
     def is_over(self) -> bool:
         """Whether `--once` has its run, or a stop was requested."""
-        return self._reports.is_done or self._lease.is_stop_requested
+        return self.reports.final is not None or self.stop.is_requested
 
     def wait_out(self, error: TransientError) -> None:
-        """Wait a fault out, unless nothing is left to do; a stop request ends the wait as it ends serving.
-
-        Raises:
-            EndpointUnreachableError: It has lasted for too long and nobody answered.
-            NotFinishedError: It has, though a server answered.
-        """
+        """Pause after a fault, unless serving is over; a stop request ends the pause. Raises like `Retry.wait_out`."""
         try:
             if not self.is_over:
-                self._retry.wait_out(error)
+                self.retry.wait_out(error)
         except NotFinishedError:
-            if not self._lease.is_stop_requested:
+            if not self.stop.is_requested:
                 raise
+
+
+class Faults(dict[str, tuple[int, float]]):
+    """How often a lost connection ended the work on each entry, by id, and since when.
+
+    `Retry` alone would go on for ever: it counts from the last successful reply, and each chunk is one.
+    """
+
+    def note(self, entry_id: str) -> bool:
+        """Count a fault; return whether there were 100 over more than a minute."""
+        number, since = self.get(entry_id, (0, time.monotonic()))
+        self[entry_id] = number + 1, since
+        return number + 1 >= MAX_FAULTS and time.monotonic() - since >= MAX_FAULTS_S

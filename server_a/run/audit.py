@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from server_a.run.states import STATE_FIELDS, PublishedSegment, require_not_newer, states_upward
+from server_a.run.states import PublishedSegment, require_not_newer, states_upward
 from shared.endpoint.endpoint import Endpoint, microseconds
 from shared.endpoint.together import PORTION_KEYS, Together
 from shared.keys import Keyspace
@@ -54,7 +54,7 @@ def audit(
         asked.at(signals_key).time()
         for number in portion:
             key, signal_id = keys.segment(number), published[number].signal_id
-            asked.at(key).hmget(keys.state(key), STATE_FIELDS)
+            asked.at(key).hmget(keys.state(key), SegmentState.FIELDS)
             asked.at(key).llen(key)
             asked.at(signals_key).xrange(signals_key, min=signal_id, max=signal_id)
         record_version, now, *replies = asked.send()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from server_a.run.lines import LineSource
 from server_a.run.publish import foreign_list_error, is_ours
 from server_a.run.settings import DAY_MS, RunSettings
-from server_a.run.states import PROBE_ABSENT, STATE_FIELDS, states_upward
+from server_a.run.states import PROBE_ABSENT, states_upward
 from server_a.run.values import NumberSource, ValueSource
 from shared.endpoint.endpoint import Endpoint, microseconds
 from shared.endpoint.together import PORTION_KEYS, Together
@@ -82,7 +82,7 @@ def _look(endpoint: Endpoint, keys: Keyspace, numbers: range) -> tuple[dict[int,
     asked.at(signals).time()
     for number in numbers:
         key = keys.segment(number)
-        asked.at(key).hmget(keys.state(key), STATE_FIELDS)
+        asked.at(key).hmget(keys.state(key), SegmentState.FIELDS)
         asked.at(key).exists(key)
     kind, now, *replies = asked.send()
     if kind not in (b"none", b"stream"):

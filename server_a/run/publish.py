@@ -10,12 +10,11 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from server_a.run.states import STATE_FIELDS, require_not_newer
-from shared.endpoint.endpoint import Endpoint
+from server_a.run.states import require_not_newer
+from shared.endpoint.endpoint import Endpoint, ServerClock
 from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.optimistic import optimistic
 from shared.endpoint.retry import Retry
-from shared.endpoint.server_clock import ServerClock
 from shared.errors import TransientError, WrongKeyError
 from shared.keys import Keyspace
 from shared.record import RunRecord
@@ -50,7 +49,7 @@ def publish(endpoint: Endpoint, keys: Keyspace, publication: Publication, *, ove
 
     def attempt(pipeline: NodePipeline) -> None:
         look = client.pipeline(transaction=False)  # on another connection: the watching one sends one command at a time
-        look.hmget(state_key, STATE_FIELDS)
+        look.hmget(state_key, SegmentState.FIELDS)
         look.llen(staging_key)
         look.exists(segment_key)
         found, length, exists = look.execute()
@@ -87,7 +86,7 @@ def is_published(endpoint: Endpoint, keys: Keyspace, publication: Publication) -
     """Return whether a publication whose reply was lost has happened; HMGET and LLEN in one round trip."""
     state_key = keys.state(publication.segment_key)
     look = endpoint.at(state_key).pipeline(transaction=False)
-    look.hmget(state_key, STATE_FIELDS)
+    look.hmget(state_key, SegmentState.FIELDS)
     look.llen(publication.segment_key)
     found, length = look.execute()
     return SegmentState.decode(state_key, found) == publication.state and length == publication.state.count

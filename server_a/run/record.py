@@ -14,9 +14,8 @@ from typing import Any
 
 from server_a.run.resume import KnownRun
 from shared.digest import BLOCK_VALUES
-from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.endpoint import Endpoint, ServerClock
 from shared.endpoint.retry import Retry
-from shared.endpoint.server_clock import ServerClock
 from shared.keys import Keyspace
 from shared.program.progress import Progress
 from shared.record import RunRecord, attempt_field, chunk_field, signal_field

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from server_a.run.settings import DAY_MS, DEFAULTS, RunSettings
-from server_a.run.states import PublishedSegment, read_state, require_not_newer
+from server_a.run.states import PublishedSegment, require_not_newer
 from server_a.run.values import ValueSource
 from shared.digest import SegmentDigest
 from shared.endpoint.endpoint import Endpoint, microseconds
@@ -18,6 +18,7 @@ from shared.endpoint.retry import Retry
 from shared.endpoint.together import Together, ask_each
 from shared.errors import InvalidInputError
 from shared.keys import Keyspace
+from shared.published import read_state
 from shared.record import SOURCE_NUMBERS, SOURCE_VALUES, RunRecord, attempt_field, decode_points, signal_field
 from shared.segments import segment_range
 from shared.state import SegmentState

@@ -14,14 +14,13 @@ from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.optimistic import optimistic
 from shared.endpoint.retry import Retry
-from shared.endpoint.together import ask_each
 from shared.errors import SupersededError
 from shared.keys import Keyspace
+from shared.published import read_state, read_states
 from shared.record import RunRecord
 from shared.state import SegmentState
 
 PROBE_ABSENT = 100
-STATE_FIELDS = list(SegmentState.FIELDS)
 
 
 @dataclass
@@ -40,12 +39,6 @@ def require_not_newer(where: str, found: SegmentState | None, *, run_id: str, at
         raise SupersededError(where=where, expected=f"nothing newer than run {run_id}", got=f"run {found.run_id}")
 
 
-def read_state(endpoint: Endpoint, keys: Keyspace, segment_key: str) -> SegmentState | None:
-    """Return what is published under a segment's name; one HMGET."""
-    state_key = keys.state(segment_key)
-    return SegmentState.decode(state_key, endpoint.at(state_key).hmget(state_key, STATE_FIELDS))
-
-
 def states_upward(endpoint: Endpoint, keys: Keyspace, *, after: int) -> Iterator[tuple[int, SegmentState]]:
     """Yield segments that have a state, from number `after + 1` upward until 100 in a row have none.
 
@@ -54,8 +47,7 @@ def states_upward(endpoint: Endpoint, keys: Keyspace, *, after: int) -> Iterator
     absent, first = 0, after + 1
     while absent < PROBE_ABSENT:
         numbers = {keys.state(keys.segment(number)): number for number in range(first, first + PROBE_ABSENT)}
-        for key, reply in ask_each(endpoint, numbers, lambda pipeline, key: pipeline.hmget(key, STATE_FIELDS)):
-            state = SegmentState.decode(key, reply)
+        for key, state in read_states(endpoint, numbers):
             absent = absent + 1 if state is None else 0
             if state is not None:
                 yield numbers[key], state
@@ -74,7 +66,7 @@ def retire(endpoint: Endpoint, keys: Keyspace, segment_key: str, *, by: SegmentS
     fields: dict[Any, Any] = {**SegmentState(by.run_id, by.attempt, 0, "").encode()}
 
     def attempt(pipeline: NodePipeline) -> bool:
-        now = SegmentState.decode(state_key, pipeline.hmget(state_key, STATE_FIELDS))
+        now = SegmentState.decode(state_key, pipeline.hmget(state_key, SegmentState.FIELDS))
         if now is None or now.count == 0 or now.run_id >= by.run_id:
             return False
         pipeline.multi()

@@ -20,10 +20,9 @@ from server_a.run.segment import SegmentProducer
 from server_a.run.settings import RunSettings, with_resume_advice
 from server_a.run.states import PublishedSegment, Supersession
 from server_a.run.values import ValueSource
-from server_a.shop.sample_writer import write_shop
-from shared.endpoint.endpoint import Endpoint
+from server_a.shop.sample import write_shop
+from shared.endpoint.endpoint import Endpoint, ServerClock
 from shared.endpoint.retry import FIRST_PAUSE_S, LONGEST_PAUSE_S, Retry
-from shared.endpoint.server_clock import ServerClock
 from shared.errors import EndpointUnreachableError, HandoverError, NotFinishedError, SupersededError
 from shared.program.options import CommonSettings
 from shared.program.progress import Progress

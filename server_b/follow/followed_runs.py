@@ -1,14 +1,11 @@
-"""What a follower knows of runs: those whose signals have begun to come, and those that were reported.
+"""What a follower knows of runs: those in hand, whose signals have begun to come, and those reported.
 
-A group keeps verdicts on the server; a replica takes none, so they are here until the run is complete.
+A replica takes no writes, so the verdicts of a run are kept here until the run is complete.
 
-An abandoned run never is, and must not hold the checkpoint for ever. So that waits for no run that was begun before
-a newer one was verified: it is *passed*. With as many segments, the newer run has replaced each of its lists. With
-another number, the newer producer removes its lists at its end, so its own producer ends superseded; and one that is
-resumed signals every segment anew. One case is left: the newer producer dies between its last signal and that removal,
-and the older one still runs. So a passed run is kept, and reported if it gets complete all the same; only a restart of
-the follower in between misses that. Failed and superseded runs pass none: they may have replaced nothing. Reading the
-states of the missing segments instead was rejected: with another number of segments there are none to read.
+An abandoned run never is, and must not hold the checkpoint for ever. The checkpoint therefore waits for no run older
+than one that was verified: the newer run has replaced segment 1 of every older one, so an older run can no longer be
+verified. If it gets complete all the same, it is still reported, unless the follower was restarted in between. A failed
+or superseded run proves nothing about older ones: it may have replaced no segment.
 """
 
 from __future__ import annotations
@@ -26,28 +23,19 @@ MAX_PASSED = 100
 
 @dataclass
 class FollowedRun:
-    """A run that is not complete yet.
-
-    Attributes:
-        before: Id of the entry before its first signal.
-        verdicts: By segment.
-        earlier: Signals from before it was taken up once more, whose segments are still to be examined.
-        is_passed: Whether a newer run was verified since, so that no checkpoint waits for this one.
-    """
+    """The verdicts of a run that is not complete yet, by segment, and the id of the entry before its first signal."""
 
     before: str
     verdicts: dict[int, SegmentVerdict] = field(default_factory=dict)
-    earlier: list[Signal] = field(default_factory=list)
-    is_passed: bool = False
 
 
 class FollowedRuns:
     """Runs by id, and the checkpoint that follows from them."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        """Know what a checkpoint says."""
         self._checkpoint = checkpoint
         self._in_hand: dict[str, FollowedRun] = {}
+        self._newest_verified = ""
 
     def __contains__(self, run_id: str) -> bool:
         """Whether a run is in hand."""
@@ -59,46 +47,41 @@ class FollowedRuns:
 
     def is_reported(self, signal: Signal) -> bool:
         """Return whether a signal's run was reported when it had this attempt, or a later one, already."""
-        newest = self._checkpoint.reported.get(signal.run_id)
-        return newest is not None and (not newest or signal.attempt <= newest)
+        return signal.attempt <= self._checkpoint.reported.get(signal.run_id, "")
 
     def note_report(self, run_id: str, verdicts: Mapping[int, SegmentVerdict]) -> None:
         """Note that a run was reported by somebody else."""
-        self._checkpoint = self._checkpoint.after_report(
-            run_id, _newest_attempt(verdicts), after=self._checkpoint.after
-        )
+        newest = _newest_attempt(verdicts)
+        self._checkpoint = self._checkpoint.after_report(run_id, newest, after=self._checkpoint.after)
 
     def take_up(self, run_id: str, *, cursor: str) -> FollowedRun:
-        """Return what is in hand of a run; nothing yet when this is its first signal, or the first since a report."""
+        """Return what is in hand of a run, which is nothing at its first signal, or the first one since its report."""
         return self._in_hand.setdefault(run_id, FollowedRun(before=cursor))
 
     def checkpoint_without(self, run_id: str, *, cursor: str) -> Checkpoint:
         """Return the checkpoint that counts once a run in hand is reported."""
-        passed = self._passed_by(run_id)
-        befores = [
-            run.before for other, run in self._in_hand.items() if other not in {run_id, *passed} and not run.is_passed
-        ]
+        verified = self._newest_verified_with(run_id)
+        befores = [run.before for other, run in self._in_hand.items() if other != run_id and other > verified]
         newest = _newest_attempt(self._in_hand[run_id].verdicts)
         return self._checkpoint.after_report(run_id, newest, after=min([*befores, cursor], key=order_of))
 
     def let_go(self, run_id: str, checkpoint: Checkpoint) -> None:
-        """Note that a run was reported, as the checkpoint that counts from now on has it."""
-        for other in self._passed_by(run_id):
-            self._in_hand[other].is_passed = True
+        """Note that a run was reported, with the checkpoint that counts from now on."""
+        self._newest_verified = self._newest_verified_with(run_id)
         self._checkpoint = checkpoint
         del self._in_hand[run_id]
-        passed = sorted(other for other, run in self._in_hand.items() if run.is_passed)
+        passed = sorted(other for other in self._in_hand if other < self._newest_verified)
         for other in passed[:-MAX_PASSED]:
             del self._in_hand[other]
 
-    def _passed_by(self, run_id: str) -> list[str]:
-        if run_verdict(self._in_hand[run_id].verdicts) != VERIFIED:
-            return []
-        return [other for other in self._in_hand if other < run_id]
-
     def forget_those_in_hand(self) -> None:
-        """Forget the runs that were begun: the stream is read anew."""
+        """Start again with nothing in hand: the stream is read from its beginning."""
         self._in_hand.clear()
+        self._newest_verified = ""
+
+    def _newest_verified_with(self, run_id: str) -> str:
+        is_verified = run_verdict(self._in_hand[run_id].verdicts) == VERIFIED
+        return max(self._newest_verified, run_id) if is_verified else self._newest_verified
 
 
 def _newest_attempt(verdicts: Mapping[int, SegmentVerdict]) -> str:

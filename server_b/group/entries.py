@@ -1,23 +1,29 @@
 """Which entry is next: own pending ones first, then those of consumers that went silent, then new ones.
 
-Own pending entries are asked for at other times too: redis-py replaces a closed connection without a word, and a reply
-that was lost with it leaves its entry pending with us though we never saw it.
+Own pending entries are read at other times too: redis-py replaces a closed connection without saying so, and an entry
+whose reply was lost with it is pending with us though we never saw it.
 
-The group counts deliveries, and an entry with too many is given up. A delivery that a lost connection ended says
-nothing of the entry, so the group's count is set right. Counting here was rejected: it would end with this process.
+The group counts deliveries, and an entry with too many becomes a dead letter. A delivery that a lost connection ended
+says nothing about the entry, so we correct the group's count. Our own count was rejected: it ends with the process.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from server_b.entry import Entry
 from server_b.group.signal_group import SignalGroup
+from server_b.segment.look import SegmentLook
+from server_b.serving import Faults
 from server_b.settings import ConsumerSettings
-from shared.errors import TransientError
+from shared.endpoint.endpoint import ServerClock
+from shared.endpoint.together import Together
+from shared.errors import HandoverError, TransientError
+from shared.signal import Signal
+from shared.verdict import SegmentVerdict
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -25,110 +31,138 @@ if TYPE_CHECKING:
 BLOCK_MS = 1_000
 WATCH_BLOCK_MS = 200
 CLAIM_EVERY_S = 5.0
-MAX_FAULTS = 100
-MAX_FAULTS_S = 60.0
 
 
-class EntrySource:
-    """Hands out one entry at a time, and takes it back."""
+@dataclass(frozen=True)
+class Delivery:
+    """An entry that holds a signal, and what is known before its segment is read.
 
-    def __init__(self, group: SignalGroup, settings: ConsumerSettings, log: FilteringBoundLogger) -> None:
-        """Take entries from a group."""
-        self._group = group
-        self._settings = settings
-        self._log = log
-        self._left: dict[str, Entry] = {}
-        self._own_after = "0"
-        self._claim_after = "0-0"
-        self._claim_at = 0.0
-        self._is_first_claim = True
-        self._lost_reads = 0
-        self._miscounted: Counter[str] = Counter()
-        self._faults: Counter[str] = Counter()
-        self._faulty_since: dict[str, float] = {}
-        self._taken: dict[str, Entry] = {}
+    Attributes:
+        number: How often the entry was delivered, without deliveries that a lost connection ended.
+        standing: The verdict on the segment that is recorded already.
+        clock: The server's.
+    """
+
+    entry: Entry
+    signal: Signal
+    number: int
+    standing: SegmentVerdict | None
+    look: SegmentLook
+    clock: ServerClock
 
     @property
-    def is_begun(self) -> bool:
-        """Whether an entry was begun, and is to be gone on with after a lost connection."""
-        return bool(self._faults)
+    def is_known(self) -> bool:
+        """Whether a verdict on this attempt or a later one is recorded already."""
+        return self.standing is not None and self.standing.attempt >= self.signal.attempt
+
+
+@dataclass
+class EntrySource:
+    """Hands out one entry at a time, and takes it back; `faults` are of entries that are to be processed again."""
+
+    group: SignalGroup
+    settings: ConsumerSettings
+    log: FilteringBoundLogger
+
+    def __post_init__(self) -> None:
+        """Begin."""
+        self.faults = Faults()
+        self._left: dict[str, Entry] = {}
+        self._taken: dict[str, Entry] = {}
+        self._miscounted: Counter[str] = Counter()
+        self._lost_reads = 0
+        self._claim_after = "0-0"
+        self.begin()
 
     def begin(self) -> None:
-        """Start anew, as after every lost connection: what is pending with us comes first."""
+        """Start again, as after every lost connection: what is pending with us comes first."""
         self._own_after = "0"
         self._claim_at = 0.0
         self._is_first_claim = True
 
     def next_entry(self) -> Entry | None:
-        """Return the next entry, waiting a moment for a new one; None when none came.
-
-        Raises:
-            TransientError: An entry may have been delivered to us all the same.
-        """
+        """Return the next entry, waiting a moment for a new one; None when none came."""
+        block_ms = WATCH_BLOCK_MS if self.settings.is_once else BLOCK_MS
         try:
-            entry = self._own_pending() or self._claimed() or self._new()
+            entry = self._own_pending() or self._claimed() or self.group.read_new(block_ms=block_ms)
         except TransientError:
-            self._lost_reads += 1
+            self._lost_reads += 1  # an entry may have been delivered to us all the same
             raise
-        return self._as_first_taken(entry) if entry is not None else None
+        if entry is None:
+            return None
+        # a later delivery does not tell when we first received the entry, nor from whom we claimed it
+        first = self._taken.setdefault(entry.entry_id, replace(entry, taken_s=time.monotonic()))
+        return replace(entry, taken_s=first.taken_s, claimed_from=entry.claimed_from or first.claimed_from)
 
-    def corrected(self, entry: Entry, counted: int) -> int:
-        """Return how often an entry was delivered, those left out that a lost connection ended; the group learns it.
+    def look_at(self, entry: Entry, signal: Signal) -> Delivery:
+        """Ask everything that the decision about a delivery needs, together.
 
-        Args:
-            entry: Redelivered.
-            counted: What the group says.
+        Redis: HGET of the verdict, TIME, HMGET of state and record; XPENDING of a redelivered entry. One round trip.
         """
+        keys, key = self.group.keys, self.group.keys.result(signal.run_id)
+        asked = Together(self.group.endpoint)
+        asked.at(key).hget(key, str(signal.segment))
+        SegmentLook.ask(asked, keys, signal)
+        if entry.is_redelivered:
+            self.group.ask_deliveries(asked, entry)
+        result, *replies = asked.send(raise_on_error=False)
+        pending = replies.pop() if entry.is_redelivered else None
+        for reply in (result, pending):
+            if isinstance(reply, HandoverError):
+                raise reply
+        number = 1
+        if pending is not None:
+            number = self._corrected(entry, pending[0]["times_delivered"] if pending else 0)
+        standing = SegmentVerdict.decode(result) if result is not None else None
+        look = SegmentLook.decode(keys, signal, entry.entry_id, replies)
+        clock = ServerClock()
+        clock.set(look.taken_ms * 1_000)
+        return Delivery(entry, signal, number, standing, look, clock)
+
+    def _corrected(self, entry: Entry, counted: int) -> int:
+        """Return the group's count without the deliveries that a lost connection ended; correct the group."""
         miscounted = self._miscounted[entry.entry_id] + self._lost_reads
         if miscounted and counted > 1:
             counted = max(1, counted - miscounted)
-            self._group.renew(entry, deliveries=counted)
+            self.group.renew(entry, deliveries=counted)
         self._lost_reads = 0
         del self._miscounted[entry.entry_id]
         return counted
 
     def note_fault(self, entry: Entry) -> bool:
         """Note that a lost connection ended a delivery; return whether that has gone on for too long."""
-        entry_id = entry.entry_id
-        self._miscounted[entry_id] += 1
-        self._faults[entry_id] += 1
-        since = self._faulty_since.setdefault(entry_id, time.monotonic())
-        return self._faults[entry_id] >= MAX_FAULTS and time.monotonic() - since >= MAX_FAULTS_S
+        self._miscounted[entry.entry_id] += 1
+        return self.faults.note(entry.entry_id)
 
     def leave(self, entry: Entry) -> None:
-        """Leave an entry pending with us until its time to be claimed has come."""
+        """Leave an entry pending with us until it is idle for long enough to be claimed."""
         self._left[entry.entry_id] = entry
 
     def give_back(self, entry: Entry, *, deliveries: int) -> None:
-        """Leave an entry to whoever asks for it next, as if it had not been delivered to us."""
-        self._group.renew(entry, idle_ms=self._settings.claim_idle_ms, deliveries=max(0, deliveries - 1))
+        """Leave an entry to whoever claims next, as if it had not been delivered to us."""
+        self.group.renew(entry, idle_ms=self.settings.claim_idle_ms, deliveries=max(0, deliveries - 1))
         self._taken.pop(entry.entry_id, None)
 
     def forget(self, entry: Entry) -> None:
         """Forget an entry that was acknowledged."""
-        self._left.pop(entry.entry_id, None)
-        for known in (self._miscounted, self._faults, self._faulty_since, self._taken):
+        for known in (self.faults, self._left, self._taken, self._miscounted):
             known.pop(entry.entry_id, None)
 
     def close(self) -> None:
-        """Have what is pending with us claimed at once, now that we end; whoever claims it gets the right count."""
+        """Let others claim at once what is pending with us, with the right delivery count."""
         for entry in self._left.values():
-            self._group.renew(entry, idle_ms=self._settings.claim_idle_ms)
+            self.group.renew(entry, idle_ms=self.settings.claim_idle_ms)
         self._left.clear()
-        for entry_id in self._miscounted.keys() & self._taken.keys():
-            entry = self._taken[entry_id]
-            counted = self._group.deliveries(entry) - self._miscounted[entry_id] - self._lost_reads
-            self._group.renew(entry, idle_ms=self._settings.claim_idle_ms, deliveries=max(0, counted))
-
-    def _as_first_taken(self, entry: Entry) -> Entry:
-        """Return an entry with what a later delivery does not tell: when we took it, and from whom."""
-        first = self._taken.setdefault(entry.entry_id, replace(entry, taken_s=time.monotonic()))
-        return replace(entry, taken_s=first.taken_s, claimed_from=entry.claimed_from or first.claimed_from)
+        taken = self._miscounted.keys() & self._taken.keys()
+        counts = self.group.own_pending() if taken else {}
+        for entry_id in taken & counts.keys():
+            counted = max(0, counts[entry_id] - self._miscounted[entry_id] - self._lost_reads)
+            self.group.renew(self._taken[entry_id], idle_ms=self.settings.claim_idle_ms, deliveries=counted)
 
     def _own_pending(self) -> Entry | None:
         if not self._own_after:
             return None
-        entry = self._group.read_own_pending(after=self._own_after)
+        entry = self.group.read_own_pending(after=self._own_after)
         self._own_after = entry.entry_id if entry else ""
         if entry is None:
             self._lost_reads = 0
@@ -137,16 +171,13 @@ class EntrySource:
     def _claimed(self) -> Entry | None:
         if time.monotonic() < self._claim_at:
             return None
-        self._claim_after, entry = self._group.claim(idle_ms=self._settings.claim_idle_ms, after=self._claim_after)
+        self._claim_after, entry = self.group.claim(idle_ms=self.settings.claim_idle_ms, after=self._claim_after)
         if self._claim_after == "0-0":
-            self._claim_at = time.monotonic() + min(CLAIM_EVERY_S, self._settings.claim_idle_ms / 2_000)
+            self._claim_at = time.monotonic() + min(CLAIM_EVERY_S, self.settings.claim_idle_ms / 2_000)
             # the first time nothing can have been lost: what is pending with us was read just before
-            if not self._is_first_claim and self._group.own_pending_ids() - self._left.keys():
+            if not self._is_first_claim and self.group.own_pending().keys() - self._left.keys():
                 self._own_after = "0"
             self._is_first_claim = False
         if entry:
-            self._log.info("entry claimed", entry_id=entry.entry_id, claimed_from=entry.claimed_from)
+            self.log.info("entry claimed", entry_id=entry.entry_id, claimed_from=entry.claimed_from)
         return entry
-
-    def _new(self) -> Entry | None:
-        return self._group.read_new(block_ms=WATCH_BLOCK_MS if self._settings.is_once else BLOCK_MS)

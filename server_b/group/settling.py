@@ -1,90 +1,73 @@
-"""How an entry ends: with a verdict, a dead letter or both, and its acknowledgement, in one transaction.
+"""How entries end: with a verdict, a dead letter or both, and their acknowledgement, in one transaction.
 
-All of it lies in the stream's slot, so that no kill and no failover can leave an acknowledged entry without its
-verdict.
+All of these keys are in the stream's slot, so no kill and no failover leaves an acknowledged entry without its verdict.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, cast
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from server_b.entry import Entry
-from server_b.group.dead_letters import LOOK_BACK, MAX_LETTERS, letter_fields
+from server_b.entry import LOOK_BACK, Entry
+from server_b.group.dead_letters import MAX_LETTERS, letter_fields
+from server_b.group.entries import Delivery, EntrySource
+from server_b.lease import Lease
+from server_b.report.once import Reports
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.optimistic import Step, execute_all, optimistic
+from shared.endpoint.retry import Retry
 from shared.keys import Keyspace
 from shared.signal import CONSUMER_GROUP
-from shared.verdict import SegmentVerdict
+from shared.verdict import MAX_OUTAGES, VERIFIED, SegmentVerdict
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+DEFAULT_RETAIN_MS = 7 * 24 * 60 * 60 * 1000
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """What recording a verdict did: whether it was written at all, and the fields the result has now."""
+class Recorded(NamedTuple):
+    """What recording a verdict did: whether it was written at all, and how many fields the result has now."""
 
     is_written: bool
     fields: int
 
 
+@dataclass
 class EntrySettler:
-    """Brings entries to their end, each in one transaction."""
+    """Brings entries to their end."""
 
-    def __init__(self, endpoint: Endpoint, keys: Keyspace, consumer: str) -> None:
-        """Settle entries of the stream in a namespace, under a consumer's name."""
-        self._endpoint = endpoint
-        self._keys = keys
-        self._consumer = consumer
-        self._stream = keys.signals()
-        self._dead = keys.dead_letters()
+    endpoint: Endpoint
+    keys: Keyspace
+    consumer: str
 
     def acknowledge(self, entry: Entry) -> None:
-        """Acknowledge an entry whose result is recorded already, or that needs none.
-
-        Redis:
-            XACK; O(1).
-        """
-        self._endpoint.at(self._stream).xack(self._stream, CONSUMER_GROUP, entry.entry_id)
+        """Acknowledge an entry that needs no verdict of ours. Redis: XACK; O(1)."""
+        stream = self.keys.signals()
+        self.endpoint.at(stream).xack(stream, CONSUMER_GROUP, entry.entry_id)
 
     def dead_letter(self, entry: Entry, reason: str) -> None:
-        """Set an entry aside that can't be processed, and acknowledge it.
-
-        Raises:
-            WrongKeyError: Somebody else gave the dead letters' key another type.
-
-        Redis:
-            WATCH, XREVRANGE COUNT 100, then MULTI XADD XACK EXEC; O(1).
-        """
+        """Make a dead letter of an entry, and acknowledge it. Redis: WATCH, XREVRANGE, then MULTI XADD XACK EXEC."""
 
         def attempt(pipeline: NodePipeline) -> None:
             letter = self._letter(pipeline, entry, reason)
             execute_all(client, pipeline, [letter, [self._acknowledgement(entry)]])
 
-        client = self._endpoint.at(self._stream)
-        optimistic(client, [self._dead], attempt)
+        client = self.endpoint.at(self.keys.signals())
+        optimistic(client, [self.keys.dead_letters()], attempt)
 
     def record(
         self, entry: Entry, run_id: str, verdict: SegmentVerdict, *, retain_ms: int, dead_reason: str = ""
     ) -> Recorded:
-        """Record a verdict, unless one of the same or a later attempt stands, and acknowledge the entry.
+        """Record a verdict, unless one of the same or a later attempt is recorded, and acknowledge the entry.
 
-        Args:
-            entry: What announced the segment.
-            run_id: Its run.
-            verdict: On the segment.
-            retain_ms: How long the run's results are kept.
-            dead_reason: Why the entry is a dead letter too; empty when it is none.
+        With a `dead_reason` the entry becomes a dead letter too. The run's results are kept for `retain_ms` from now.
 
-        Raises:
-            TransientError: The connection is lost; record it again.
-            WrongKeyError: Somebody else gave one of the keys another type.
-
-        Redis:
-            WATCH, HGET, then MULTI HSET HLEN PEXPIRE XACK EXEC; with a dead letter also XREVRANGE COUNT 100 and XADD.
-            O(1).
+        Redis: WATCH, HGET, then MULTI HSET HLEN PEXPIRE XACK EXEC; for a dead letter also XREVRANGE and XADD. O(1).
         """
-        key, segment = self._keys.result(run_id), str(verdict.segment)
-        client = self._endpoint.at(key)
+        key, segment = self.keys.result(run_id), str(verdict.segment)
+        client = self.endpoint.at(key)
 
         def attempt(pipeline: NodePipeline) -> Recorded:
             raw = cast("bytes | None", pipeline.hget(key, segment))
@@ -96,17 +79,71 @@ class EntrySettler:
                 result.insert(0, lambda pipeline: pipeline.hset(key, segment, verdict.encode()))
                 result.append(lambda pipeline: pipeline.pexpire(key, retain_ms))
             replies = execute_all(client, pipeline, [result, letter, [self._acknowledgement(entry)]])
-            return Recorded(is_written=is_written, fields=int(replies[1 if is_written else 0]))
+            return Recorded(is_written, fields=int(replies[1 if is_written else 0]))
 
-        return optimistic(client, [key, self._dead] if dead_reason else [key], attempt)
+        return optimistic(client, [key, self.keys.dead_letters()] if dead_reason else [key], attempt)
 
     def _acknowledgement(self, entry: Entry) -> Step:
-        return lambda pipeline: pipeline.xack(self._stream, CONSUMER_GROUP, entry.entry_id)
+        return lambda pipeline: pipeline.xack(self.keys.signals(), CONSUMER_GROUP, entry.entry_id)
 
     def _letter(self, pipeline: NodePipeline, entry: Entry, reason: str) -> list[Step]:
         """Return what adds a dead letter; nothing where the last hundred hold one for this entry already."""
-        letters = cast("list[Any]", pipeline.xrevrange(self._dead, count=LOOK_BACK))
+        dead = self.keys.dead_letters()
+        letters = cast("list[Any]", pipeline.xrevrange(dead, count=LOOK_BACK))
         if any(fields and fields.get(b"origin") == entry.entry_id.encode() for _, fields in letters):
             return []
-        fields = letter_fields(origin=entry.entry_id, reason=reason, consumer=self._consumer, fields=entry.fields or {})
-        return [lambda pipeline: pipeline.xadd(self._dead, fields, maxlen=MAX_LETTERS, approximate=True)]
+        fields = letter_fields(origin=entry.entry_id, reason=reason, consumer=self.consumer, fields=entry.fields or {})
+        return [lambda pipeline: pipeline.xadd(dead, fields, maxlen=MAX_LETTERS, approximate=True)]
+
+
+@dataclass
+class EntryEndings:
+    """Settles entries, again after each fault, and tells source, lease, log and reports."""
+
+    settler: EntrySettler
+    source: EntrySource
+    lease: Lease
+    retry: Retry
+    reports: Reports
+    log: FilteringBoundLogger
+    _outages_told: int = field(init=False, default=0)
+
+    def record(self, delivery: Delivery, verdict: SegmentVerdict, *, dead_reason: str = "") -> None:
+        """Record a verdict with its entry's acknowledgement, and report the run if that completed it."""
+        entry, signal, record = delivery.entry, delivery.signal, delivery.look.record
+        self.retry.succeeded()  # ends an outage that began before the look, so that this verdict names it
+        outages = self._outages_of(delivery)
+        verdict = replace(verdict, deliveries=delivery.number, claimed_from=entry.claimed_from, outages=outages)
+        retain_ms = record.retain_ms if record else DEFAULT_RETAIN_MS
+        recorded = self.retry.keep_trying(
+            self.settler.record, entry, signal.run_id, verdict, retain_ms=retain_ms, dead_reason=dead_reason
+        )
+        self._finish(entry)
+        tell = self.log.debug if verdict.verdict == VERIFIED else self.log.warning
+        told = ("segment", "segments", "verdict", "reason")
+        tell("segment examined", run_id=signal.run_id, **{name: getattr(verdict, name) for name in told})
+        if recorded.is_written and recorded.fields >= signal.segments:
+            self.reports.report_if_complete(signal.run_id)
+
+    def dead_letter(self, entry: Entry, reason: str) -> None:
+        """Make a dead letter of an entry without a verdict."""
+        self.log.warning("dead letter", entry_id=entry.entry_id, reason=reason)
+        self.retry.keep_trying(self.settler.dead_letter, entry, reason)
+        self._finish(entry)
+
+    def acknowledge(self, entry: Entry) -> None:
+        """Acknowledge an entry; see `EntrySettler.acknowledge`."""
+        self.settler.acknowledge(entry)
+        self._finish(entry)
+
+    def _finish(self, entry: Entry) -> None:
+        self.source.forget(entry)
+        self.lease.made_progress()
+
+    def _outages_of(self, delivery: Delivery) -> list[list[int]]:
+        """Return the outages while we had an entry, in the server's time, each in one verdict only."""
+        untold = self.retry.outages[self._outages_told :]
+        self._outages_told += len(untold)
+        outages = [outage for outage in untold if outage.ended_s >= delivery.entry.taken_s]
+        ms_at = delivery.clock.ms_at
+        return [[ms_at(outage.began_s), ms_at(outage.ended_s)] for outage in outages[-MAX_OUTAGES:]]

@@ -1,1 +1,1 @@
-"""The report of a complete run, and when `--once` has the one it waits for."""
+"""The report of a complete run, and which run ends `--once`."""

@@ -1,12 +1,8 @@
-"""The results of a run: one verdict a segment."""
+"""The results of a run, one verdict a segment, and its record."""
 
 from __future__ import annotations
 
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import cast
-
-from server_b.segment.run_records import RECORD_FIELDS, decode_record, named_fields
+from server_b.segment.look import RECORD_FIELDS, decode_record
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.together import Together
 from shared.errors import WrongKeyError
@@ -15,43 +11,23 @@ from shared.record import RunRecord
 from shared.verdict import SegmentVerdict, decode_result
 
 
-@dataclass(frozen=True)
-class ReadRun:
-    """What is known of a run: its verdicts by segment, and its record where that is here and ours."""
+def read_run(endpoint: Endpoint, keys: Keyspace, run_id: str) -> tuple[dict[int, SegmentVerdict], RunRecord | None]:
+    """Return a run's verdicts by segment and its record; nothing of a key that holds another type.
 
-    verdicts: dict[int, SegmentVerdict]
-    record: RunRecord | None
-
-
-def read_result(endpoint: Endpoint, keys: Keyspace, run_id: str) -> dict[int, SegmentVerdict]:
-    """Return a run's verdicts by segment; none of a key that somebody else gave another type.
-
-    Redis:
-        HGETALL; O(segments).
-    """
-    key = keys.result(run_id)
-    with suppress(WrongKeyError):
-        return decode_result(cast("dict[bytes, bytes]", endpoint.at(key).hgetall(key)))
-    return {}
-
-
-def read_run(endpoint: Endpoint, keys: Keyspace, run_id: str) -> ReadRun:
-    """Return a run's verdicts and its record; nothing of a key that somebody else gave another type.
-
-    Redis:
-        HGETALL of the result, HMGET of the record, in one round trip; O(segments).
+    Redis: HGETALL of the result, HMGET of the record, in one round trip; O(segments).
     """
     result_key, run_key = keys.result(run_id), keys.run(run_id)
     asked = Together(endpoint)
     asked.at(result_key).hgetall(result_key)
-    asked.at(run_key).hmget(run_key, list(RECORD_FIELDS))
+    asked.at(run_key).hmget(run_key, RECORD_FIELDS)
     result, values = asked.send(raise_on_error=False)
     for reply in (result, values):
         if isinstance(reply, Exception) and not isinstance(reply, WrongKeyError):
             raise reply
-    return ReadRun(
-        verdicts={} if isinstance(result, WrongKeyError) else decode_result(result),
-        record=None
-        if isinstance(values, WrongKeyError)
-        else decode_record(run_key, named_fields(RECORD_FIELDS, values)),
-    )
+    verdicts = {} if isinstance(result, WrongKeyError) else decode_result(result)
+    return verdicts, None if isinstance(values, WrongKeyError) else decode_record(run_key, values)
+
+
+def read_result(endpoint: Endpoint, keys: Keyspace, run_id: str) -> dict[int, SegmentVerdict]:
+    """Return a run's verdicts by segment; see `read_run`."""
+    return read_run(endpoint, keys, run_id)[0]

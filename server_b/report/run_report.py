@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from server_b.settings import JSON_VALUES
 from shared.digest import run_digest
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import WrongKeyError
@@ -19,17 +21,17 @@ from shared.verdict import VERIFIED, SegmentVerdict, run_reason, run_verdict
 MODE_GROUP = "group"
 MODE_FOLLOW = "follow"
 MAX_CARTS = 10
-JSON_VALUES = 10
 
 
 @dataclass(frozen=True)
 class RunReport:
-    """What is known of a complete run; `as_json` has the fields of `server-b run --json`.
+    """What is known of a complete run; the names and order of the fields are those of `server-b run --json`.
 
     Attributes:
         first: The run's first values in reverse, as text.
-        lag_ms: The longest that a signal of the run took to be taken.
-        read_s: First LRANGE to last verdict, over all segments.
+        lag_ms: The longest time that a signal of the run took to reach its consumer.
+        read_s: From the first LRANGE to the last verdict, over all segments.
+        values_per_s: Values read and verified a second; 0 when none were read.
     """
 
     run_id: str
@@ -43,34 +45,14 @@ class RunReport:
     carts: list[Cart]
     lag_ms: int
     read_s: float
+    values_per_s: int
     consumer: str
     mode: str
     endpoint: str
 
-    @property
-    def values_per_s(self) -> int:
-        """Values read and verified a second; 0 when none were read."""
-        return round(self.count / self.read_s) if self.read_s else 0
-
     def as_json(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
-        return {
-            "run_id": self.run_id,
-            "verdict": self.verdict,
-            "reason": self.reason,
-            "count": self.count,
-            "segments": self.segments,
-            "digest": self.digest,
-            "first": self.first[:JSON_VALUES],
-            "last": self.last,
-            "carts": [cart_json(cart) for cart in self.carts],
-            "lag_ms": self.lag_ms,
-            "read_s": self.read_s,
-            "values_per_s": self.values_per_s,
-            "consumer": self.consumer,
-            "mode": self.mode,
-            "endpoint": self.endpoint,
-        }
+        return vars(self) | {"first": self.first[:JSON_VALUES], "carts": [cart_json(cart) for cart in self.carts]}
 
     def as_text(self, *, print_values: int) -> str:
         """Return the lines that people read."""
@@ -81,16 +63,12 @@ class RunReport:
             lines += [f"First {len(shown)} {noun} in reverse order:", str(shown)]
         segments = f"{self.segments:,} segment{'' if self.segments == 1 else 's'}"
         if self.verdict == VERIFIED:
-            lines.append(
-                f"Run {self.run_id} verified: {self.count:,} values in {segments}, complete, in order and once, "
-                f"digest {self.digest}."
-            )
+            what = f"{self.count:,} values in {segments}, complete, in order and once, digest {self.digest}."
         else:
-            lines.append(f"Run {self.run_id} {self.verdict}: {self.reason} ({self.count:,} values in {segments}).")
-        lines.append(
-            f"The signal took {self.lag_ms:,} ms, reading and verifying {self.read_s:.3f} s "
-            f"({self.values_per_s:,} values/s)."
-        )
+            what = f"{self.reason} ({self.count:,} values in {segments})."
+        lines.append(f"Run {self.run_id} {self.verdict}: {what}")
+        took = f"reading and verifying {self.read_s:.3f} s ({self.values_per_s:,} values/s)"
+        lines.append(f"The signal took {self.lag_ms:,} ms, {took}.")
         return "\n".join(lines)
 
 
@@ -104,46 +82,33 @@ def make_report(
     mode: str,
     record: RunRecord | None = None,
 ) -> RunReport:
-    """Return the report of a complete run.
+    """Return the report of a complete run; it has no carts where the run's record is not here.
 
-    Args:
-        endpoint: Where its carts are.
-        keys: The namespace.
-        run_id: The run.
-        verdicts: Of all its segments.
-        consumer: Our name.
-        mode: `group` or `follow`.
-        record: The run's; None where it is not here, and with it no carts.
-
-    Redis:
-        HGETALL of at most 10 carts and their SKUs, pipelined.
+    Redis: HGETALL of at most 10 carts and their SKUs, pipelined.
     """
+    user_ids = [str(number) for number in range(1, min(record.carts if record else 0, MAX_CARTS) + 1)]
+    carts: list[Cart] = []
+    with suppress(WrongKeyError):  # the keys are not ours; the verdict on the list is reported all the same
+        carts = read_carts(endpoint, keys, user_ids) if user_ids else []
     in_order = [verdicts[number] for number in sorted(verdicts)]
+    count = sum(verdict.count for verdict in in_order)
     read = [verdict for verdict in in_order if verdict.started_us]
-    read_us = max(v.ended_us for v in read) - min(v.started_us for v in read) if read else 0
-    first = [value for verdict in reversed(in_order) for value in verdict.first]
+    read_us = max(verdict.ended_us for verdict in read) - min(verdict.started_us for verdict in read) if read else 0
+    read_s = read_us / 1_000_000
     return RunReport(
         run_id=run_id,
         verdict=run_verdict(verdicts),
         reason=run_reason(verdicts),
-        count=sum(verdict.count for verdict in in_order),
+        count=count,
         segments=in_order[0].segments,
         digest=run_digest(verdict.digest for verdict in in_order),
-        first=first,
+        first=[value for verdict in reversed(in_order) for value in verdict.first],
         last=in_order[0].last or "",
-        carts=_carts(endpoint, keys, record) if record is not None else [],
+        carts=carts,
         lag_ms=max(verdict.lag_ms for verdict in in_order),
-        read_s=read_us / 1_000_000,
+        read_s=read_s,
+        values_per_s=round(count / read_s) if read_s else 0,
         consumer=consumer,
         mode=mode,
         endpoint=endpoint.name,
     )
-
-
-def _carts(endpoint: Endpoint, keys: Keyspace, record: RunRecord) -> list[Cart]:
-    """Return the first carts that the run names: those of users 1 upward."""
-    user_ids = [str(number) for number in range(1, min(record.carts, MAX_CARTS) + 1)]
-    try:
-        return read_carts(endpoint, keys, user_ids) if user_ids else []
-    except WrongKeyError:
-        return []  # somebody else's keys: the verdict on the list is to be had all the same

@@ -1,58 +1,47 @@
-"""Which elements of a segment's list are asked for, and in which order. Pure.
+"""Which elements of a segment's list each LRANGE asks for, and in which order. Pure.
 
-A list's head is its newest value, so block k of the insertion order lies near the tail. Blocks are read from the head,
-newest first. A block with large values is read in several chunks, oldest first, because its digest is taken in
-insertion order and a whole block may be far larger than what should be held in memory.
+The head of a list is its newest value, so blocks, counted in insertion order, are read from the last to the first. A
+block of large values is read in several chunks to bound memory, oldest first: its digest is of the insertion order.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from shared.digest import BLOCK_VALUES, blocks_of
+from shared.record import RunRecord
 from shared.segments import MAX_VALUE_BYTES, safe_chunk_values
 
 _MOST_TOGETHER = 4
 
 
-@dataclass(frozen=True, slots=True)
-class ChunkSize:
-    """How much of a segment is asked for at once.
-
-    Attributes:
-        values: Values a chunk at most, from 1 to a block; surely at most 4 MiB.
-        together: Chunks that one transaction reads: one of 4 MiB, or up to four that are surely smaller together.
-    """
+class ChunkSize(NamedTuple):
+    """Values a chunk, a block at most, and chunks a transaction, four at most; neither is more than 4 MiB."""
 
     values: int
     together: int
 
 
-def chunk_size(longest_value: bytes | None, chunk_values: bytes | None) -> ChunkSize:
-    """Return how a segment is read.
-
-    Args:
-        longest_value: Bytes of the run's longest value, as the run's record says; None where it says nothing.
-        chunk_values: Values of the segment that surely fit into a chunk, as the record says; None or more than a
-            block are passed over.
-    """
-    longest = int(longest_value) if longest_value is not None and longest_value.isdigit() else MAX_VALUE_BYTES
+def chunk_size(record: RunRecord | None, chunk_values: bytes | None = None) -> ChunkSize:
+    """Return how a segment is read, from its run's record and the hash field with the segment's chunk size."""
+    longest = record.max_value_bytes if record is not None else MAX_VALUE_BYTES
     values = safe_chunk_values(longest, block_values=BLOCK_VALUES)
-    if chunk_values is not None and chunk_values.isdigit() and 1 <= int(chunk_values) <= BLOCK_VALUES:
-        values = int(chunk_values)
+    # anybody may have written the field: what is no number, or more than a block, is ignored
+    if record is not None and chunk_values is not None and re.fullmatch(rb"[0-9]{1,4}", chunk_values):
+        values = int(chunk_values) if 1 <= int(chunk_values) <= BLOCK_VALUES else values
     fitting = safe_chunk_values(longest, block_values=values * _MOST_TOGETHER)
     return ChunkSize(values, max(1, fitting // values))
 
 
 class Chunk(NamedTuple):
-    """The elements of one LRANGE; a tuple, since a frozen dataclass takes twice as long to make.
+    """The elements of one LRANGE; a tuple, because making a frozen dataclass takes twice as long.
 
     Attributes:
         block: The block they belong to, from 0 in insertion order.
-        start: Index from the head of the first element, included.
-        stop: Index from the head of the last element, included, as LRANGE takes it.
+        start: Index of the first element, as LRANGE takes it.
+        stop: Index of the last element, likewise.
         ends_block: Whether these are the newest elements of their block, the last to be read.
     """
 
@@ -63,17 +52,12 @@ class Chunk(NamedTuple):
 
     @property
     def values(self) -> int:
-        """How many elements these are."""
+        """The number of elements."""
         return self.stop - self.start + 1
 
 
 def chunks_by_block(count: int, *, chunk_values: int = BLOCK_VALUES) -> Iterator[Chunk]:
-    """Yield the chunks of a segment of `count` values, newest block first; each value is in exactly one.
-
-    Args:
-        count: Values of the segment.
-        chunk_values: Values a chunk at most, from 1 to a block.
-    """
+    """Yield the chunks of a segment of `count` values, newest block first; each value is in exactly one."""
     for block in range(blocks_of(count) - 1, -1, -1):
         oldest = block * BLOCK_VALUES
         end = min(oldest + BLOCK_VALUES, count)

@@ -1,15 +1,18 @@
-"""What is known of a segment before it is read: the server's clock, its state, and what the run was to write."""
+"""What is known of a segment before it is read: the server's clock, the segment's state, and the record of its run.
+
+The record is read with HMGET: its hash has fields for each segment, 100,000 of them at most, which HGETALL would send.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from server_b.segment.chunks import ChunkSize, chunk_size
-from server_b.segment.run_records import RECORD_FIELDS, decode_record, named_fields
 from shared.endpoint.endpoint import Endpoint, microseconds
 from shared.endpoint.together import Together
-from shared.errors import HandoverError
+from shared.errors import HandoverError, InvalidInputError, WrongKeyError
 from shared.keys import Keyspace
 from shared.record import RunRecord, chunk_field
 from shared.segments import MAX_VALUE_BYTES
@@ -17,6 +20,7 @@ from shared.signal import Signal
 from shared.state import SegmentState
 
 MAX_KEPT_BYTES = 16 * 1024 * 1024
+RECORD_FIELDS = ["schema_version", "run_id", "source", *RunRecord.NUMBERS]
 
 
 @dataclass(frozen=True)
@@ -25,67 +29,52 @@ class SegmentLook:
 
     Attributes:
         taken_ms: The server's clock, milliseconds since 1970.
-        state: What is published under the segment's name.
-        record: The run's record; None where it is not here, or not ours.
-        size: How the segment is read.
+        record: None where it is not here, or not ours.
+        obstacle: Which key, not ours, keeps us from reading the segment; empty when none does.
+        lag_ms: How long the signal took to reach us, by the server's clock.
     """
 
     taken_ms: int
     state: SegmentState | None
     record: RunRecord | None
     size: ChunkSize
+    obstacle: str = ""
+    lag_ms: int = 0
 
-    QUESTIONS = 3
+    @classmethod
+    def read(cls, endpoint: Endpoint, keys: Keyspace, signal: Signal, entry_id: str) -> SegmentLook:
+        """Ask and decode in one go; see `ask` and `decode`."""
+        asked = Together(endpoint)
+        cls.ask(asked, keys, signal)
+        return cls.decode(keys, signal, entry_id, asked.send(raise_on_error=False))
 
     @staticmethod
     def ask(asked: Together, keys: Keyspace, signal: Signal) -> None:
-        """Ask for all of it; see `decode`.
-
-        Redis:
-            TIME; HMGET of state and record; HGETALL is avoided, since a run has a field for each segment. O(1).
-        """
+        """Add the three questions whose replies `decode` takes. Redis: TIME; HMGET of state and record; O(1)."""
         state_key, run_key = keys.state(keys.segment(signal.segment)), keys.run(signal.run_id)
         asked.at(keys.signals()).time()
-        asked.at(state_key).hmget(state_key, list(SegmentState.FIELDS))
+        asked.at(state_key).hmget(state_key, SegmentState.FIELDS)
         asked.at(run_key).hmget(run_key, [*RECORD_FIELDS, chunk_field(signal.segment)])
 
     @classmethod
-    def decode(cls, keys: Keyspace, signal: Signal, replies: list[Any]) -> SegmentLook:
-        """Return what the three replies say.
-
-        Raises:
-            HandoverError: One of them is an error.
-        """
+    def decode(cls, keys: Keyspace, signal: Signal, entry_id: str, replies: list[Any]) -> SegmentLook:
+        """Return what the three replies say; an error among them is raised unless it is an obstacle."""
         for reply in replies:
-            if isinstance(reply, HandoverError):
+            if isinstance(reply, HandoverError) and not isinstance(reply, WrongKeyError):
                 raise reply
-        now, state, values = replies
-        fields = named_fields((*RECORD_FIELDS, chunk_field(signal.segment)), values)
-        record = decode_record(keys.run(signal.run_id), fields)
-        size = chunk_size(None, None)
-        if record is not None:
-            size = chunk_size(fields.get(b"max_value_bytes"), fields.get(chunk_field(signal.segment).encode()))
-        return cls(
-            microseconds(now) // 1_000,
-            SegmentState.decode(keys.state(keys.segment(signal.segment)), state),
-            record,
-            size,
-        )
-
-    @classmethod
-    def blind(cls, endpoint: Endpoint, keys: Keyspace) -> SegmentLook:
-        """Return a look at nothing but the clock, where somebody else's keys are in the way.
-
-        Redis:
-            TIME; O(1).
-        """
-        return cls(endpoint.server_ms(keys.signals()), None, None, chunk_size(None, None))
+        now, _, values = replies
+        taken_ms = microseconds(now) // 1_000
+        lag_ms = max(0, taken_ms - int(entry_id.partition("-")[0]))
+        try:
+            found, record = _decoded(keys, signal, replies[1:])
+        except WrongKeyError as error:
+            return cls(taken_ms, None, None, chunk_size(None), str(error), lag_ms)
+        return cls(taken_ms, found, record, chunk_size(record, values[-1]), lag_ms=lag_ms)
 
     def kept_values(self, signal: Signal, keep: int) -> int:
-        """Return how many of a run's first values, of so many, may lie in this segment.
+        """Return how many of the run's first `keep` values may lie in this segment; of large ones at most 16 MiB.
 
-        Where values are large fewer are kept, at most 16 MiB: fewer of the run, since fewer of each segment would leave
-        gaps.
+        The limit is the run's, not each segment's: otherwise values between those shown would be missing.
         """
         longest = self.record.max_value_bytes if self.record is not None else MAX_VALUE_BYTES
         keep = min(keep, max(1, MAX_KEPT_BYTES // max(1, longest)))
@@ -93,3 +82,30 @@ class SegmentLook:
             return keep
         behind = max(0, self.record.count - signal.segment * self.record.segment_values)
         return max(0, keep - behind)
+
+
+def _decoded(keys: Keyspace, signal: Signal, replies: list[Any]) -> tuple[SegmentState | None, RunRecord | None]:
+    for reply in replies:
+        if isinstance(reply, WrongKeyError):
+            raise reply
+    state, values = replies
+    found = SegmentState.decode(keys.state(keys.segment(signal.segment)), state)
+    return found, decode_record(keys.run(signal.run_id), values[:-1])
+
+
+def read_record(endpoint: Endpoint, keys: Keyspace, run_id: str) -> RunRecord | None:
+    """Return a run's record; None where it is not here, or not ours. Redis: HMGET; O(1)."""
+    key = keys.run(run_id)
+    try:
+        return decode_record(key, endpoint.at(key).hmget(key, RECORD_FIELDS))
+    except WrongKeyError:
+        return None
+
+
+def decode_record(key: str, values: Sequence[Any]) -> RunRecord | None:
+    """Return the record from the reply to HMGET of `RECORD_FIELDS`; None when it is no record of ours."""
+    found = {name.encode(): value for name, value in zip(RECORD_FIELDS, values, strict=True) if value is not None}
+    try:
+        return RunRecord.decode(key, found)
+    except InvalidInputError:
+        return None

@@ -12,9 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from shared.check.encryption import read_tls, tls_notes
-from shared.check.findings import Findings, Problem
+from shared.check.findings import Findings, Problem, permission_notes, permission_problems
 from shared.check.memory import memory_findings, memory_notes, memory_problems, read_memory
-from shared.check.permission_problems import permission_notes, permission_problems
 from shared.check.permissions import ask_permissions, permissions_of
 from shared.check.requirements import Requirement
 from shared.endpoint.endpoint import Endpoint

@@ -73,8 +73,7 @@ class Endpoint(ABC):
             pattern: As for SCAN.
             limit_s: Seconds after which each server's scan ends, however far it is.
 
-        Redis:
-            SCAN with COUNT 1000 until the cursor is 0; O(keys in the database).
+        Redis: SCAN with COUNT 1000 until the cursor is 0; O(keys in the database).
         """
         for client in self.primaries():
             give_up_at = time.monotonic() + limit_s
@@ -83,6 +82,27 @@ class Endpoint(ABC):
                 reply = client.scan(cursor or 0, match=pattern, count=SCAN_COUNT)
                 cursor, keys = cast("tuple[int, list[bytes]]", reply)
                 yield from keys
+
+
+class ServerClock:
+    """A server's TIME, read once and carried on by our clock; read again after an outage, maybe of another server.
+
+    Both programs write down the server's time, so that two hosts with wrong clocks still agree.
+    """
+
+    _offset_us = 0
+
+    def set(self, server_us: int) -> None:
+        """Take what TIME has just said, in microseconds since 1970."""
+        self._offset_us = server_us - time.monotonic_ns() // 1_000
+
+    def now_ms(self) -> int:
+        """Return what TIME would say now, in milliseconds since 1970."""
+        return self.ms_at(time.monotonic())
+
+    def ms_at(self, monotonic_s: float) -> int:
+        """Return what TIME said at a moment of this host's monotonic clock, in milliseconds since 1970."""
+        return (int(monotonic_s * 1_000_000) + self._offset_us) // 1_000
 
 
 def microseconds(reply: tuple[int, int]) -> int:

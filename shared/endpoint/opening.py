@@ -55,8 +55,7 @@ def open_endpoint(settings: EndpointSettings, *, provider: CredentialProvider | 
 def _diagnosed(error: TransientError, settings: EndpointSettings) -> HandoverError:
     """Return the error to end with when the first connection fails: the cause if it can be found, else this one.
 
-    Redis:
-        PING, without TLS, when TLS got no answer; no password is ever sent.
+    Redis: PING, without TLS, when TLS got no answer; no password is ever sent.
     """
     url = settings.url
     if error.answered or not url.hosts or _is_nobody_there(error):

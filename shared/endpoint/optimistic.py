@@ -42,8 +42,7 @@ def optimistic(client: NodeClient, watched: Sequence[str], attempt: Callable[[No
         NotFinishedError: Others kept changing the keys for 10 seconds.
         OutcomeUnknownError: The connection was lost with the transaction under way.
 
-    Redis:
-        WATCH, what `attempt` sends, UNWATCH when it sends no transaction.
+    Redis: WATCH, what `attempt` sends, UNWATCH when it sends no transaction.
     """
     give_up_at = time.monotonic() + LIMIT_S
     pause_s = FIRST_PAUSE_S

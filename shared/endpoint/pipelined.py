@@ -24,8 +24,7 @@ def send_pipelined(endpoint: Endpoint, commands: Iterable[Command]) -> None:
         TransientError: A connection was lost; which commands were carried out is unknown. The caller sends all of them
             again, which is right for commands that set absolute values.
 
-    Redis:
-        One round trip for each 1,000 commands to a server; two are in flight to each, and all servers work at once.
+    Redis: One round trip for each 1,000 commands to a server; two are in flight to each, and all servers work at once.
     """
     by_node: dict[str, list[Command]] = defaultdict(list)
     for command in commands:

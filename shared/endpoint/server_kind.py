@@ -45,8 +45,7 @@ class ServerKind:
 def ask_kind(client: NodeClient) -> tuple[ServerKind, Slots]:
     """Return what the server is, and the slots of its cluster; none where it is not part of one.
 
-    Redis:
-        HELLO, O(1), and CLUSTER SLOTS, O(nodes), in one round trip; either may be refused.
+    Redis: HELLO, O(1), and CLUSTER SLOTS, O(nodes), in one round trip; either may be refused.
     """
     pipeline = client.pipeline(transaction=False)
     pipeline.execute_command("HELLO")

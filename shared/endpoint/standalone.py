@@ -39,8 +39,7 @@ class Sentinels(Sentinel):
             NotAllowedError: Some ask for a login, and no other knows the group.
             redis.RedisError: The primary is down, or too few answered to tell; ask again. Or one refused to answer.
 
-        Redis:
-            SENTINEL MASTERS; O(groups).
+        Redis: SENTINEL MASTERS; O(groups).
         """
         known: set[str] = set()
         failure: Exception | None = None

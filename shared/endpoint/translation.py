@@ -141,8 +141,7 @@ def is_reply(error: BaseException, *prefixes: str) -> bool:
 def translate(error: Exception, where: str, *, is_cluster: bool = False, key: str = "") -> HandoverError:
     """Return the error of ours that one of redis-py's means.
 
-    Source:
-        redis/exceptions.py and redis/_parsers/base.py of redis-py 8.1.
+    Source: redis/exceptions.py and redis/_parsers/base.py of redis-py 8.1.
     """
     error = _reason_of(error)
     # a server quotes the arguments of an unknown command, among them the password of AUTH
@@ -164,9 +163,8 @@ def translate(error: Exception, where: str, *, is_cluster: bool = False, key: st
 def _reason_of(error: Exception) -> Exception:
     """Return the error that a reply wraps: why EXEC was refused, or what a command in a script met; else itself.
 
-    Source:
-        EXEC of Redis 7.0 and Valkey 9.1 while memory is full, replicas lack, or the server has become a replica; EVAL
-        of Redis 6.2.
+    Source: EXEC of Redis 7.0 and Valkey 9.1 while memory is full, replicas lack, or the server has become a replica;
+    EVAL of Redis 6.2.
     """
     wrapped = _WRAPPED_REASON.match(str(error)) if isinstance(error, ResponseError) else None
     if wrapped is None:

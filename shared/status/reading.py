@@ -17,9 +17,9 @@ from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.together import Together, ask_each
 from shared.errors import InvalidInputError, NotAllowedError, WrongEndpointError, WrongKeyError
 from shared.keys import Keyspace
+from shared.published import read_state, read_states, signals_in
 from shared.record import RunRecord
-from shared.signal import CONSUMER_GROUP, Signal
-from shared.state import SegmentState
+from shared.signal import CONSUMER_GROUP
 from shared.status.facts import PENDING, UNKNOWN, Facts, GroupStatus, RunStatus, SegmentFacts
 from shared.text import stored_text
 from shared.tokens import is_token
@@ -51,9 +51,8 @@ def read_facts(endpoint: Endpoint, keys: Keyspace, *, is_scanned: bool) -> Facts
 
 def _first_run(endpoint: Endpoint, keys: Keyspace) -> str:
     """Return the run that segment 1's state names; empty without a state of ours."""
-    key = keys.state(keys.segment(1))
     with suppress(WrongKeyError):
-        state = SegmentState.decode(key, endpoint.at(key).hmget(key, list(SegmentState.FIELDS)))
+        state = read_state(endpoint, keys, keys.segment(1))
         return state.run_id if state is not None and state.count else ""
     return ""
 
@@ -75,10 +74,8 @@ def _newest_runs(endpoint: Endpoint, keys: Keyspace, *, found: Iterable[str]) ->
     end = "+"
     for _ in range(MAX_PAGES):
         page = cast("list[Any]", endpoint.at(keys.signals()).xrevrange(keys.signals(), max=end, count=PAGE_ENTRIES))
-        for _entry_id, fields in page:
-            with suppress(InvalidInputError):  # server-b makes it a dead letter, which is reported
-                signal = Signal.decode(fields)
-                segments.setdefault(signal.run_id, signal.segments)
+        for signal in signals_in(page):
+            segments.setdefault(signal.run_id, signal.segments)
         if len(page) < PAGE_ENTRIES or len(segments) > MAX_RUNS:
             break
         end = "(" + page[-1][0].decode()
@@ -153,8 +150,6 @@ def _group_status(endpoint: Endpoint, keys: Keyspace) -> GroupStatus:
 
 def _segments(endpoint: Endpoint, keys: Keyspace, run: RunStatus) -> list[SegmentFacts]:
     names = [keys.segment(number) for number in range(1, run.segments + 1)]
-    fields = list(SegmentState.FIELDS)
-    replies = ask_each(endpoint, map(keys.state, names), lambda pipeline, key: pipeline.hmget(key, fields))
-    states = [SegmentState.decode(key, reply) for key, reply in replies]
+    states = [state for _, state in read_states(endpoint, map(keys.state, names))]
     lengths = [length for _, length in ask_each(endpoint, names, lambda pipeline, name: pipeline.llen(name))]
     return [SegmentFacts(*facts) for facts in zip(names, states, lengths, strict=True)]

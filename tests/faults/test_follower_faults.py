@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from server_b.follow import follower
+from server_b import serving
 from shared.errors import EndpointUnreachableError, NotFinishedError
 from tests.stage.faulty_link import FaultyLink
 from tests.stage.following import Following
@@ -52,8 +52,8 @@ def test_a_link_that_cuts_every_reading_ends_with_the_wait(following: Following,
 def test_a_link_that_cuts_every_reading_is_given_up_without_a_wait(
     following: Following, pair: ReplicatedPair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follower, "MAX_FAULTS", 5)
-    monkeypatch.setattr(follower, "MAX_FAULTS_S", 0.0)
+    monkeypatch.setattr(serving, "MAX_FAULTS", 5)
+    monkeypatch.setattr(serving, "MAX_FAULTS_S", 0.0)
     following.produce(count=50_000)
     with FaultyLink(pair.replica.port) as link:
         link.cut_after("to_client", 60_000, times=5)
@@ -78,8 +78,8 @@ def test_a_reading_that_is_cut_once_may_outlast_the_wait(following: Following, p
 def test_faults_are_counted_for_each_entry_anew(
     following: Following, pair: ReplicatedPair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(follower, "MAX_FAULTS", 2)
-    monkeypatch.setattr(follower, "MAX_FAULTS_S", 0.0)
+    monkeypatch.setattr(serving, "MAX_FAULTS", 2)
+    monkeypatch.setattr(serving, "MAX_FAULTS_S", 0.0)
     run_id = following.produce(count=30, segment_values=10)
     with FaultyLink(pair.replica.port) as link:
         for nth in (1, 3, 5):

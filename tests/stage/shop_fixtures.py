@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from demo.servers import Server
-from server_a.shop.sample_writer import write_shop
+from server_a.shop.sample import write_shop
 from server_a.shop.shop import Shop
 from shared.endpoint.opening import Endpoint, open_endpoint
 from shared.endpoint.settings import EndpointSettings

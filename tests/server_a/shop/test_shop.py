@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from server_a.shop.carts import CartChanger
-from server_a.shop.sample_writer import write_shop
+from server_a.shop.sample import write_shop
 from server_a.shop.shop import Shop
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import InvalidInputError, WrongEndpointError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import closing
 
@@ -149,21 +148,6 @@ def test_a_segment_that_is_written_again_is_found_by_a_follower_that_is_started_
     with pytest.raises(NotFinishedError):
         following.follow(wait_s=0.0)
     assert len(following.replica.reports) == 1
-
-
-def test_a_checkpoint_of_an_older_version_repeats_no_run(following: Following) -> None:
-    run_ids = [following.produce(**SEGMENTS)]
-    following.follow()
-    (path,) = following.state_directory.iterdir()
-    path.write_text(json.dumps({"after": "0-0", "reported": run_ids}))
-    run_ids.append(following.produce(**SEGMENTS))
-    following.replica.logged.entries.clear()
-
-    following.follow()
-
-    assert [report.run_id for report in following.replica.reports] == run_ids
-    assert following.replica.events().count("run complete") == 1
-    assert list(following.checkpoint()["reported"]) == run_ids
 
 
 def test_what_a_kill_has_left_beside_the_checkpoint_is_removed_at_the_next_start(following: Following) -> None:

@@ -18,7 +18,6 @@ from server_b.segment.reader import SegmentReader
 from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.retry import Retry
-from shared.endpoint.together import Together
 from shared.errors import SegmentChangedError, TransientError, WrongKeyError
 from shared.keys import Keyspace
 from shared.signal import Signal
@@ -121,7 +120,8 @@ class Reading:
         """Publish a run and read its signal."""
         self.keys = hand_over.keys
         self.summary = hand_over.produce(count=COUNT)
-        self.signal = Signal.decode(entries_of(client, self.keys.signals())[-1][1])
+        self.entry_id, fields = entries_of(client, self.keys.signals())[-1]
+        self.signal = Signal.decode(fields)
         self._endpoint, self._stop = endpoint, stop
 
     def examine(self, change: Callable[[], object], *, after_chunk: int) -> SegmentVerdict | None:
@@ -133,20 +133,14 @@ class Reading:
         """
         if after_chunk == BEFORE_THE_LOOK:
             change()
-        look = self._look()
+        look = SegmentLook.read(self._endpoint, self.keys, self.signal, self.entry_id)
         if after_chunk == BEFORE_THE_READING:
             change()
         self.lease = CountingLease(self._stop, change, after_chunk=after_chunk)
         retry = Retry(0.0, self._stop, on_outage=_refuse, refresh=self._endpoint.refresh)
-        examiner = SegmentExaminer(
-            self._endpoint, self.keys, consumer="b", keep=10, lease=self.lease, retry=retry, progress=RunProgress()
-        )
-        return examiner.examine(self.signal, look, lag_ms=0, settle_s=0)
-
-    def _look(self) -> SegmentLook:
-        asked = Together(self._endpoint)
-        SegmentLook.ask(asked, self.keys, self.signal)
-        return SegmentLook.decode(self.keys, self.signal, asked.send())
+        settings = ConsumerSettings(consumer="b", settle_s=0)
+        examiner = SegmentExaminer(self._endpoint, self.keys, settings, self.lease, retry, RunProgress())
+        return examiner.examine(self.signal, look)
 
 
 def _refuse(error: TransientError) -> None:

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from shared.endpoint import server_clock
-from shared.endpoint.server_clock import ServerClock
+from shared.endpoint import endpoint as server_clock
+from shared.endpoint.endpoint import ServerClock
 
 SERVER_US = 1_764_000_000_123_456
 
