@@ -10,28 +10,18 @@ JSON_VALUES = 10
 
 @dataclass(frozen=True)
 class ConsumerSettings:
-    """The options of `server-b run`.
-
-    Attributes:
-        run_id: The run to end at; empty for any.
-        wait_s: Seconds without progress after which waiting ends; None for ever.
-        claim_idle_ms: Idle time after which another consumer's pending entry is claimed.
-        max_deliveries: Deliveries of an entry after which it becomes a dead letter.
-        settle_s: Seconds to wait for the list that a signal announced.
-        heartbeat_file: Touched about once a second while the consumer is alive; None for no file.
-        state_directory: Where a follower keeps its checkpoint.
-    """
+    """The options of `server-b run`."""
 
     consumer: str
     is_once: bool = False
-    run_id: str = ""
-    wait_s: float | None = None
-    claim_idle_ms: int = 30_000
-    max_deliveries: int = 5
-    settle_s: float = 60
+    run_id: str = ""  # the run to end at; empty for any
+    wait_s: float | None = None  # seconds without progress after which waiting ends; None for ever
+    claim_idle_ms: int = 30_000  # idle time after which another consumer's pending entry is claimed
+    max_deliveries: int = 5  # deliveries of an entry after which it becomes a dead letter
+    settle_s: float = 60  # seconds to wait for the list that a signal announced
     print_values: int = 10
-    heartbeat_file: str | None = None
-    state_directory: str = "."
+    heartbeat_file: str | None = None  # touched about once a second while the consumer is alive; None for no file
+    state_directory: str = "."  # where a follower keeps its checkpoint
 
     @property
     def kept_values(self) -> int:

@@ -12,12 +12,11 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from server_b.entry import Entry
 from server_b.follow.follower import Follower
 from server_b.group.consumer import Consumer
 from server_b.group.entries import Delivery, EntrySource
 from server_b.group.settling import EntryEndings, EntrySettler
-from server_b.group.signal_group import SignalGroup
+from server_b.group.signal_group import Entry, SignalGroup
 from server_b.lease import GivenBack, Lease, WaitOverError, touch_heartbeat
 from server_b.report.once import Reports
 from server_b.report.run_report import RunReport

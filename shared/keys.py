@@ -5,18 +5,6 @@ because a forgotten argument would write outside the namespace.
 
 Braces are hash tags, which put what must change together into one slot: a segment with its state and staging keys, the
 stream with its results and dead letters. Segments spread over a cluster.
-
-    user:<id>                          hash    first_name, last_name                     A writes, both read
-    sku:<id>                           hash    name, price                               A writes, both read
-    cart:<user id>                     hash    SKU id -> quantity                        A writes, both read
-    biglist, biglist:2, biglist:3 …    list    values of segment 1, 2, 3 …, newest first  A writes, B reads
-    {biglist}:state                    hash    run_id, attempt, count, digest            A writes, both read
-    {biglist}:staging:<attempt>        list    a segment being written                   A alone
-    run:<run_id>                       hash    what a run is to write, how far it is     A writes, both read
-    signals                            stream  one entry for each published segment      A writes, B reads
-    {signals}:result:<run_id>          hash    segment -> verdict as JSON                B writes, both read
-    {signals}:dead                     stream  entries that could not be processed       B alone
-    canary:<token>                     hash    probe key of `server-a check --peer-url`  A alone
 """
 
 from __future__ import annotations

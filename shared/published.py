@@ -13,6 +13,8 @@ from shared.keys import Keyspace
 from shared.signal import Signal
 from shared.state import SegmentState
 
+LOOK_BACK = 100  # how many of a stream's newest entries are read to find its newest signal, or a dead letter
+
 
 def read_state(endpoint: Endpoint, keys: Keyspace, segment_key: str) -> SegmentState | None:
     """Return what is published under a segment's name; None when nothing ever was. Redis: HMGET; O(1)."""

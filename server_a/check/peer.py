@@ -17,6 +17,7 @@ from itertools import pairwise
 
 from shared.check.findings import PeerFindings, Problem
 from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.retry import growing_pauses
 from shared.endpoint.server_kind import hello_fields
 from shared.errors import HandoverError, NotFinishedError, TransientError, WrongEndpointError
 from shared.keys import Keyspace
@@ -91,14 +92,13 @@ class PeerCheck:
         pipeline.execute()
         acknowledged = time.perf_counter()
         looks = 0
-        pause_s = _FIRST_PAUSE_S
+        pauses = growing_pauses(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)
         while there.hget(key, "sent") != token.encode():
             looks += 1
             if time.perf_counter() - acknowledged > WAIT_S:
                 return False
             if looks > _LOOKS_WITHOUT_PAUSE:
-                self._pause(pause_s)
-                pause_s = min(_LONGEST_PAUSE_S, pause_s * 2)
+                self._pause(next(pauses))
         self.lags_ms.append((time.perf_counter() - acknowledged) * 1_000)
         self.is_delayed = self.is_delayed or looks > 0
         return True

@@ -30,11 +30,10 @@ class Checkpoint:
     """Where to continue after a restart.
 
     Attributes:
-        after: Id of the entry before the first signal of the oldest run that is not reported yet.
         reported: Runs reported since, the last report last, each with its newest attempt then; at most 1,000.
     """
 
-    after: str = START
+    after: str = START  # id of the entry before the first signal of the oldest run that is not reported yet
     reported: dict[str, str] = field(default_factory=dict)
 
     def after_report(self, run_id: str, attempt: str, *, after: str) -> Checkpoint:

@@ -15,8 +15,7 @@ from server_b.follow.followed_runs import FollowedRuns
 from server_b.follow.signal_stream import SignalStream, order_of
 from server_b.lease import GivenBack, Lease
 from server_b.report.once import Reports
-from server_b.report.results import read_result
-from server_b.report.run_report import MODE_FOLLOW
+from server_b.report.run_report import MODE_FOLLOW, read_result
 from server_b.segment.examiner import NEVER_ARRIVED, SegmentExaminer, StillMissingError
 from server_b.segment.look import SegmentLook, read_record
 from server_b.segment.progress import RunProgress

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from server_b.entry import Entry
 from server_b.group.entries import EntrySource
-from server_b.group.signal_group import SignalGroup
+from server_b.group.signal_group import Entry, SignalGroup
 from server_b.lease import GivenBack, Lease
 from server_b.report.once import Reports
 from server_b.serving import Serving

@@ -14,8 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from server_b.entry import Entry
-from server_b.group.signal_group import SignalGroup
+from server_b.group.signal_group import Entry, SignalGroup
 from server_b.segment.look import SegmentLook
 from server_b.serving import Faults
 from server_b.settings import ConsumerSettings
@@ -35,20 +34,14 @@ CLAIM_EVERY_S = 5.0
 
 @dataclass(frozen=True)
 class Delivery:
-    """An entry that holds a signal, and what is known before its segment is read.
-
-    Attributes:
-        number: How often the entry was delivered, without deliveries that a lost connection ended.
-        standing: The verdict on the segment that is recorded already.
-        clock: The server's.
-    """
+    """An entry that holds a signal, and what is known before its segment is read."""
 
     entry: Entry
     signal: Signal
-    number: int
-    standing: SegmentVerdict | None
+    number: int  # how often the entry was delivered, without deliveries that a lost connection ended
+    standing: SegmentVerdict | None  # the verdict on the segment that is recorded already
     look: SegmentLook
-    clock: ServerClock
+    clock: ServerClock  # the server's
 
     @property
     def is_known(self) -> bool:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from server_b.entry import LOOK_BACK, Entry
 from server_b.group.dead_letters import MAX_LETTERS, letter_fields
 from server_b.group.entries import Delivery, EntrySource
+from server_b.group.signal_group import Entry
 from server_b.lease import Lease
 from server_b.report.once import Reports
 from shared.endpoint.endpoint import Endpoint
@@ -18,6 +18,7 @@ from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.optimistic import Step, execute_all, optimistic
 from shared.endpoint.retry import Retry
 from shared.keys import Keyspace
+from shared.published import LOOK_BACK
 from shared.signal import CONSUMER_GROUP
 from shared.verdict import MAX_OUTAGES, VERIFIED, SegmentVerdict
 

@@ -9,14 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
-from server_b.entry import LOOK_BACK, Entry
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import NodeClient
 from shared.endpoint.together import Together
 from shared.endpoint.translation import is_reply
 from shared.errors import TransientError
 from shared.keys import Keyspace
-from shared.published import signals_in
+from shared.published import LOOK_BACK, signals_in
 from shared.signal import CONSUMER_GROUP, Signal
 from shared.text import stored_text
 
@@ -30,6 +29,17 @@ if #pending == 0 then return 0 end
 redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], unpack(ARGV, 4))
 return 1
 """
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A stream entry as the group delivered it."""
+
+    entry_id: str
+    fields: dict[bytes, bytes] | None  # None when the stream was trimmed past it
+    is_redelivered: bool = False  # whether it may have been delivered before, to us or to another consumer
+    claimed_from: str = ""  # the consumer it was pending with before we claimed it; empty when we did not claim it
+    taken_s: float = 0.0  # when we first received it, on this host's monotonic clock
 
 
 @dataclass

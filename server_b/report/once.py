@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from server_b.report.results import read_result, read_run
-from server_b.report.run_report import MODE_GROUP, RunReport, make_report
+from server_b.report.run_report import MODE_GROUP, RunReport, make_report, read_result, read_run
 from server_b.segment.progress import RunProgress
 from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint

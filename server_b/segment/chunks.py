@@ -36,19 +36,12 @@ def chunk_size(record: RunRecord | None, chunk_values: bytes | None = None) -> C
 
 
 class Chunk(NamedTuple):
-    """The elements of one LRANGE; a tuple, because making a frozen dataclass takes twice as long.
+    """The elements of one LRANGE; a tuple, because making a frozen dataclass takes twice as long."""
 
-    Attributes:
-        block: The block they belong to, from 0 in insertion order.
-        start: Index of the first element, as LRANGE takes it.
-        stop: Index of the last element, likewise.
-        ends_block: Whether these are the newest elements of their block, the last to be read.
-    """
-
-    block: int
-    start: int
-    stop: int
-    ends_block: bool
+    block: int  # the block they belong to, from 0 in insertion order
+    start: int  # index of the first element, as LRANGE takes it
+    stop: int  # index of the last element, likewise
+    ends_block: bool  # whether these are the newest elements of their block, the last to be read
 
     @property
     def values(self) -> int:

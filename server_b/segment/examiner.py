@@ -15,7 +15,7 @@ from server_b.segment.reader import Opening, SegmentReader
 from server_b.segment.verifier import SegmentVerifier
 from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
-from shared.endpoint.retry import Retry
+from shared.endpoint.retry import Retry, growing_pauses
 from shared.errors import SegmentChangedError
 from shared.keys import Keyspace
 from shared.published import read_state
@@ -75,7 +75,7 @@ class SegmentExaminer:
     def _settle(self, signal: Signal, state: SegmentState | None) -> SegmentState | None:
         """Wait until the state names the signal's run and attempt; return the state if it names later ones."""
         announced = (signal.run_id, signal.attempt)
-        give_up_at, pause_s = time.monotonic() + self.settings.settle_s, FIRST_POLL_S
+        give_up_at, pauses = time.monotonic() + self.settings.settle_s, growing_pauses(FIRST_POLL_S, LONGEST_POLL_S)
         while True:
             if state is None:
                 state = read_state(self.endpoint, self.keys, self.keys.segment(signal.segment))
@@ -84,8 +84,8 @@ class SegmentExaminer:
                 return state if (state.run_id, state.attempt) > announced else None
             if time.monotonic() >= give_up_at:
                 raise StillMissingError
-            self.lease.pause(min(pause_s, max(0.0, give_up_at - time.monotonic())))
-            state, pause_s = None, min(LONGEST_POLL_S, pause_s * 2)
+            self.lease.pause(min(next(pauses), max(0.0, give_up_at - time.monotonic())))
+            state = None
 
     def _read(self, signal: Signal, look: SegmentLook) -> SegmentVerdict:
         key, keep = self.keys.segment(signal.segment), self.settings.kept_values

@@ -25,21 +25,14 @@ RECORD_FIELDS = ["schema_version", "run_id", "source", *RunRecord.NUMBERS]
 
 @dataclass(frozen=True)
 class SegmentLook:
-    """One look at a signal's segment.
+    """One look at a signal's segment."""
 
-    Attributes:
-        taken_ms: The server's clock, milliseconds since 1970.
-        record: None where it is not here, or not ours.
-        obstacle: Which key, not ours, keeps us from reading the segment; empty when none does.
-        lag_ms: How long the signal took to reach us, by the server's clock.
-    """
-
-    taken_ms: int
+    taken_ms: int  # the server's clock, milliseconds since 1970
     state: SegmentState | None
-    record: RunRecord | None
+    record: RunRecord | None  # None where it is not here, or not ours
     size: ChunkSize
-    obstacle: str = ""
-    lag_ms: int = 0
+    obstacle: str = ""  # which key, not ours, keeps us from reading the segment; empty when none does
+    lag_ms: int = 0  # how long the signal took to reach us, by the server's clock
 
     @classmethod
     def read(cls, endpoint: Endpoint, keys: Keyspace, signal: Signal, entry_id: str) -> SegmentLook:

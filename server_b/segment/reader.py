@@ -26,18 +26,12 @@ PING_EVERY_S = 2.0
 
 @dataclass(frozen=True)
 class Opening:
-    """What the first transaction of a reading found.
-
-    Attributes:
-        started_us: The server's clock, microseconds since 1970.
-        first: The newest values, newest first, as many as were asked for and are there.
-        last: The oldest value; None of an empty list.
-    """
+    """What the first transaction of a reading found."""
 
     length: int
-    started_us: int
-    first: list[bytes]
-    last: bytes | None
+    started_us: int  # the server's clock, microseconds since 1970
+    first: list[bytes]  # the newest values, newest first, as many as were asked for and are there
+    last: bytes | None  # the oldest value; None of an empty list
 
 
 class SegmentReader:

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any, NamedTuple, cast
 
-from server_b.entry import LOOK_BACK
 from server_b.segment.chunks import ChunkSize, chunk_size, chunks_from_head
 from server_b.segment.look import RECORD_FIELDS, decode_record
 from server_b.segment.reader import SegmentReader
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import NotFinishedError, SegmentChangedError
 from shared.keys import Keyspace
-from shared.published import read_state, signals_in
+from shared.published import LOOK_BACK, read_state, signals_in
 from shared.record import chunk_field
 from shared.state import SegmentState
 

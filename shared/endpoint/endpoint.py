@@ -21,15 +21,10 @@ SCAN_COUNT = 1_000
 
 
 class Endpoint(ABC):
-    """One reachable endpoint.
+    """One reachable endpoint."""
 
-    Attributes:
-        name: Its URL without user and password.
-        kind: What the server says it is.
-    """
-
-    name: str
-    kind: ServerKind
+    name: str  # its URL without user and password
+    kind: ServerKind  # what the server says it is
 
     @abstractmethod
     def at(self, key: str) -> NodeClient:

@@ -29,21 +29,27 @@ Command = tuple[str | bytes | int, ...]
 _STRANGE = (TypeError, ValueError, KeyError, IndexError, AttributeError, AssertionError)
 
 
-class NodeClient(redis.Redis):
-    """redis-py's client for one server, whose pool's connections retry nothing.
+class ShapeChecked:
+    """A mixin for redis-py's client and pipeline."""
 
-    Attributes:
-        where: The server, without password.
-        is_cluster: Whether it is a node of a cluster, where redirections are transient.
-    """
+    def parse_response(self, connection: ConnectionInterface, command_name: str, **options: Any) -> Any:
+        """Return the next reply; one of another shape is an error in its place, so that those behind it are read."""
+        try:
+            return super().parse_response(connection, command_name, **options)  # type: ignore[misc]
+        except _STRANGE as error:
+            raise StrangeReplyError(f"a reply to {command_name} of another shape") from error
+
+
+class NodeClient(ShapeChecked, redis.Redis):
+    """redis-py's client for one server, whose pool's connections retry nothing."""
 
     def __init__(
         self, pool: redis.ConnectionPool, where: str, provider: CredentialProvider | None, *, is_cluster: bool = False
     ) -> None:
         # with the provider redis-py hands renewed tokens to the connections that are open
         super().__init__(connection_pool=pool, credential_provider=provider)
-        self.where = where
-        self.is_cluster = is_cluster
+        self.where = where  # the server, without password
+        self.is_cluster = is_cluster  # whether it is a node of a cluster, where redirections are transient
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """Send a command once and return its reply."""
@@ -51,13 +57,6 @@ class NodeClient(redis.Redis):
             return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
         except RedisError as error:
             raise self.translated(error, args) from error
-
-    def parse_response(self, connection: ConnectionInterface, command_name: str, **options: Any) -> Any:
-        """Return the next reply in the command's shape."""
-        try:
-            return super().parse_response(connection, command_name, **options)  # type: ignore[no-untyped-call]
-        except _STRANGE as error:
-            raise StrangeReplyError(f"a reply to {command_name} of another shape") from error
 
     def pipeline(self, transaction: bool = True, shard_hint: str | None = None) -> NodePipeline:
         """Return a pipeline on this server; a transaction by default."""
@@ -68,7 +67,7 @@ class NodeClient(redis.Redis):
         return translate(error, self.where, is_cluster=self.is_cluster, key=key_of(command))
 
 
-class NodePipeline(Pipeline):
+class NodePipeline(ShapeChecked, Pipeline):
     """redis-py's pipeline on one server."""
 
     def __init__(self, client: NodeClient, *, transaction: bool) -> None:
@@ -118,13 +117,6 @@ class NodePipeline(Pipeline):
             raise self._client.translated(lost if isinstance(lost, Exception) else error) from lost
         except RedisError as error:
             raise self._client.translated(error, args) from error
-
-    def parse_response(self, connection: ConnectionInterface, command_name: str, **options: Any) -> Any:
-        """Return the next reply; one of another shape is an error in its place, so that those behind it are read."""
-        try:
-            return super().parse_response(connection, command_name, **options)  # type: ignore[no-untyped-call]
-        except _STRANGE as error:
-            raise StrangeReplyError(f"a reply to {command_name} of another shape") from error
 
     def annotate_exception(self, exception: Exception, number: int, command: Sequence[Any]) -> None:
         """Leave an error as the server said it; redis-py would put the command's arguments before it."""

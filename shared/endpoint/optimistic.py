@@ -6,7 +6,6 @@ knows how to find out what happened.
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -16,6 +15,7 @@ from typing import Any, TypeVar
 from redis.exceptions import WatchError
 
 from shared.endpoint.node_client import NodeClient, NodePipeline
+from shared.endpoint.retry import growing_pauses
 from shared.errors import NotFinishedError
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ def optimistic(client: NodeClient, watched: Sequence[str], attempt: Callable[[No
     Redis: WATCH, what `attempt` sends, UNWATCH when it sends no transaction.
     """
     give_up_at = time.monotonic() + LIMIT_S
-    pause_s = FIRST_PAUSE_S
+    pauses = growing_pauses(FIRST_PAUSE_S, LONGEST_PAUSE_S)
     while True:
         try:
             with closing(client.pipeline()) as pipeline:
@@ -55,8 +55,7 @@ def optimistic(client: NodeClient, watched: Sequence[str], attempt: Callable[[No
             if time.monotonic() >= give_up_at:
                 where, expected = f"{watched[0]} at {client.where}", "a moment without changes by others"
                 raise NotFinishedError(where=where, expected=expected, got=f"none in {LIMIT_S:g} s") from error
-            time.sleep(random.uniform(0, pause_s))
-            pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
+            time.sleep(next(pauses))
 
 
 def execute_all(client: NodeClient, pipeline: NodePipeline, groups: Sequence[Sequence[Step]]) -> list[Any]:

@@ -88,11 +88,7 @@ class SentinelPool(Pool, SentinelConnectionPool):
 
 
 class PoolMaker:
-    """Makes the pools of one endpoint.
-
-    Attributes:
-        provider: Gives user and password instead of URL and settings; None without Entra ID.
-    """
+    """Makes the pools of one endpoint."""
 
     def __init__(self, settings: EndpointSettings, provider: CredentialProvider | None) -> None:
         """Read passwords and certificates.
@@ -101,7 +97,7 @@ class PoolMaker:
             InvalidInputError: A password or certificate file can't be used.
         """
         self.url = url = settings.url
-        self.provider = provider
+        self.provider = provider  # gives user and password instead of URL and settings; None without Entra ID
         self._common: dict[str, Any] = {
             "socket_timeout": SOCKET_TIMEOUT_S,
             "protocol": 2,  # the shapes of the documentation, and no push message between replies

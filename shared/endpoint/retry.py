@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple, ParamSpec, TypeVar
@@ -23,6 +23,14 @@ FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
 
 
+def growing_pauses(first_s: float, longest_s: float) -> Iterator[float]:
+    """Yield pauses that double up to a limit, each with jitter, so that several that wait don't stay in step."""
+    pause_s = first_s
+    while True:
+        yield pause_s * random.uniform(0.5, 1.0)
+        pause_s = min(longest_s, pause_s * 2)
+
+
 class Outage(NamedTuple):
     """From the last successful reply before an outage to the first one after it, on this host's monotonic clock."""
 
@@ -32,27 +40,17 @@ class Outage(NamedTuple):
 
 @dataclass(eq=False)
 class Retry:
-    """Repeats operations after transient faults, until `limit_s` have passed without one successful reply.
+    """Repeats operations after transient faults, until `limit_s` have passed without one successful reply."""
 
-    Attributes:
-        limit_s: Seconds; 0 not to retry at all.
-        stop: Ends a pause at once.
-        on_outage: Called at the first fault of each outage.
-        refresh: Called after each pause, to look again where the servers are; may fail.
-        final: Faults that `keep_trying` raises at once.
-        outages: Those that are over.
-        outage_count: How many there were, one that is not over included.
-    """
-
-    limit_s: float
-    stop: StopRequest
-    on_outage: Callable[[TransientError], None]
-    refresh: Callable[[], None]
-    final: tuple[type[TransientError], ...] = ()
-    outages: list[Outage] = field(init=False, default_factory=list)
-    outage_count: int = field(init=False, default=0)
+    limit_s: float  # seconds; 0 not to retry at all
+    stop: StopRequest  # ends a pause at once
+    on_outage: Callable[[TransientError], None]  # called at the first fault of each outage
+    refresh: Callable[[], None]  # called after each pause, to look again where the servers are; may fail
+    final: tuple[type[TransientError], ...] = ()  # faults that `keep_trying` raises at once
+    outages: list[Outage] = field(init=False, default_factory=list)  # those that are over
+    outage_count: int = field(init=False, default=0)  # how many there were, one that is not over included
     _last_success: float = field(init=False)
-    _pause_s: float = field(init=False, default=0.0)
+    _pauses: Iterator[float] | None = field(init=False, default=None)  # of the outage that is not over
 
     def __post_init__(self) -> None:
         self._last_success = time.monotonic()
@@ -65,9 +63,9 @@ class Retry:
     def succeeded(self) -> None:
         """Note a successful reply."""
         now = time.monotonic()
-        if self._pause_s:
+        if self._pauses is not None:
             self.outages.append(Outage(self._last_success, now))
-            self._pause_s = 0.0
+            self._pauses = None
         self._last_success = now
 
     def wait_out(self, error: TransientError) -> None:
@@ -77,13 +75,13 @@ class Retry:
             EndpointUnreachableError: The time is over and nobody answered.
             NotFinishedError: It is over though a server answered, or a stop was requested.
         """
-        if not self._pause_s:
+        if self._pauses is None:
             self.outage_count += 1
             self.on_outage(error)
         if time.monotonic() - self._last_success >= self.limit_s:
             raise error.lasting() from error
-        self._pause_s = min(LONGEST_PAUSE_S, self._pause_s * 2 or FIRST_PAUSE_S)
-        if self.stop.wait(self._pause_s * random.uniform(0.5, 1.0)):
+        self._pauses = self._pauses or growing_pauses(FIRST_PAUSE_S, LONGEST_PAUSE_S)
+        if self.stop.wait(next(self._pauses)):
             raise NotFinishedError(where=error.where, expected="an answer", got="a stop request") from error
         with suppress(HandoverError):  # the next try meets the same fault and raises it
             self.refresh()

@@ -18,18 +18,12 @@ Slots = list[object]
 
 @dataclass(frozen=True)
 class ServerKind:
-    """What HELLO says of a server.
+    """What HELLO says of a server."""
 
-    Attributes:
-        server: `redis` or `valkey`.
-        mode: `standalone`, `cluster` or `sentinel`.
-        role: `master` or `replica`.
-    """
-
-    server: str
+    server: str  # `redis` or `valkey`
     version: str
-    mode: str
-    role: str
+    mode: str  # `standalone`, `cluster` or `sentinel`
+    role: str  # `master` or `replica`
 
     @property
     def is_cluster(self) -> bool:

@@ -13,24 +13,14 @@ CONNECT_TIMEOUT_S = 5.0
 
 @dataclass(frozen=True)
 class EndpointSettings:
-    """The endpoint options of a command line.
-
-    Attributes:
-        password: From the password variable; used instead of the URL's.
-        password_file: Its first line is used instead of either.
-        auth: `key` (a password or none) or `entra` (a token from Microsoft Entra ID).
-        tls_ca: PEM file of the certificate authorities to trust; None for the system's.
-        tls_cert: PEM file of our own certificate, whose key is in `tls_key`.
-        tls_insecure: Verify neither certificates nor host names.
-        program: `server-a` or `server-b`.
-    """
+    """The endpoint options of a command line."""
 
     url: EndpointUrl = field(default=parse_url(DEFAULT_URL), repr=False)
-    password: str | None = field(default=None, repr=False)
-    password_file: str | None = None
-    auth: str = "key"
-    tls_ca: str | None = None
-    tls_cert: str | None = None
+    password: str | None = field(default=None, repr=False)  # from the password variable; used instead of the URL's
+    password_file: str | None = None  # its first line is used instead of either
+    auth: str = "key"  # `key` (a password or none) or `entra` (a token from Microsoft Entra ID)
+    tls_ca: str | None = None  # PEM file of the certificate authorities to trust; None for the system's
+    tls_cert: str | None = None  # PEM file of our own certificate, whose key is in `tls_key`
     tls_key: str | None = None
-    tls_insecure: bool = False
-    program: str = "handover"
+    tls_insecure: bool = False  # verify neither certificates nor host names
+    program: str = "handover"  # `server-a` or `server-b`

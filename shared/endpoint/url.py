@@ -19,18 +19,12 @@ _QUOTING = "in a password write %40 for @, %2F for /, %3A for :, %23 for # and %
 
 @dataclass(frozen=True)
 class EndpointUrl:
-    """A parsed endpoint URL.
-
-    Attributes:
-        hosts: Host and port pairs; several only for Sentinel, none for a unix socket.
-        service: The name under which Sentinels know the primary; empty without Sentinel.
-        path: Of the unix socket; empty without one.
-    """
+    """A parsed endpoint URL."""
 
     scheme: str
-    hosts: tuple[tuple[str, int], ...]
-    service: str
-    path: str
+    hosts: tuple[tuple[str, int], ...]  # host and port pairs; several only for Sentinel, none for a unix socket
+    service: str  # the name under which Sentinels know the primary; empty without Sentinel
+    path: str  # of the unix socket; empty without one
     database: int
     username: str | None
     password: str | None = field(repr=False)

@@ -10,7 +10,7 @@ from server_b.group import entries as entry_source
 from server_b.group import signal_group
 from server_b.group.dead_letters import DeadLetters
 from server_b.group.settling import EntrySettler
-from server_b.report.results import read_result
+from server_b.report.run_report import read_result
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from demo.servers import Server
-from server_b.entry import Entry
 from server_b.group.dead_letters import DeadLetters
 from server_b.group.settling import EntrySettler
-from server_b.report.results import read_result
+from server_b.group.signal_group import Entry
+from server_b.report.run_report import read_result
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import InvalidInputError, NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from server_b.group import entries as entry_source
-from server_b.report.results import read_result
+from server_b.report.run_report import read_result
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import NotFinishedError
 from shared.keys import Keyspace
