@@ -72,8 +72,7 @@ class Lease:
     def beat(self) -> None:
         """Touch the heartbeat file and renew the lease, when it is time.
 
-        Raises:
-            GivenBack: Another consumer claimed the entry.
+        Raises GivenBack if another consumer claimed the entry.
         """
         now = time.monotonic()
         if now < self._next_beat:
@@ -92,8 +91,7 @@ class Lease:
     def tick(self) -> None:
         """Do what is due between two chunks.
 
-        Raises:
-            GivenBack: Another consumer claimed the entry, or the reading takes too long after a stop request.
+        Raises GivenBack if another consumer claimed the entry, or the reading takes too long after a stop request.
         """
         self.beat()
         if self.stop.is_requested:

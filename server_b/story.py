@@ -117,7 +117,11 @@ class Story:
             for entry in self.consumer.entries():
                 with self.consumer.holding(entry):
                     self._handle(entry)
-        except (NotFinishedError, EndpointUnreachableError):
+        except NotFinishedError:
+            if not self.stop.is_requested:  # during an outage a stop leaves work unfinished, as it was told to
+                self.consumer.leave()
+                raise
+        except EndpointUnreachableError:
             self.consumer.leave()
             raise
         self.consumer.leave()

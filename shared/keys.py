@@ -64,10 +64,6 @@ class Keyspace:
         """HASH. What a run is to write and how far it is. A writes, both read. The retention."""
         return f"{self.prefix}run:{run_id}"
 
-    def runs_pattern(self) -> str:
-        """Return a glob pattern that matches every key of `run`, and possibly foreign ones."""
-        return f"{self.prefix}run:*"
-
     def signals(self) -> str:
         """STREAM. One entry for each published segment. A writes, B reads. Trimmed to the retention."""
         return f"{self.prefix}signals"

@@ -15,7 +15,7 @@ from shared.check.requirements import SERVER_A
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
-from shared.errors import HandoverError, InvalidInputError, TransientError
+from shared.errors import HandoverError, InvalidInputError
 from shared.keys import Keyspace
 from shared.program.options import CommonSettings
 from shared.segments import segment_range, segments_of
@@ -26,16 +26,13 @@ _REFUSAL = "server-a has to write; give the URL of the primary, or that of the S
 
 def check(common: CommonSettings, *, count: int, peer_settings: EndpointSettings | None) -> Findings:
     """Return what was found about the endpoint, for a run of `count` numbers, and about the peer if there is one."""
-    try:
-        with closing(open_endpoint(common.endpoint)) as endpoint:
-            findings = examine(endpoint, common.endpoint, common.keys, _job(endpoint, common.keys, count))
-            if peer_settings is None:
-                return findings
-            if endpoint.kind.is_replica:
-                return replace(findings, notes=[*findings.notes, "the peer was not tried: nothing can be written here"])
-            return _with_peer(findings, endpoint, common.keys, peer_settings)
-    except TransientError as error:
-        raise error.lasting() from error
+    with closing(open_endpoint(common.endpoint)) as endpoint:
+        findings = examine(endpoint, common.endpoint, common.keys, _job(endpoint, common.keys, count))
+        if peer_settings is None:
+            return findings
+        if endpoint.kind.is_replica:
+            return replace(findings, notes=[*findings.notes, "the peer was not tried: nothing can be written here"])
+        return _with_peer(findings, endpoint, common.keys, peer_settings)
 
 
 def _job(endpoint: Endpoint, keys: Keyspace, count: int) -> Job:

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.opening import open_endpoint
-from shared.errors import InvalidInputError, NotFinishedError, TransientError
+from shared.errors import InvalidInputError, NotFinishedError
 from shared.keys import Keyspace
 from shared.program.options import CommonSettings
 from shared.shop.reader import Fields, read_cart, read_hashes, read_sku, read_user
@@ -132,11 +132,8 @@ class Shop:
 @contextmanager
 def open_shop(common: CommonSettings) -> Iterator[Shop]:
     """Open the shop for one command. A lost connection is not retried: the person at the terminal can repeat it."""
-    try:
-        with closing(open_endpoint(common.endpoint)) as endpoint:
-            yield Shop(endpoint, common.keys)
-    except TransientError as error:
-        raise error.lasting() from error
+    with closing(open_endpoint(common.endpoint)) as endpoint:
+        yield Shop(endpoint, common.keys)
 
 
 def _unknown(noun: str, record_id: str) -> InvalidInputError:

@@ -15,7 +15,7 @@ from server_b.follow.followed_runs import FollowedRuns
 from server_b.follow.signal_stream import SignalStream, order_of
 from server_b.lease import GivenBack, Lease
 from server_b.report.once import Reports
-from server_b.report.run_report import MODE_FOLLOW, read_result
+from server_b.report.run_report import MODE_FOLLOW, read_run
 from server_b.segment.examiner import NEVER_ARRIVED, SegmentExaminer, StillMissingError
 from server_b.segment.look import SegmentLook, read_record
 from server_b.segment.progress import RunProgress
@@ -142,7 +142,7 @@ class Follower:
             return run_id != self.settings.run_id
         # what was complete when we left the group was reported there
         if self._was_group and run_id not in self._runs and not self._runs.was_reported(run_id):
-            verdicts = read_result(self.endpoint, self.keys, run_id)
+            verdicts, _ = read_run(self.endpoint, self.keys, run_id)
             if is_complete(verdicts):
                 self._runs.note_report(run_id, verdicts)
         return self._runs.is_reported(signal)

@@ -74,8 +74,7 @@ class Consumer:
     def holding(self, entry: Entry) -> Iterator[None]:
         """Hold the lease on an entry during the block; if the connection is lost in it, the entry is read again.
 
-        Raises:
-            EndpointUnreachableError: It was lost too often with this entry.
+        Raises EndpointUnreachableError if it was lost too often with this entry.
         """
         self._fault = None
         self.lease.hold(lambda: self.group.renew(entry))

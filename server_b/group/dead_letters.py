@@ -84,8 +84,7 @@ class DeadLetters:
     def retry(self, letter: DeadLetter) -> bool:
         """Signal the entry again, drop the letter and remove its verdict; return False if the letter is gone.
 
-        Raises:
-            OutcomeUnknownError: The connection was lost; if the letter is still there, nothing was done.
+        Raises OutcomeUnknownError if the connection was lost; if the letter is still there, nothing was done.
 
         Redis: WATCH, XRANGE, HGET, then MULTI HDEL XADD XDEL EXEC; O(1).
         """

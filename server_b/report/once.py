@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from server_b.report.run_report import MODE_GROUP, RunReport, make_report, read_result, read_run
+from server_b.report.run_report import MODE_GROUP, RunReport, make_report, read_run
 from server_b.segment.progress import RunProgress
 from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
@@ -65,7 +65,7 @@ class Reports:
             return
         run_id = newest.run_id
         if run_id not in self._watched | self._passed_over:
-            is_old = is_start and is_complete(read_result(self.endpoint, self.keys, run_id))
+            is_old = is_start and is_complete(read_run(self.endpoint, self.keys, run_id)[0])
             (self._passed_over if is_old else self._watched).add(run_id)
 
     def look_at_watched(self) -> None:

@@ -124,8 +124,3 @@ def read_run(endpoint: Endpoint, keys: Keyspace, run_id: str) -> tuple[dict[int,
             raise reply
     verdicts = {} if isinstance(result, WrongKeyError) else decode_result(result)
     return verdicts, None if isinstance(values, WrongKeyError) else decode_record(run_key, values)
-
-
-def read_result(endpoint: Endpoint, keys: Keyspace, run_id: str) -> dict[int, SegmentVerdict]:
-    """Return a run's verdicts by segment; see `read_run`."""
-    return read_run(endpoint, keys, run_id)[0]

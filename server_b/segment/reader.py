@@ -81,8 +81,7 @@ class SegmentReader:
     def read(self) -> Iterator[tuple[Chunk, list[bytes]]]:
         """Yield the chunks given to `open` with their values, fewer where the list is shorter.
 
-        Raises:
-            SegmentChangedError: The state no longer names what was expected.
+        Raises SegmentChangedError if the state no longer names what was expected.
 
         Redis: MULTI [HMGET, LRANGE of each chunk] EXEC; LRANGE costs O(offset in nodes + chunk).
         """

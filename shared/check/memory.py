@@ -46,10 +46,7 @@ def needed_bytes(values: int, *, largest: int) -> int:
 def read_memory(endpoint: Endpoint, values_of: Mapping[str, int], *, largest: int) -> list[NodeMemory]:
     """Return the memory of each server that will hold one of the lists; empty when a server does not tell.
 
-    Args:
-        endpoint: The servers.
-        values_of: How many values will be written to each key.
-        largest: Of all values.
+    `values_of` says how many values will be written to each key, `largest` is the largest of them.
 
     Redis: INFO memory for each server; O(1).
     """

@@ -42,14 +42,9 @@ class BatchConnection:
             raise client.translated(error) from error
 
     def send(self, packed: bytes, *, replies: int) -> None:
-        """Send packed commands without waiting for their replies.
+        """Send packed commands, one behind the other, without waiting; the caller then reads so many replies.
 
-        Args:
-            packed: One command behind the other.
-            replies: How many of them there are; the caller reads one reply each.
-
-        Raises:
-            TransientError: The connection is lost; whether the commands were carried out is unknown.
+        Raises TransientError if the connection is lost; whether the commands were carried out is unknown.
         """
         self._require_open()
         self._pending += replies
@@ -65,10 +60,7 @@ class BatchConnection:
             raise
 
     def read(self, *, key: str = "") -> Reply:
-        """Return the next reply.
-
-        Args:
-            key: What its command is about, for the error when that holds something of another type.
+        """Return the next reply; an error about a key of another type names `key`.
 
         Raises:
             TransientError: The connection is lost, or closed because its server can't do the work now.
@@ -100,8 +92,7 @@ class BatchConnection:
     def transaction(self, *commands: Command) -> list[Reply] | None:
         """Carry out commands in one MULTI/EXEC and return their replies; None when a watched key had changed.
 
-        Raises:
-            HandoverError: A command was refused while it was queued (then none is carried out) or failed inside EXEC.
+        Raises HandoverError if a command was refused while it was queued (then none is carried out) or failed in EXEC.
         """
         self.send_transaction(*commands)
         return self.read_transaction(len(commands), keys=[str(command[1]) for command in commands if len(command) > 1])
@@ -112,14 +103,9 @@ class BatchConnection:
         self.send(b"".join(packed), replies=len(packed))
 
     def read_transaction(self, commands: int, *, keys: Sequence[str] = ()) -> list[Reply] | None:
-        """Read the replies of a transaction and return EXEC's.
+        """Read the replies of a transaction of so many commands and return EXEC's.
 
-        Args:
-            commands: How many were sent between MULTI and EXEC.
-            keys: What each is about, for the error when that holds something of another type.
-
-        Raises:
-            HandoverError: The first error among them; all replies have been read by then.
+        Raises the first error among them when all have been read; one about a key of another type names its key.
         """
         first_error: HandoverError | None = None
         reply: Reply = None
@@ -141,8 +127,7 @@ class BatchConnection:
     def close(self, *, keep: bool = True) -> None:
         """Give the connection back to its pool, closed if anything is in flight on it; a second time does nothing.
 
-        Args:
-            keep: False after a MULTI without EXEC: the next user of the connection would add to it.
+        It is not kept (`keep`) after a MULTI without EXEC: the next user of the connection would add to it.
         """
         if not self.is_open:
             return

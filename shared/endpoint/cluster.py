@@ -31,9 +31,7 @@ class ClusterEndpoint(Endpoint):
     def __init__(self, pools: PoolMaker, kind: ServerKind, slots: Slots) -> None:
         """Take what the node at the URL has said of the slots.
 
-        Raises:
-            TransientError: The cluster does not cover all slots.
-            WrongEndpointError: A database other than 0 was given.
+        Raises TransientError if not all slots are covered, and WrongEndpointError for a database other than 0.
         """
         url = pools.url
         self.name = str(url)

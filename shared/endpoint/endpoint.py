@@ -64,9 +64,7 @@ class Endpoint(ABC):
     def scan(self, pattern: str, *, limit_s: float = math.inf) -> Iterator[bytes]:
         """Yield the keys of every primary that match a glob pattern; a key may come twice.
 
-        Args:
-            pattern: As for SCAN.
-            limit_s: Seconds after which each server's scan ends, however far it is.
+        Each server's scan ends after `limit_s` seconds, however far it is.
 
         Redis: SCAN with COUNT 1000 until the cursor is 0; O(keys in the database).
         """

@@ -76,10 +76,7 @@ class NodePipeline(ShapeChecked, Pipeline):
         self._is_transaction = transaction
 
     def execute(self, raise_on_error: bool = True) -> list[Any]:
-        """Send the gathered commands and return the replies, in order.
-
-        Args:
-            raise_on_error: Whether to raise the first error among the replies; else each stands in its place.
+        """Send the gathered commands and return the replies in order; raise the first error among them, or leave it in.
 
         Raises:
             WatchError: A watched key had changed; nothing was carried out. Only `optimistic` catches it.

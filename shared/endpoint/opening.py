@@ -32,12 +32,8 @@ _CERTIFICATE_ALERTS = ("CERTIFICATE", "UNKNOWN_CA", "HANDSHAKE_FAILURE", "ACCESS
 def open_endpoint(settings: EndpointSettings, *, provider: CredentialProvider | None = None) -> Endpoint:
     """Connect to the endpoint that the settings name; a first connection is not retried, since the URL may be wrong.
 
-    Args:
-        settings: Where and how.
-        provider: Gives user and password; None to use the settings.
-
-    Raises:
-        HandoverError: Never a TransientError: what the first connection meets is final.
+    `provider` gives user and password; None to use the settings. What is raised is never a TransientError: what the
+    first connection meets is final.
     """
     if provider is None and settings.auth == "entra":
         provider = entra_provider()
@@ -106,9 +102,7 @@ def _refuses_our_certificate(host: tuple[str, int], settings: EndpointSettings) 
 def _handshake_failure(host: tuple[str, int], settings: EndpointSettings | None = None) -> str | None:
     """Return OpenSSL's reason for a failed handshake; empty when it succeeds, None without any answer.
 
-    Args:
-        host: Host and port.
-        settings: Whose certificate to show; the server's alert about it, which comes at once, is waited for.
+    With `settings` their certificate is shown, and the server's alert about it, which comes at once, is waited for.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

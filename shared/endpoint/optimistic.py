@@ -32,11 +32,8 @@ Step = Callable[[NodePipeline], object]
 def optimistic(client: NodeClient, watched: Sequence[str], attempt: Callable[[NodePipeline], T]) -> T:
     """Return the result of an attempt under WATCH, which is repeated while others change the watched keys.
 
-    Args:
-        client: The server that holds the keys.
-        watched: The keys.
-        attempt: Gets a watching pipeline, which sends each command at once. It calls `multi`, adds its commands and
-            calls `execute`; or returns without, when there is nothing to do.
+    `attempt` gets a watching pipeline, which sends each command at once. It calls `multi`, adds its commands and calls
+    `execute`; or returns without, when there is nothing to do.
 
     Raises:
         NotFinishedError: Others kept changing the keys for 10 seconds.

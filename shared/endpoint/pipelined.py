@@ -14,15 +14,10 @@ BATCH_COMMANDS = 1_000
 
 
 def send_pipelined(endpoint: Endpoint, commands: Iterable[Command]) -> None:
-    """Send commands in pipelines and see that each succeeds.
+    """Send commands in pipelines and see that each succeeds; each has its key as the second element.
 
-    Args:
-        endpoint: Where to send them.
-        commands: Each with its key as the second element; all are held in memory.
-
-    Raises:
-        TransientError: A connection was lost; which commands were carried out is unknown. The caller sends all of them
-            again, which is right for commands that set absolute values.
+    Raises TransientError if a connection was lost; which commands were carried out is then unknown. The caller sends
+    all of them again, which is right for commands that set absolute values.
 
     Redis: One round trip for each 1,000 commands to a server; two are in flight to each, and all servers work at once.
     """

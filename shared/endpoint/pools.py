@@ -91,11 +91,7 @@ class PoolMaker:
     """Makes the pools of one endpoint."""
 
     def __init__(self, settings: EndpointSettings, provider: CredentialProvider | None) -> None:
-        """Read passwords and certificates.
-
-        Raises:
-            InvalidInputError: A password or certificate file can't be used.
-        """
+        """Read passwords and certificates; raise InvalidInputError if one of their files can't be used."""
         self.url = url = settings.url
         self.provider = provider  # gives user and password instead of URL and settings; None without Entra ID
         self._common: dict[str, Any] = {

@@ -17,8 +17,7 @@ def tls_context(settings: EndpointSettings) -> ssl.SSLContext:
     `--tls-ca` replaces the system's authorities. redis-py's own option adds to them, so that a certificate of any
     public authority would still be accepted.
 
-    Raises:
-        InvalidInputError: A file can't be used, or a key came without its certificate.
+    Raises InvalidInputError if a file can't be used, or a key came without its certificate.
     """
     ca, cert, key = settings.tls_ca, settings.tls_cert, settings.tls_key
     if key and not cert:

@@ -42,11 +42,7 @@ class Together:
         return self._pipelines[node]
 
     def send(self, *, raise_on_error: bool = True) -> list[Any]:
-        """Send all of it and return the replies in the order asked.
-
-        Args:
-            raise_on_error: Whether to raise the first error among the replies; else each stands in its place.
-        """
+        """Send all of it and return the replies in the order asked; raise the first error among them, or leave it."""
         replies = {node: iter(pipeline.execute(raise_on_error)) for node, pipeline in self._pipelines.items()}
         return [next(replies[node]) for node in self._asked]
 

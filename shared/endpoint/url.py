@@ -56,8 +56,7 @@ class EndpointUrl:
 def parse_url(text: str) -> EndpointUrl:
     """Return the parts of an endpoint URL.
 
-    Raises:
-        InvalidInputError: It can't be used; the message never quotes what may be part of a password.
+    Raises InvalidInputError if it can't be used; the message never quotes what may be part of a password.
     """
     if not has_encoding(text):
         raise _bad("text of UTF-8", "other bytes")

@@ -61,7 +61,7 @@ def _begun_runs(endpoint: Endpoint, keys: Keyspace) -> list[str]:
     """Return the newest ten runs whose records a scan finds."""
     run_ids = set()
     with suppress(NotAllowedError, WrongEndpointError):  # without the permission to scan, show the rest
-        for raw in endpoint.scan(keys.runs_pattern(), limit_s=SCAN_S):
+        for raw in endpoint.scan(keys.run("*"), limit_s=SCAN_S):
             key = stored_text(raw)
             if keys.kind_of(key) == "run":
                 run_ids.add(key.removeprefix(keys.run("")))

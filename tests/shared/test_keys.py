@@ -66,10 +66,6 @@ def test_run() -> None:
     assert SHOP.run(RUN_ID) == "shop1:run:20261122T205801123Z-3f9a1c"
 
 
-def test_runs_pattern() -> None:
-    assert (PLAIN.runs_pattern(), SHOP.runs_pattern()) == ("run:*", "shop1:run:*")
-
-
 def test_signals() -> None:
     assert (PLAIN.signals(), SHOP.signals()) == ("signals", "shop1:signals")
 
