@@ -68,14 +68,14 @@ class Product:
         """Write and publish the numbers 1 to count as server-a does, and return the seconds that took."""
         source = NumberSource(count)
         segments = segments_of(count, DEFAULT_SEGMENT_VALUES)
-        run_id = attempt = make_token(self._endpoint.server_ms(""))
+        run_id = attempt = make_token(self._endpoint.server_us("") // 1_000)
         self._write_record(run_id, source)
         self._signals = []
         started = time.perf_counter()
         for number in range(1, segments + 1):
             segment = segment_range(number, count=count, segment_values=DEFAULT_SEGMENT_VALUES)
             key = KEYS.segment(number)
-            attempt = make_token(self._endpoint.server_ms(key), after=attempt)
+            attempt = make_token(self._endpoint.server_us(key) // 1_000, after=attempt)
             staging_key = KEYS.staging(key, attempt)
             with closing(self._endpoint.batch(key)) as connection:
                 written = SegmentWriter(connection, staging_key, on_batch=_ignore).write(source.batches(segment))

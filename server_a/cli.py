@@ -25,6 +25,7 @@ from shared.program.options import (
     option,
     url_of_option,
 )
+from shared.record import MAX_SHOP_RECORDS
 from shared.segments import MAX_COUNT, MAX_SEGMENT_VALUES
 from shared.status.command import status_command
 
@@ -51,7 +52,7 @@ def _option(name: str, kind: click.ParamType[Any], text: str) -> Callable[[F], F
     return option(PROGRAM, name, type=kind, help=text, default=getattr(RunSettings, setting))
 
 
-_RECORDS = WholeNumber(0, 100_000_000)
+_RECORDS = WholeNumber(0, MAX_SHOP_RECORDS)
 
 
 @group.command("run")

@@ -8,14 +8,14 @@ from contextlib import closing
 import click
 
 from shared.program.ending import print_outcome
-from shared.program.options import CommonSettings, endpoint_options, option
+from shared.program.options import CommonSettings, endpoint_options, json_option
 
 PROGRAM = "server-b"
 
 
 @click.command("check")
 @endpoint_options(PROGRAM)
-@option(PROGRAM, "--json", "as_json", is_flag=True, help="Print one JSON object.")
+@json_option(PROGRAM)
 def check_command(common: CommonSettings, *, as_json: bool) -> int:
     """Show what is at the URL and whether server-b can do its job there; exits with 0 only when it can.
 

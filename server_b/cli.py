@@ -17,11 +17,11 @@ import click
 from server_b.check import check_command
 from server_b.settings import MAX_PRINT_VALUES, ConsumerSettings
 from shared.errors import InvalidInputError
+from shared.fields import check_run_id
 from shared.program.ending import main_group, print_outcome, run_program
-from shared.program.options import CommonSettings, Seconds, WholeNumber, endpoint_options, option
+from shared.program.options import CommonSettings, Seconds, WholeNumber, endpoint_options, json_option, option
 from shared.segments import MAX_COUNT
 from shared.status.command import status_command
-from shared.tokens import is_token
 
 if TYPE_CHECKING:
     from server_b.group.dead_letters import DeadLetters
@@ -60,15 +60,15 @@ for _command in (check_command, status_command(PROGRAM)):
     help="Values to show, in reverse.",
 )
 @_option("--heartbeat-file", metavar="FILE", help="Touched about once a second while alive.")
-@_option("--json", "as_json", is_flag=True, help="Print one JSON object a run, on one line.")
+@json_option(PROGRAM, "a run")
 def run_command(common: CommonSettings, *, as_json: bool, consumer: str | None, **options: Any) -> None:
     """Wait for signals; read each list in reverse, verify it, and show the run.
 
     Example: server-b run --once --wait-s 60 --url redis://localhost:6379/0
     """
     run_id = options["run_id"]
-    if run_id and not is_token(run_id):
-        raise InvalidInputError(where="--run", expected="a run id like 20261122T205801123Z-3f9a1c", got=repr(run_id))
+    if run_id:
+        check_run_id("--run", run_id)
     options["is_once"] = options["is_once"] or bool(run_id)
     name = consumer if consumer is not None else f"{socket.gethostname()}-{os.getpid()}"
     if not 1 <= len(name) <= 200 or not name.isprintable():
@@ -123,7 +123,7 @@ def _dead_letters(common: CommonSettings) -> Iterator[DeadLetters]:
 
 @dead_group.command("list")
 @endpoint_options(PROGRAM)
-@_option("--json", "as_json", is_flag=True, help="Print one JSON object a letter, on one line.")
+@json_option(PROGRAM, "a letter")
 def dead_list_command(common: CommonSettings, *, as_json: bool) -> None:
     """List the dead letters, oldest first, each origin once.
 

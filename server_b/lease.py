@@ -1,7 +1,7 @@
 """The lease on the entry in hand, and what else is due once a second: heartbeat, stop request, end of the wait.
 
 The consumer calls it between the steps of its work. A thread was rejected: it would keep lease and heartbeat alive for
-a consumer that hangs, and both exist to show that it does.
+a consumer that hangs, which is exactly what they exist to reveal.
 """
 
 from __future__ import annotations

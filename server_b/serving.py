@@ -16,7 +16,7 @@ MAX_FAULTS_S = 60.0
 
 @dataclass
 class Serving:
-    """Lasts until a stop is requested or `--once` has its run."""
+    """Tells when serving ends: at a stop request, or when `--once` has its run."""
 
     stop: StopRequest
     retry: Retry

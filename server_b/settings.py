@@ -1,4 +1,4 @@
-"""What the consumer is to do, as the command line said it."""
+"""The options of `server-b run`, as settings."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The consumer's story, and its composition root: the actors of `server-b run` are made here and nowhere else.
 
-For each entry: decode it (else a dead letter), acknowledge it if its verdict is known, hold the lease while examining
-its segment, record the verdict and acknowledge the entry in one transaction, and report the run if that completed it.
+For each entry, under a lease: decode it (else a dead letter), acknowledge it if its verdict is known, examine its
+segment, record the verdict and acknowledge the entry in one transaction, and report the run if that completed it.
 A kill at any moment therefore costs a second reading and never a verdict.
 """
 
@@ -39,6 +39,7 @@ from shared.keys import Keyspace
 from shared.program.options import CommonSettings
 from shared.signal import Signal
 from shared.stopping import StopRequest
+from shared.verdict import SegmentVerdict
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -84,7 +85,6 @@ class Story:
     emit: Callable[[RunReport], None]
 
     def __post_init__(self) -> None:
-        """Make the actors."""
         endpoint, keys, settings, progress, log = self.endpoint, self.keys, self.settings, self.progress, self.log
         self.lease = lease = Lease(settings, self.stop, log, endpoint=endpoint.name)
         retry = Retry(
@@ -96,7 +96,7 @@ class Story:
         group = SignalGroup(endpoint, keys, settings.consumer)
         self.source = source = EntrySource(group, settings, log)
         settler = EntrySettler(endpoint, keys, settings.consumer)
-        self.endings = EntryEndings(settler, source, lease, retry, reports, log)
+        self.endings = EntryEndings(settler, source, lease, retry, log)
         self.consumer = Consumer(group, source, settings, serving, lease, retry, reports, log)
         self.follower = Follower(endpoint, keys, settings, serving, lease, retry, reports, examiner, progress, log)
 
@@ -117,11 +117,7 @@ class Story:
             for entry in self.consumer.entries():
                 with self.consumer.holding(entry):
                     self._handle(entry)
-        except NotFinishedError:
-            if not self.stop.is_requested:  # during an outage a stop leaves work unfinished, as it was told to
-                self.consumer.leave()
-                raise
-        except EndpointUnreachableError:
+        except (NotFinishedError, EndpointUnreachableError):
             self.consumer.leave()
             raise
         self.consumer.leave()
@@ -134,8 +130,12 @@ class Story:
             return
         try:
             signal = Signal.decode(entry.fields)
+        except InvalidInputError as error:
+            self.endings.dead_letter(entry, str(error))
+            return
+        try:
             self._decide(self.source.look_at(entry, signal))
-        except (InvalidInputError, WrongKeyError) as error:  # it is no signal, or a key that is not ours is in the way
+        except WrongKeyError as error:  # the result is not ours, so there is no place for a verdict
             self.endings.dead_letter(entry, str(error))
 
     def _decide(self, delivery: Delivery) -> None:
@@ -160,7 +160,7 @@ class Story:
         try:
             verdict = self.examiner.examine(signal, delivery.look)
             if verdict is not None:
-                self.endings.record(delivery, verdict)
+                self._record(delivery, verdict)
             else:
                 self.endings.acknowledge(entry)
         except StillMissingError:
@@ -180,8 +180,12 @@ class Story:
     def _give_up(self, delivery: Delivery, reason: str) -> None:
         """End an entry that can't be examined: verdict failed, and a dead letter."""
         self.log.warning("dead letter", entry_id=delivery.entry.entry_id, reason=reason)
-        verdict = self.examiner.given_up(delivery.signal, delivery.look, reason)
-        self.endings.record(delivery, verdict, dead_reason=reason)
+        self._record(delivery, self.examiner.given_up(delivery.signal, delivery.look, reason), dead_reason=reason)
+
+    def _record(self, delivery: Delivery, verdict: SegmentVerdict, *, dead_reason: str = "") -> None:
+        """Record a verdict with its entry's acknowledgement, and report the run if that completed it."""
+        if self.endings.record(delivery, verdict, dead_reason=dead_reason):
+            self.reports.report_if_complete(delivery.signal.run_id)
 
     def _refresh(self) -> None:
         self.lease.beat()  # a consumer that waits for its server is alive

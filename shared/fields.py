@@ -21,10 +21,16 @@ def check_version(where: str, raw: bytes) -> None:
         )
 
 
-def check_bounds(where: str, name: str, number: int, most: int) -> None:
-    """Refuse a number that is not from 1 to `most`."""
-    if not 1 <= number <= most:
-        raise InvalidInputError(where=f"{where} {name}", expected=f"1 to {most}", got=str(number))
+def check_bounds(where: str, name: str, number: int, most: int, *, least: int = 1) -> None:
+    """Refuse a number that is not from `least` to `most`."""
+    if not least <= number <= most:
+        raise InvalidInputError(where=f"{where} {name}", expected=f"{least} to {most}", got=str(number))
+
+
+def check_run_id(where: str, text: str) -> None:
+    """Refuse a text that is no run id."""
+    if not is_token(text):
+        raise InvalidInputError(where=where, expected="a run id like 20261122T205801123Z-3f9a1c", got=repr(text))
 
 
 def decode_number(where: str, name: str, raw: bytes, *, least: int = 1) -> int:

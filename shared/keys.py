@@ -49,7 +49,7 @@ class Keyspace:
         return f"{self.prefix}biglist" if number == 1 else f"{self.prefix}biglist:{number}"
 
     def state(self, segment_key: str) -> str:
-        """HASH. run_id, attempt, count and digest of the segment now published. A writes, both read. Until replaced."""
+        """HASH. run_id, attempt, count, digest, blocks of the segment published. A writes, both read. Till replaced."""
         return f"{{{segment_key}}}:state"
 
     def segment_of_state(self, state_key: str) -> str:

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from shared.errors import InvalidInputError
 from shared.fields import SCHEMA_VERSION, check_bounds, check_version, decode_number, decode_token
-from shared.segments import MAX_COUNT, MAX_SEGMENT_VALUES, segments_of
+from shared.segments import MAX_COUNT, MAX_SEGMENT_VALUES, SegmentRange, segment_range, segments_of
 
 SOURCE_NUMBERS = "numbers"
 SOURCE_VALUES = "values"
 MAX_COMMAND_CHARACTERS = 1_000
 MAX_POINTS = 1_000
+MAX_SHOP_RECORDS = 100_000_000  # of each kind
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,10 @@ class RunRecord:
         """How many segments the run has."""
         return segments_of(self.count, self.segment_values)
 
+    def range_of(self, number: int) -> SegmentRange:
+        """Return which values form a segment."""
+        return segment_range(number, count=self.count, segment_values=self.segment_values)
+
     def encode(self) -> dict[str, str]:
         """Return the fields of the hash, without those that say how far the run is."""
         texts = {"schema_version": str(SCHEMA_VERSION), "run_id": self.run_id, "source": self.source}
@@ -61,6 +66,8 @@ class RunRecord:
         numbers = {name: decode_number(key, name, fields.get(name.encode(), b""), least=0) for name in cls.NUMBERS}
         check_bounds(key, "count", numbers["count"], MAX_COUNT)
         check_bounds(key, "segment_values", numbers["segment_values"], MAX_SEGMENT_VALUES)
+        for name in ("users", "skus", "carts"):
+            check_bounds(key, name, numbers[name], MAX_SHOP_RECORDS, least=0)
         command = fields.get(b"command", b"")[:MAX_COMMAND_CHARACTERS].decode("utf-8", "backslashreplace")
         return cls(decode_token(key, "run_id", fields.get(b"run_id", b"")), source, **numbers, command=command)
 

@@ -81,7 +81,7 @@ class PeerCheck:
     def _probe(self) -> bool:
         """Write a probe key and look for it; return whether it showed up."""
         self._pause(0)
-        token = make_token(self.endpoint.server_ms(self.keys.signals()))
+        token = make_token(self.endpoint.server_us(self.keys.signals()) // 1_000)
         key = self.keys.canary(token)
         there = self.peer.at(key)
         there.hget(key, "sent")  # connects, and fails now if reading is not allowed

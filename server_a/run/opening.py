@@ -16,6 +16,7 @@ from shared.endpoint.endpoint import ServerClock
 from shared.endpoint.opening import open_endpoint
 from shared.endpoint.retry import Retry
 from shared.errors import TransientError, WrongEndpointError
+from shared.fields import check_run_id
 from shared.program.options import CommonSettings
 from shared.stopping import StopRequest
 
@@ -35,6 +36,8 @@ def open_story(
         if settings.resume is None:  # errors in the values are reported before anything is sent
             check_shop_size(**settings.shop_size())
             source = stack.enter_context(closing(source_of(settings, None, stop)))
+        else:
+            check_run_id("--resume", settings.resume)
         endpoint = stack.enter_context(closing(open_endpoint(common.endpoint)))
         if endpoint.kind.is_replica:
             expected, got = "a primary that takes writes", "a read-only replica"
@@ -55,6 +58,7 @@ def open_story(
         else:
             known = retry.keep_trying(read_record, endpoint, keys, settings)
             record = known.record
+            check_shop_size(users=record.users, skus=record.skus, carts=record.carts)
             clock.set(known.server_us)
             retry.keep_trying(remove_staging, endpoint, keys, known.under_way)
             source = stack.enter_context(closing(source_of(settings, record, stop)))

@@ -1,4 +1,4 @@
-"""What a run notes of itself in `run:<run_id>`, so that it can be resumed and drawn.
+"""What a run notes of itself in `run:<run_id>`, so that it can be resumed.
 
 Each note writes the whole record, because a failover may lose the key: a note alone would then create a record that
 nobody can resume and that never expires.

@@ -14,14 +14,12 @@ from server_a.run.states import PublishedSegment, require_not_newer
 from server_a.run.values import ValueSource
 from shared.digest import SegmentDigest
 from shared.endpoint.endpoint import Endpoint, microseconds
+from shared.endpoint.published import read_state
 from shared.endpoint.retry import Retry
 from shared.endpoint.together import Together, ask_each
 from shared.errors import InvalidInputError
 from shared.keys import Keyspace
-from shared.published import read_state
 from shared.record import SOURCE_NUMBERS, SOURCE_VALUES, RunRecord, attempt_field, decode_points, signal_field
-from shared.segments import segment_range
-from shared.state import SegmentState
 from shared.stopping import StopRequest
 from shared.tokens import is_token
 
@@ -45,8 +43,6 @@ def read_record(endpoint: Endpoint, keys: Keyspace, settings: RunSettings) -> Kn
     """
     run_id = settings.resume or ""
     key = keys.run(run_id)
-    if not is_token(run_id):
-        raise InvalidInputError(where="--resume", expected="a run id like 20261122T205801123Z-3f9a1c", got=repr(run_id))
     asked = Together(endpoint)
     asked.at(key).hgetall(key)
     asked.at(keys.signals()).time()
@@ -113,25 +109,25 @@ class SegmentKeeper:
         if self.known is None:
             return None
         key = self.keys.segment(number)
-        state, length = self.retry.keep_trying(self._look, key)
+        state = self.retry.keep_trying(read_state, self.endpoint, self.keys, key)
         require_not_newer(key, state, run_id=self.record.run_id)
         if state is None or state.run_id != self.record.run_id:
             return None
         self.newest_attempt = max(self.newest_attempt, state.attempt)
-        if not state.count or length != state.count:
+        # the length is asked last: a key that a run of ours is to replace may hold another type
+        if not state.count or self.retry.keep_trying(self._length, key) != state.count:
             return None
         if self.record.source == SOURCE_VALUES and self._digest_of(number) != state.digest:
             expected, got = "the file this run began with", f"other lines in segment {number}"
             raise InvalidInputError(where="--values", expected=expected, got=got)
         return PublishedSegment(state, self.known.finished_signals.get(number, ""))
 
-    def _look(self, key: str) -> tuple[SegmentState | None, int]:
-        return read_state(self.endpoint, self.keys, key), self.endpoint.at(key).llen(key)
+    def _length(self, key: str) -> int:
+        return self.endpoint.at(key).llen(key)
 
     def _digest_of(self, number: int) -> str:
         digest = SegmentDigest()
-        part = segment_range(number, count=self.record.count, segment_values=self.record.segment_values)
-        for batch in self.source.batches(part):
+        for batch in self.source.batches(self.record.range_of(number)):
             self.stop.check(f"run {self.record.run_id}")
             digest.add(batch.joined, batch.values)
         return digest.hexdigest()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from shared.endpoint.settings import EndpointSettings
 from shared.errors import EndpointUnreachableError, HandoverError, NotFinishedError
 from shared.program.options import CommonSettings
 
@@ -76,7 +75,7 @@ def _command(common: CommonSettings, settings: RunSettings, first: dict[str, str
     endpoint = common.endpoint
     options = {
         **first,
-        "--url": "" if endpoint.url == EndpointSettings.url else endpoint.url.without_password(),
+        "--url": endpoint.url.without_password(),
         "--password-file": endpoint.password_file,
         "--auth": "" if endpoint.auth == "key" else endpoint.auth,
         "--tls-ca": endpoint.tls_ca,

@@ -13,10 +13,10 @@ from typing import Any
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.optimistic import optimistic
+from shared.endpoint.published import read_state, read_states
 from shared.endpoint.retry import Retry
 from shared.errors import SupersededError
 from shared.keys import Keyspace
-from shared.published import read_state, read_states
 from shared.record import RunRecord
 from shared.state import SegmentState
 
@@ -105,7 +105,7 @@ class Supersession:
                 self.retire(number, by=first)
 
     def retire(self, number: int, *, by: SegmentState) -> None:
-        """Remove a segment of an older run; see `retire` in `publish`."""
+        """Remove a segment of an older run; see the function `retire`."""
         key, retain_ms = self.keys.segment(number), self.record.retain_ms
         self.retry.keep_trying(retire, self.endpoint, self.keys, key, by=by, retain_ms=retain_ms)
 

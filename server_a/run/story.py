@@ -1,7 +1,7 @@
 """The producer's story: read `Story._carry_out` first.
 
-The one place that makes the actors of a run. Whatever may be repeated goes through `Retry`, so a lost connection needs
-no recovery code of its own; what may not be repeated, an attempt at a segment, is begun anew by `SegmentProducer`.
+Makes the actors of a run from what `open_story` has opened. Whatever may be repeated goes through `Retry`, so a lost
+connection needs no recovery code of its own; what may not, an attempt at a segment, is begun anew by `SegmentProducer`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ from shared.errors import EndpointUnreachableError, HandoverError, NotFinishedEr
 from shared.program.options import CommonSettings
 from shared.program.progress import Progress
 from shared.record import RunRecord
-from shared.segments import segment_range
 from shared.stopping import StopRequest
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ LOOK_EVERY_S = 1.0
 
 @dataclass
 class Story:
-    """Carries out one run, new or resumed (`known` is what is known of that); `open_story` makes it."""
+    """Carries out one run, new or resumed (`known` is what Redis holds of that one)."""
 
     common: CommonSettings
     settings: RunSettings
@@ -88,6 +87,7 @@ class Story:
 
     def await_verdict(self) -> str:
         """Return server-b's verdict on the run, once it is verified; see the function of this name."""
+        self.source.close()  # a copy of standard input takes room
         keys, run_id, limit_s = self.common.keys, self.record.run_id, self.settings.await_verdict_s
         attempts = {number: segment.state.attempt for number, segment in self.published.items()}
         return await_verdict(self.endpoint, keys, run_id, attempts=attempts, limit_s=limit_s, stop=self.stop)
@@ -133,8 +133,7 @@ class Story:
 
     def _write(self, number: int) -> None:
         """Write and publish a segment."""
-        part = segment_range(number, count=self.record.count, segment_values=self.record.segment_values)
-        self.published[number] = self.segments.write(part)
+        self.published[number] = self.segments.write(self.record.range_of(number))
         self.log.debug("segment published", segment=number, attempt=self.published[number].state.attempt)
 
     def _announce(self, number: int) -> None:

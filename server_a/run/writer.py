@@ -2,7 +2,7 @@
 
 After any doubt an attempt is abandoned with its connection and its key, and the segment is written again under a new
 token. Continuing at the length that the server reports was rejected: a batch of the dead connection may still arrive
-and would then be there twice (tests/integration/test_late_batches.py).
+and would then be there twice (tests/faults/test_late_batches.py).
 """
 
 from __future__ import annotations

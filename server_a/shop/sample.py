@@ -52,10 +52,7 @@ _USER_STREAM, _SKU_STREAM, _CART_STREAM = 1, 2, 3
 def check_shop_size(*, users: int, skus: int, carts: int) -> None:
     """Raise InvalidInputError if there are more carts than users, or carts but no SKUs."""
     if carts > users:
-        expected, advice = (
-            f"at most the {users} of --users",
-            "each cart belongs to a user; raise --users or lower --carts",
-        )
+        expected, advice = f"at most the {users} of --users", "each cart has a user; raise --users or lower --carts"
         raise InvalidInputError(where="--carts", expected=expected, got=str(carts), advice=advice)
     if carts and not skus:
         advice = "carts hold SKUs; give --carts 0 too"
@@ -73,7 +70,7 @@ def write_shop(
     retry: Retry | None = None,
     stop: StopRequest | None = None,
 ) -> None:
-    """Write the first so many SKUs, users and carts of the shop that a seed generates; see `check_shop_size`.
+    """Write the first `skus` SKUs, `users` users and `carts` carts of a seed's shop; see `check_shop_size`.
 
     Without `retry` a fault is raised; with it the portion is repeated. A stop request is noticed between two portions.
 

@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.opening import open_endpoint
 from shared.errors import InvalidInputError, NotFinishedError
 from shared.keys import Keyspace
 from shared.program.options import CommonSettings
-from shared.shop.reader import Fields, read_cart, read_hashes, read_sku, read_user
+from shared.shop.reader import Fields, read_carts, read_hashes
 from shared.shop.records import Cart, Sku, User
 from shared.text import natural_order
 
@@ -44,17 +44,17 @@ class Shop:
 
     def user(self, user_id: str) -> User:
         """Return a user; raise InvalidInputError if there is none with this ID."""
-        user = read_user(self.endpoint, self.keys, user_id)
-        if user is None:
+        fields = self._fields(self.keys.user(user_id))
+        if not fields:
             raise _unknown("user", user_id)
-        return user
+        return User.decode(user_id, fields)
 
     def sku(self, sku_id: str) -> Sku:
         """Return a SKU; raise InvalidInputError if there is none with this ID."""
-        sku = read_sku(self.endpoint, self.keys, sku_id)
-        if sku is None:
+        fields = self._fields(self.keys.sku(sku_id))
+        if not fields:
             raise _unknown("SKU", sku_id)
-        return sku
+        return Sku.decode(sku_id, fields)
 
     def cart(self, user_id: str) -> Cart:
         """Return the cart of a user, which may be empty; raise InvalidInputError if there is no such user either."""
@@ -65,12 +65,11 @@ class Shop:
 
     def cart_of_anyone(self, user_id: str) -> Cart:
         """Return the cart with this ID, whether or not the user exists."""
-        return read_cart(self.endpoint, self.keys, user_id)
+        return read_carts(self.endpoint, self.keys, [user_id])[0]
 
     def name_of_sku(self, sku_id: str) -> str:
         """Return the name of a SKU, or its ID when it has none or is no longer sold."""
-        sku = read_sku(self.endpoint, self.keys, sku_id)
-        return (sku.name if sku is not None else "") or sku_id
+        return Sku.decode(sku_id, self._fields(self.keys.sku(sku_id))).name or sku_id
 
     def users(self) -> Iterator[User]:
         """Yield all users in natural order of their IDs; keys of other types or spellings are skipped.
@@ -80,7 +79,7 @@ class Shop:
         return self._listed("user", self.keys.user, User.decode)
 
     def skus(self) -> Iterator[Sku]:
-        """Yield all SKUs as `users` does users."""
+        """Yield all SKUs in natural order of their IDs, at the cost of `users`."""
         return self._listed("sku", self.keys.sku, Sku.decode)
 
     def remove_user(self, user_id: str) -> None:
@@ -107,6 +106,9 @@ class Shop:
         """Remove a SKU; carts keep their lines of it."""
         if not self._remove(self.keys.sku(sku_id)):
             raise _unknown("SKU", sku_id)
+
+    def _fields(self, key: str) -> Fields:
+        return cast("Fields", self.endpoint.at(key).hgetall(key))
 
     def _is_hash(self, key: str) -> bool:
         """Return whether the key exists; HLEN raises WrongKeyError for another type, which is not ours to remove."""

@@ -55,7 +55,7 @@ class FollowedRuns:
         self._checkpoint = self._checkpoint.after_report(run_id, newest, after=self._checkpoint.after)
 
     def take_up(self, run_id: str, *, cursor: str) -> FollowedRun:
-        """Return what is in hand of a run, which is nothing at its first signal, or the first one since its report."""
+        """Return a run's verdicts so far: none at its first signal, or at the first one since it was reported."""
         return self._in_hand.setdefault(run_id, FollowedRun(before=cursor))
 
     def checkpoint_without(self, run_id: str, *, cursor: str) -> Checkpoint:

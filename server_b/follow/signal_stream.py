@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from server_b.follow.checkpoint import START
 from shared.endpoint.endpoint import Endpoint
-from shared.published import signals_in
+from shared.endpoint.published import signals_in
 from shared.signal import Signal
 
 RawEntry = tuple[str, dict[bytes, bytes]]

@@ -14,7 +14,7 @@ from server_b.report.once import Reports
 from server_b.serving import Serving
 from server_b.settings import ConsumerSettings
 from shared.endpoint.retry import Retry
-from shared.errors import ReadOnlyEndpointError, TransientError
+from shared.errors import NotFinishedError, ReadOnlyEndpointError, TransientError
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -85,7 +85,12 @@ class Consumer:
         except TransientError as error:
             if self.source.note_fault(entry):
                 raise error.lasting() from error
-            self._fault = error
+            self._fault = error  # `entries` raises it when the block has ended, and starts again
+        except NotFinishedError as error:
+            if not self.serving.stop.is_requested:
+                raise
+            self.source.note_fault(entry)  # a stop ended the retries: `leave` gives the entry back
+            self.log.warning("entry given back", entry_id=entry.entry_id, reason=str(error))
         except GivenBack as reason:  # another consumer claimed the entry during an outage
             self.log.info("entry given back", entry_id=entry.entry_id, reason=str(reason))
         finally:

@@ -1,6 +1,6 @@
 """The dead-letter stream: entries that could not be processed, with the reason, for people to look at.
 
-`settling` adds a letter in one transaction with the acknowledgement, so an entry never gets a second one.
+`settling` adds a letter in one transaction with the acknowledgement, unless the last hundred hold one for the entry.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any, cast
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.optimistic import Step, execute_all, optimistic
+from shared.endpoint.published import signals_in
 from shared.errors import InvalidInputError
 from shared.keys import Keyspace
-from shared.published import signals_in
 from shared.text import stored_text
 from shared.verdict import SegmentVerdict
 

@@ -58,7 +58,7 @@ class EntrySource:
     log: FilteringBoundLogger
 
     def __post_init__(self) -> None:
-        """Begin."""
+        """Start with nothing taken."""
         self.faults = Faults()
         self._left: dict[str, Entry] = {}
         self._taken: dict[str, Entry] = {}

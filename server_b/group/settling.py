@@ -12,13 +12,12 @@ from server_b.group.dead_letters import MAX_LETTERS, letter_fields
 from server_b.group.entries import Delivery, EntrySource
 from server_b.group.signal_group import Entry
 from server_b.lease import Lease
-from server_b.report.once import Reports
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.optimistic import Step, execute_all, optimistic
+from shared.endpoint.published import LOOK_BACK
 from shared.endpoint.retry import Retry
 from shared.keys import Keyspace
-from shared.published import LOOK_BACK
 from shared.signal import CONSUMER_GROUP
 from shared.verdict import MAX_OUTAGES, VERIFIED, SegmentVerdict
 
@@ -99,18 +98,17 @@ class EntrySettler:
 
 @dataclass
 class EntryEndings:
-    """Settles entries, again after each fault, and tells source, lease, log and reports."""
+    """Settles entries, again after each fault, and tells source, lease and log."""
 
     settler: EntrySettler
     source: EntrySource
     lease: Lease
     retry: Retry
-    reports: Reports
     log: FilteringBoundLogger
     _outages_told: int = field(init=False, default=0)
 
-    def record(self, delivery: Delivery, verdict: SegmentVerdict, *, dead_reason: str = "") -> None:
-        """Record a verdict with its entry's acknowledgement, and report the run if that completed it."""
+    def record(self, delivery: Delivery, verdict: SegmentVerdict, *, dead_reason: str = "") -> bool:
+        """Record a verdict with its entry's acknowledgement; return whether every segment of the run now has one."""
         entry, signal, record = delivery.entry, delivery.signal, delivery.look.record
         self.retry.succeeded()  # ends an outage that began before the look, so that this verdict names it
         outages = self._outages_of(delivery)
@@ -123,8 +121,7 @@ class EntryEndings:
         tell = self.log.debug if verdict.verdict == VERIFIED else self.log.warning
         told = ("segment", "segments", "verdict", "reason")
         tell("segment examined", run_id=signal.run_id, **{name: getattr(verdict, name) for name in told})
-        if recorded.is_written and recorded.fields >= signal.segments:
-            self.reports.report_if_complete(signal.run_id)
+        return recorded.is_written and recorded.fields >= signal.segments
 
     def dead_letter(self, entry: Entry, reason: str) -> None:
         """Make a dead letter of an entry without a verdict."""

@@ -11,11 +11,11 @@ from typing import Any, cast
 
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import NodeClient
+from shared.endpoint.published import LOOK_BACK, signals_in
 from shared.endpoint.together import Together
 from shared.endpoint.translation import is_reply
 from shared.errors import TransientError
 from shared.keys import Keyspace
-from shared.published import LOOK_BACK, signals_in
 from shared.signal import CONSUMER_GROUP, Signal
 from shared.text import stored_text
 
@@ -109,7 +109,7 @@ class SignalGroup:
         return _entry(entries[0], is_redelivered=after != ">") if entries else None
 
     def claim(self, *, idle_ms: int, after: str) -> tuple[str, Entry | None]:
-        """Claim one entry that was not renewed for so long, whoever had it.
+        """Claim one entry that has been idle for `idle_ms`, from any consumer.
 
         Returns where to continue (`0-0` at the end of the pending entries list), and the entry, if there is one.
 

@@ -50,7 +50,7 @@ class RunReport:
         return vars(self) | {"first": self.first[:JSON_VALUES], "carts": [cart_json(cart) for cart in self.carts]}
 
     def as_text(self, *, print_values: int) -> str:
-        """Return the lines that people read."""
+        """Return the report as text for a terminal."""
         lines = [cart_text(cart) for cart in self.carts]
         shown = self.first[:print_values]
         if shown:

@@ -15,10 +15,10 @@ from server_b.segment.reader import Opening, SegmentReader
 from server_b.segment.verifier import SegmentVerifier
 from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.published import read_state
 from shared.endpoint.retry import Retry, growing_pauses
 from shared.errors import SegmentChangedError
 from shared.keys import Keyspace
-from shared.published import read_state
 from shared.signal import Signal
 from shared.state import SegmentState
 from shared.verdict import FAILED, SUPERSEDED, VERIFIED, SegmentVerdict

@@ -58,7 +58,7 @@ class SegmentReader:
             raise
 
     def open(self, chunks: Iterable[Chunk], *, together: int = 1, first: int = 0) -> Opening:
-        """Ask for the first chunks, and return what a transaction before them found, with so many of the first values.
+        """Open with a transaction, ask for the first chunks, and return what it found, with the newest `first` values.
 
         Raises:
             SegmentChangedError: The state no longer names what was expected.

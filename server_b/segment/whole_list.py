@@ -10,9 +10,9 @@ from server_b.segment.chunks import ChunkSize, chunk_size, chunks_from_head
 from server_b.segment.look import RECORD_FIELDS, decode_record
 from server_b.segment.reader import SegmentReader
 from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.published import LOOK_BACK, read_state, signals_in
 from shared.errors import NotFinishedError, SegmentChangedError
 from shared.keys import Keyspace
-from shared.published import LOOK_BACK, read_state, signals_in
 from shared.record import chunk_field
 from shared.state import SegmentState
 

@@ -9,7 +9,7 @@ _RELATIONS = {"same": "the same database", "none": "not connected to this one"}
 
 
 def findings_text(findings: Findings) -> str:
-    """Return the lines."""
+    """Return the findings as text for a terminal."""
     mode = "primary that Sentinels name" if findings.mode == "sentinel" else f"{findings.mode}, {findings.role}"
     lines = [
         findings.endpoint + (f", namespace {findings.namespace}" if findings.namespace else ""),

@@ -57,10 +57,6 @@ class Endpoint(ABC):
         """Return the TIME of the server that holds a key, in microseconds since 1970."""
         return microseconds(self.at(key).time())
 
-    def server_ms(self, key: str) -> int:
-        """Return the TIME of the server that holds a key, in milliseconds since 1970."""
-        return self.server_us(key) // 1_000
-
     def scan(self, pattern: str, *, limit_s: float = math.inf) -> Iterator[bytes]:
         """Yield the keys of every primary that match a glob pattern; a key may come twice.
 

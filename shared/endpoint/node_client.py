@@ -63,7 +63,7 @@ class NodeClient(ShapeChecked, redis.Redis):
         return NodePipeline(self, transaction=transaction)
 
     def translated(self, error: Exception, command: Sequence[Any] = ()) -> HandoverError:
-        """Return the error of ours that one of redis-py's means; `command` tells its key."""
+        """Translate one of redis-py's errors into ours; `command` tells its key."""
         return translate(error, self.where, is_cluster=self.is_cluster, key=key_of(command))
 
 

@@ -1,4 +1,4 @@
-"""Optimistic transactions: WATCH what a decision rests on, look, then MULTI … EXEC, and again when somebody was faster.
+"""Optimistic transactions: WATCH the keys that a decision depends on, read them, MULTI … EXEC; again after a conflict.
 
 Only this module catches redis-py's WatchError. A lost reply is no conflict: the caller gets `OutcomeUnknownError` and
 knows how to find out what happened.

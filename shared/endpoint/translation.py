@@ -139,15 +139,17 @@ def is_reply(error: BaseException, *prefixes: str) -> bool:
 
 
 def translate(error: Exception, where: str, *, is_cluster: bool = False, key: str = "") -> HandoverError:
-    """Return the error of ours that one of redis-py's means.
+    """Translate one of redis-py's errors into ours.
 
     Source: redis/exceptions.py and redis/_parsers/base.py of redis-py 8.1.
     """
     error = _reason_of(error)
     # a server quotes the arguments of an unknown command, among them the password of AUTH
     text = shown_text(_QUOTED_ARGUMENTS.sub("", str(error)))
+    # redis-py's own texts about a connection may begin as a reply does
+    is_answer = isinstance(error, ResponseError) or text.startswith("max number of clients")
     for which, meaning, sentence in (*_CLUSTER_RULES, *_RULES) if is_cluster else _RULES:
-        if re.match(which, text) if isinstance(which, str) else isinstance(error, which):
+        if is_answer and re.match(which, text) if isinstance(which, str) else isinstance(error, which):
             expected, _, rest = sentence.partition(", got ")
             got, _, advice = rest.partition("; ")
             place = f"{key} at {where}" if key and meaning is WrongKeyError else where

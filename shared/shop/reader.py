@@ -1,4 +1,4 @@
-"""Reads users, SKUs and carts, which both programs show.
+"""Reads carts, which both programs show.
 
 A cart and its SKUs are in different slots of a cluster, so no transaction can read them together: a price may change
 between the two round trips.
@@ -8,32 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import cast
 
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.together import ask_each
 from shared.keys import ID_PATTERN, Keyspace
-from shared.shop.records import Cart, Sku, User, decode_cart_line
+from shared.shop.records import Cart, Sku, decode_cart_line
 from shared.text import natural_order, stored_text
 
 Fields = dict[bytes, bytes]
-
-
-def read_user(endpoint: Endpoint, keys: Keyspace, user_id: str) -> User | None:
-    """Return a user, or None when there is none of that id. Redis: HGETALL."""
-    fields = _read_hash(endpoint, keys.user(user_id))
-    return User.decode(user_id, fields) if fields else None
-
-
-def read_sku(endpoint: Endpoint, keys: Keyspace, sku_id: str) -> Sku | None:
-    """Return a SKU, or None when there is none of that id. Redis: HGETALL."""
-    fields = _read_hash(endpoint, keys.sku(sku_id))
-    return Sku.decode(sku_id, fields) if fields else None
-
-
-def read_cart(endpoint: Endpoint, keys: Keyspace, user_id: str) -> Cart:
-    """Return the cart of a user, without lines when there is none; see `read_carts`."""
-    return read_carts(endpoint, keys, [user_id])[0]
 
 
 def read_carts(endpoint: Endpoint, keys: Keyspace, user_ids: Iterable[str]) -> list[Cart]:
@@ -64,7 +46,3 @@ def _cart(user_id: str, fields: Fields, skus: dict[str, Sku]) -> Cart:
     quantities = {stored_text(name): quantity for name, quantity in fields.items()}
     ordered = sorted(quantities, key=natural_order)
     return Cart(user_id, tuple(decode_cart_line(sku_id, quantities[sku_id], skus.get(sku_id)) for sku_id in ordered))
-
-
-def _read_hash(endpoint: Endpoint, key: str) -> Fields:
-    return cast("Fields", endpoint.at(key).hgetall(key))

@@ -38,15 +38,15 @@ def status_command(program: str) -> click.Command:
 _HELP = """Show runs, segments, verdicts, lag, pending entries, consumers and dead letters.
 
 Exits with 0 only when nothing is wrong, with 65 for a failed run, a damaged list or dead letters, and with 75 for what
-is not finished. A server-b that follows a replica keeps its verdicts on its own host: where none has taken part in the
-group, the run counts as not finished, and the text says why.
+is not finished. A server-b that follows a replica can't write its verdicts here: such a run counts as not finished, and
+the text says why.
 
 Example: {program} status --json
 """
 
 
 def status_text(status: Status) -> str:
-    """Return the lines that people read; each is escaped, since others may have stored, say, a consumer's name."""
+    """Return the status as text for a terminal, escaped, since others may have stored, say, a consumer's name."""
     lines = [status.endpoint + (f", namespace {status.namespace}" if status.namespace else "")]
     if not status.runs:
         lines.append("No run is known here.")

@@ -14,10 +14,10 @@ from contextlib import suppress
 from typing import Any, cast
 
 from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.published import read_state, read_states, signals_in
 from shared.endpoint.together import Together, ask_each
 from shared.errors import InvalidInputError, NotAllowedError, WrongEndpointError, WrongKeyError
 from shared.keys import Keyspace
-from shared.published import read_state, read_states, signals_in
 from shared.record import RunRecord
 from shared.signal import CONSUMER_GROUP
 from shared.status.facts import PENDING, UNKNOWN, Facts, GroupStatus, RunStatus, SegmentFacts

@@ -13,11 +13,11 @@ from server_a.run.publish import Publication, is_published, publish
 from server_a.run.states import retire
 from shared.endpoint import optimistic
 from shared.endpoint.opening import Endpoint, open_endpoint
+from shared.endpoint.published import read_state
 from shared.endpoint.settings import EndpointSettings
 from shared.endpoint.url import parse_url
 from shared.errors import NotFinishedError, OutcomeUnknownError, SupersededError, TransientError, WrongKeyError
 from shared.keys import Keyspace
-from shared.published import read_state
 from shared.state import SegmentState
 from tests.stage.faulty_link import FaultyLink
 from tests.stage.hand_over_in_process import DIGEST, NEWER, OLDER, RUN, list_values

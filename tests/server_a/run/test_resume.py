@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shared.errors import InvalidInputError, NotFinishedError
+from shared.errors import EndpointUnreachableError, InvalidInputError, NotFinishedError
 from shared.keys import Keyspace
 from shared.stopping import StopRequest
 from tests.stage.faulty_link import FaultyLink
@@ -177,3 +177,25 @@ def test_a_run_of_lines_does_not_go_on_with_others(
     assert (caught.value.exit_code, caught.value.where) == (2, "--values")
     assert got in caught.value.got
     assert stored_values(client, keys, 3) == before
+
+
+@pytest.mark.parametrize("damage", [{"skus": 0}, {"users": 10**17}, {"carts": 2}])
+def test_a_record_of_a_shop_that_can_not_be_is_refused(
+    hand_over: HandOver, client: redis.Redis, keys: Keyspace, damage: dict[str, int]
+) -> None:
+    run_id = hand_over.produce(count=10).run_id
+    client.hset(keys.run(run_id), mapping=damage)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInputError):
+        hand_over.produce(resume=run_id)
+
+
+def test_a_key_of_another_type_is_overwritten_by_the_resumed_run_too(
+    hand_over: HandOver, link: FaultyLink, client: redis.Redis, keys: Keyspace
+) -> None:
+    client.set(keys.segment(1), "somebody else's")
+    link.at(b"LPUSHX", lambda: None, is_forwarded=False)
+    with pytest.raises(EndpointUnreachableError):
+        hand_over.produce(url=link.url, count=5_000, overwrite=True, patience_s=0)
+    run_id = next(entry["run_id"] for entry in hand_over.logged.entries if entry["event"] == "run started")
+    assert hand_over.produce(resume=run_id, overwrite=True).run_id == run_id
+    assert client.llen(keys.segment(1)) == 5_000

@@ -14,7 +14,7 @@ from shared.endpoint.endpoint import Endpoint
 from shared.errors import InvalidInputError, WrongEndpointError
 from shared.keys import Keyspace
 from shared.shop.cart_text import cart_json
-from shared.shop.reader import read_cart, read_carts, read_sku, read_user
+from shared.shop.reader import read_carts
 from shared.shop.records import Sku, User
 from tests.stage.shop_fixtures import endpoint, keys, shop
 
@@ -156,10 +156,7 @@ def test_several_carts_come_in_the_order_asked_for(endpoint: Endpoint, keys: Key
     ids = ["10", "1", "none", "3"]
     carts = read_carts(endpoint, keys, ids)
     assert [cart.user_id for cart in carts] == ids
-    assert [cart_json(cart) for cart in carts] == [cart_json(read_cart(endpoint, keys, user_id)) for user_id in ids]
+    assert [cart_json(cart) for cart in carts] == [
+        cart_json(read_carts(endpoint, keys, [user_id])[0]) for user_id in ids
+    ]
     assert cart_json(carts[2]) == {"user": "none", "lines": [], "total": "0.00"}
-
-
-def test_what_is_not_there_is_read_as_none(endpoint: Endpoint, keys: Keyspace) -> None:
-    assert read_user(endpoint, keys, "1") is None
-    assert read_sku(endpoint, keys, "s") is None

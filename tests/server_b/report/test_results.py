@@ -35,13 +35,13 @@ def test_a_verdict_names_the_outage_while_its_entry_was_in_hand(
     times: list[int] = []
 
     def cut() -> None:
-        times.append(endpoint.server_ms(keys.signals()))
+        times.append(endpoint.server_us(keys.signals()) // 1_000)
         link.cut()
 
     link.at(request_text, cut, nth=40 if request_text == b"LRANGE" else 1)
     assert hand_over.consume(url=link.url).verdict == VERIFIED
     assert link.cuts > 0
-    times.append(endpoint.server_ms(keys.signals()))
+    times.append(endpoint.server_us(keys.signals()) // 1_000)
     verdict = _verdict(endpoint, keys, summary.run_id)
     ((began_ms, ended_ms),) = verdict.outages
     cut_ms, reported_ms = times

@@ -188,7 +188,7 @@ DEFAULTS: dict[tuple[Name, str], dict[str, object]] = {
 def test_defaults(line: tuple[Name, str]) -> None:
     params = commands()[line].make_context(line[1], []).params
     assert {name: params[name] for name in DEFAULTS[line]} == DEFAULTS[line]
-    assert params["url"] == "redis://localhost:6379/0"
+    assert str(params["url"]) == "redis://localhost:6379/0"
     assert params["namespace"] == ""
 
 

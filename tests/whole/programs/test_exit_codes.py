@@ -100,6 +100,7 @@ def test_2_usage_of_both(program: Name, arguments: tuple[str, ...], capfd: pytes
         ("server-a", ("user", "show")),
         ("server-a", ("user", "add", "1")),
         ("server-a", ("cart", "add", "1", "sku123", "--quantity", "0")),
+        ("server-a", ("run", "--resume", "nonsense")),
         ("server-b", ("run", "--run", "nonsense")),
         ("server-b", ("run", "--wait-s", "1e9")),
         ("server-b", ("run", "--claim-idle-ms", "0")),
@@ -119,7 +120,6 @@ def test_2_usage(program: Name, arguments: tuple[str, ...], capfd: pytest.Captur
 @pytest.mark.parametrize(
     ("program", "arguments"),
     [
-        ("server-a", ("run", "--resume", "nonsense")),
         ("server-a", ("run", "--resume", "20261122T205801123Z-3f9a1c")),
         ("server-a", ("run", "--count", "200001", "--segment-values", "2")),
         ("server-a", ("purge",)),

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import signal
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -166,3 +168,46 @@ def test_a_second_signal_ends_at_once(
     link.at(b"LPUSHX", stop_twice, nth=3)
     stopped.program = start_program("server-a", "run", "--count", "500000", server=link.url, namespace=namespace)
     assert stopped.program.wait(10) in (128 + signal.SIGINT, 128 + signal.SIGTERM)
+
+
+def test_a_consumer_stopped_while_it_records_during_an_outage_gives_its_segment_back(
+    *,
+    server: Server,
+    namespace: str,
+    link: FaultyLink,
+    stopped: Stopped,
+    start_program: StartProgram,
+    client: redis.Redis,
+    keys: Keyspace,
+    group: Group,
+) -> None:
+    summary = run_program("server-a", "run", "--json", server=server, namespace=namespace).json()
+    link.at(b"XACK", stopped.stop, is_forwarded=False)
+    arguments = ("run", "--consumer", "one", "--claim-idle-ms", "60000")
+    stopped.program = start_program("server-b", *arguments, server=link.url, namespace=namespace)
+    assert stopped.program.wait(10) == 0, stopped.program.errors()
+    assert group.pending() == {"one": 1}
+    assert_exact(client, keys, summary, verify(server, namespace, summary["run_id"]), count=10_000)
+
+
+def test_a_heartbeat_file_that_can_not_be_written_any_more_ends_the_consumer_and_no_entry(
+    *,
+    server: Server,
+    namespace: str,
+    link: FaultyLink,
+    start_program: StartProgram,
+    client: redis.Redis,
+    keys: Keyspace,
+    group: Group,
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "heartbeats"
+    folder.mkdir()
+    client.xadd(keys.signals(), Signal(OLDER, RUN, 1, 1, 10, DIGEST).encode())  # type: ignore[arg-type]
+    link.at(b"}:state", partial(shutil.rmtree, folder), nth=4)
+    arguments = ("run", "--consumer", "one", "--heartbeat-file", str(folder / "one"))
+    consumer = start_program("server-b", *arguments, server=link.url, namespace=namespace)
+    assert consumer.wait(10) == 2, consumer.errors()
+    assert "--heartbeat-file: expected a file that can be written" in consumer.errors()
+    assert group.pending() == {"one": 1}
+    assert not client.exists(keys.dead_letters())
