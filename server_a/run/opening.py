@@ -7,7 +7,7 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING
 
 from server_a.run.new_run import new_run, source_of
-from server_a.run.resume import KnownRun, read_record, remove_staging
+from server_a.run.resume import KnownRun, read_known_run, remove_staging
 from server_a.run.settings import RunSettings, begin_command
 from server_a.run.story import Story
 from server_a.run.values import ValueSource
@@ -56,7 +56,7 @@ def open_story(
             record, server_us = retry.keep_trying(new_run, endpoint, keys, settings, source, command=command)
             clock.set(server_us)
         else:
-            known = retry.keep_trying(read_record, endpoint, keys, settings)
+            known = retry.keep_trying(read_known_run, endpoint, keys, settings)
             record = known.record
             check_shop_size(users=record.users, skus=record.skus, carts=record.carts)
             clock.set(known.server_us)

@@ -36,7 +36,7 @@ class KnownRun:
     server_us: int  # the server's clock now, microseconds since 1970
 
 
-def read_record(endpoint: Endpoint, keys: Keyspace, settings: RunSettings) -> KnownRun:
+def read_known_run(endpoint: Endpoint, keys: Keyspace, settings: RunSettings) -> KnownRun:
     """Return what is known of the run that `--resume` names; raise InvalidInputError if an option contradicts it.
 
     Redis: HGETALL, O(segments), and TIME.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import ssl
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared.endpoint.cluster import ClusterEndpoint
@@ -18,6 +19,7 @@ from shared.endpoint.entra import entra_provider
 from shared.endpoint.pools import PoolMaker
 from shared.endpoint.settings import EndpointSettings
 from shared.endpoint.standalone import StandaloneEndpoint
+from shared.endpoint.tls import tls_context
 from shared.errors import HandoverError, NotAllowedError, TransientError, WrongEndpointError
 
 if TYPE_CHECKING:
@@ -57,7 +59,7 @@ def _diagnosed(error: TransientError, settings: EndpointSettings) -> HandoverErr
     if error.answered or not url.hosts or _is_nobody_there(error):
         return error.lasting()
     kind: type[HandoverError] = WrongEndpointError
-    if not url.is_tls and _speaks_tls(url.hosts[0]):
+    if not url.is_tls and _speaks_tls(url.hosts[0], settings):
         expected, got, advice = "a server without TLS", "one that speaks TLS", "write rediss:// in the URL"
     elif url.is_tls and _answers_without_tls(url.hosts[0]):
         expected, got = "a server that speaks TLS", "one that does not"
@@ -89,30 +91,26 @@ def _answers_without_tls(host: tuple[str, int]) -> bool:
     return False
 
 
-def _speaks_tls(host: tuple[str, int]) -> bool:
-    failure = _handshake_failure(host)
+def _speaks_tls(host: tuple[str, int], settings: EndpointSettings) -> bool:
+    failure = _handshake_failure(host, replace(settings, tls_cert=None, tls_key=None))
     return failure is not None and (not failure or "ALERT" in failure)
 
 
 def _refuses_our_certificate(host: tuple[str, int], settings: EndpointSettings) -> bool:
-    failure = _handshake_failure(host, settings) or ""
+    failure = _handshake_failure(host, settings, awaits_alert=True) or ""
     return "ALERT" in failure and any(alert in failure for alert in _CERTIFICATE_ALERTS)
 
 
-def _handshake_failure(host: tuple[str, int], settings: EndpointSettings | None = None) -> str | None:
+def _handshake_failure(host: tuple[str, int], settings: EndpointSettings, *, awaits_alert: bool = False) -> str | None:
     """Return OpenSSL's reason for a failed handshake; empty when it succeeds, None without any answer.
 
-    With `settings` their certificate is shown, and the server's alert about it, which comes at once, is waited for.
+    With `awaits_alert` the server's alert about our certificate, which comes at once, is waited for.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # nothing secret is sent
-    if settings is not None and settings.tls_cert:
-        context.load_cert_chain(settings.tls_cert, settings.tls_key)
+    context = tls_context(replace(settings, tls_ca=None, tls_insecure=True))  # nothing secret is sent
     with suppress(OSError), socket.create_connection(host, _PROBE_TIMEOUT_S) as connection:
         try:
             with context.wrap_socket(connection, server_hostname=host[0]) as encrypted:
-                if settings is not None:
+                if awaits_alert:
                     encrypted.recv(1)
         except ssl.SSLError as error:
             return str(error.reason)
