@@ -28,9 +28,9 @@ DEFAULT_RETAIN_MS = 7 * 24 * 60 * 60 * 1000
 
 
 class Recorded(NamedTuple):
-    """What recording a verdict did: whether it was written at all, and how many fields the result has now."""
+    """What recording a verdict did: whether it stands now, and how many fields the result has."""
 
-    is_written: bool
+    is_standing: bool
     fields: int
 
 
@@ -79,7 +79,8 @@ class EntrySettler:
                 result.insert(0, lambda pipeline: pipeline.hset(key, segment, verdict.encode()))
                 result.append(lambda pipeline: pipeline.pexpire(key, retain_ms))
             replies = execute_all(client, pipeline, [result, letter, [self._acknowledgement(entry)]])
-            return Recorded(is_written, fields=int(replies[1 if is_written else 0]))
+            # equal to ours: we wrote it, and the reply was lost
+            return Recorded(is_written or found == verdict, fields=int(replies[1 if is_written else 0]))
 
         return optimistic(client, [key, self.keys.dead_letters()] if dead_reason else [key], attempt)
 
@@ -108,7 +109,7 @@ class EntryEndings:
     _outages_told: int = field(init=False, default=0)
 
     def record(self, delivery: Delivery, verdict: SegmentVerdict, *, dead_reason: str = "") -> bool:
-        """Record a verdict with its entry's acknowledgement; return whether every segment of the run now has one."""
+        """Record a verdict with its entry's acknowledgement; return whether it stands and completes the run."""
         entry, signal, record = delivery.entry, delivery.signal, delivery.look.record
         self.retry.succeeded()  # ends an outage that began before the look, so that this verdict names it
         outages = self._outages_of(delivery)
@@ -121,7 +122,7 @@ class EntryEndings:
         tell = self.log.debug if verdict.verdict == VERIFIED else self.log.warning
         told = ("segment", "segments", "verdict", "reason")
         tell("segment examined", run_id=signal.run_id, **{name: getattr(verdict, name) for name in told})
-        return recorded.is_written and recorded.fields >= signal.segments
+        return recorded.is_standing and recorded.fields >= signal.segments
 
     def dead_letter(self, entry: Entry, reason: str) -> None:
         """Make a dead letter of an entry without a verdict."""

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import pytest
 
-from tests.stage.faulty_link import resp
+from demo.servers import Server
+from tests.stage.faulty_link import FaultyLink, resp
+from tests.stage.hand_over_by_programs import lines_of
 from tests.stage.hand_over_in_process import list_keys, numbers, stored_values
+from tests.stage.programs import StartProgram, run_program
 from tests.stage.transaction_stage import SEGMENTS, Fault, Stage, faults, stage
+from tests.stage.waiting import wait_until
 
 __all__ = ["stage"]
 
@@ -112,3 +116,15 @@ def test_a_letter_is_signalled_again_once_however_often_it_is_retried(stage: Sta
     assert not stage.client.exists(stage.keys.result(run_id))
     assert stage.consume()["verdict"] == "verified"
     stage.require_verdicts(run_id, 1, "verified")
+
+
+def test_a_serving_consumer_reports_a_run_whose_last_verdict_had_no_answer(
+    server: Server, namespace: str, link: FaultyLink, start_program: StartProgram
+) -> None:
+    """It finds its own verdict recorded when it tries again, and nobody else can report the run."""
+    arguments = ("run", "--count", "30", "--segment-values", "10", "--json")
+    summary = run_program("server-a", *arguments, server=server, namespace=namespace).json()
+    link.lose_reply(b"XACK", nth=3)
+    consumer = start_program("server-b", "run", "--json", server=link.url, namespace=namespace)
+    wait_until(lambda: lines_of(consumer), description="the run is reported")
+    assert [line["run_id"] for line in lines_of(consumer)] == [summary["run_id"]]

@@ -152,20 +152,20 @@ def test_a_later_attempts_verdict_replaces_an_earlier_ones_and_never_the_other_w
     def verdict(attempt: str, kind: str) -> SegmentVerdict:
         return SegmentVerdict(kind, attempt, segment=1, segments=2, count=3, digest=DIGEST)
 
-    def is_written(recorded: SegmentVerdict) -> bool:
+    def is_standing(recorded: SegmentVerdict) -> bool:
         client.xadd(keys.signals(), {"any": "entry"})
         entry = group.member("b").read_new(block_ms=1)
         assert entry is not None
         written = EntrySettler(endpoint, keys, "b").record(entry, OLDER, recorded, retain_ms=90_000)
         assert written.fields == 1
         assert group.pending() == {}
-        return written.is_written
+        return written.is_standing
 
-    assert is_written(verdict(RUN, "failed"))
-    assert not is_written(verdict(RUN, "verified"))
-    assert not is_written(verdict(OLDER, "verified"))
+    assert is_standing(verdict(RUN, "failed"))
+    assert not is_standing(verdict(RUN, "verified"))
+    assert not is_standing(verdict(OLDER, "verified"))
     assert read_run(endpoint, keys, OLDER)[0][1] == verdict(RUN, "failed")
-    assert is_written(verdict(NEWER, "verified"))
+    assert is_standing(verdict(NEWER, "verified"))
     assert read_run(endpoint, keys, OLDER)[0][1] == verdict(NEWER, "verified")
     assert 0 < client.pttl(keys.result(OLDER)) <= 90_000
 
