@@ -87,7 +87,7 @@ class Story:
     def __post_init__(self) -> None:
         endpoint, keys, settings, progress, log = self.endpoint, self.keys, self.settings, self.progress, self.log
         self.lease = lease = Lease(settings, self.stop, log, endpoint=endpoint.name)
-        retry = Retry(
+        self.retry = retry = Retry(
             RETRY_S, self.stop, on_outage=self._tell_outage, refresh=self._refresh, final=(ReadOnlyEndpointError,)
         )
         self.reports = reports = Reports(endpoint, keys, settings, progress, self.emit, log)
@@ -185,7 +185,8 @@ class Story:
     def _record(self, delivery: Delivery, verdict: SegmentVerdict, *, dead_reason: str = "") -> None:
         """Record a verdict with its entry's acknowledgement, and report the run if that completed it."""
         if self.endings.record(delivery, verdict, dead_reason=dead_reason):
-            self.reports.report_if_complete(delivery.signal.run_id)
+            # repeated here: the entry is acknowledged, so no other delivery would bring the report
+            self.retry.keep_trying(self.reports.report_if_complete, delivery.signal.run_id)
 
     def _refresh(self) -> None:
         self.lease.beat()  # a consumer that waits for its server is alive

@@ -128,3 +128,15 @@ def test_a_serving_consumer_reports_a_run_whose_last_verdict_had_no_answer(
     consumer = start_program("server-b", "run", "--json", server=link.url, namespace=namespace)
     wait_until(lambda: lines_of(consumer), description="the run is reported")
     assert [line["run_id"] for line in lines_of(consumer)] == [summary["run_id"]]
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_serving_consumer_that_loses_its_connection_before_the_report_makes_it_all_the_same(
+    *, server: Server, namespace: str, link: FaultyLink, start_program: StartProgram, nth: int
+) -> None:
+    """The entry is acknowledged by then, so no other delivery would bring the report."""
+    summary = run_program("server-a", "run", "--json", server=server, namespace=namespace).json()
+    link.at(b"HGETALL", lambda: None, nth=nth, is_forwarded=False)  # first the result, then the cart
+    consumer = start_program("server-b", "run", "--json", server=link.url, namespace=namespace)
+    wait_until(lambda: lines_of(consumer), description="the run is reported")
+    assert [line["run_id"] for line in lines_of(consumer)] == [summary["run_id"]]
