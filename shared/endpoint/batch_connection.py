@@ -7,6 +7,8 @@ send the next. The connection comes from the client's pool, so redis-py does TLS
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +16,8 @@ from hiredis import pack_command
 from redis.exceptions import RedisError, ResponseError
 
 from shared.endpoint.node_client import Command, NodeClient
+from shared.endpoint.reply_times import ReplyTimes
+from shared.endpoint.window import Flight, Window
 from shared.errors import HandoverError, TransientError
 
 PIECE_BYTES = 64 * 1024
@@ -29,31 +33,50 @@ def pack(*command: str | bytes | int) -> bytes:
 
 
 class BatchConnection:
-    """A connection to one server; after the first fault it stays closed, and nothing is sent on it again."""
+    """A connection to one server; after the first fault it stays closed, and nothing is sent on it again.
 
-    def __init__(self, client: NodeClient) -> None:
+    Whoever sends ahead gives the bytes that go or come (`flight_bytes`) and asks `has_room` before: the window is the
+    server's, shared by all connections to it and kept from one to the next.
+
+    Attributes:
+        times: How long flights took, from sending to their last reply.
+    """
+
+    def __init__(self, client: NodeClient, window: Window | None = None) -> None:
+        self.times = ReplyTimes()
         self._client = client
-        self._pending = 0
+        self._window = window or Window()
+        self._flights: deque[tuple[int, Flight]] = deque()  # with what `_read` is at its end
+        self._sent = self._read = 0  # replies asked for and read
         self._is_watching = False
         self.is_open = True
         try:
             self._connection = client.connection_pool.get_connection()
         except RedisError as error:
             raise client.translated(error) from error
+        self._window.begin(now_s=time.monotonic())
 
-    def send(self, packed: bytes, *, replies: int) -> None:
+    def has_room(self, flight_bytes: int) -> bool:
+        """Tell whether so many bytes may be sent, or asked for, ahead of the replies; something always may."""
+        return not self._flights or self._window.has_room(flight_bytes)
+
+    def send(self, packed: bytes, *, replies: int, flight_bytes: int = 0) -> None:
         """Send packed commands, one behind the other, without waiting; the caller then reads so many replies.
+
+        `flight_bytes` are what the window counts until the last of these replies is read; 0 counts nothing.
 
         Raises TransientError if the connection is lost; whether the commands were carried out is unknown.
         """
         self._require_open()
-        self._pending += replies
+        self._sent += replies
+        if flight_bytes:
+            self._flights.append((self._sent, self._window.sent(flight_bytes, now_s=time.monotonic())))
         # the socket's timeout is for each piece, so that a slow link gets through with it
         pieces = [packed[start : start + PIECE_BYTES] for start in range(0, len(packed), PIECE_BYTES)]
         try:
             self._connection.send_packed_command(pieces, check_health=False)
         except RedisError as error:
-            self.close()
+            self._lose()
             raise self._client.translated(error) from error
         except BaseException:
             self.close()
@@ -67,17 +90,21 @@ class BatchConnection:
             HandoverError: The reply is another error; the connection goes on.
         """
         self._require_open()
-        self._pending -= 1
+        self._read += 1
         try:
             return self._connection.read_response(disable_decoding=True)
         except RedisError as error:
             ours = self._client.translated(error, ("", key))
             if isinstance(ours, TransientError) or not isinstance(error, ResponseError):
-                self.close()
+                self._lose()
             raise ours from error
         except BaseException:
             self.close()
             raise
+        finally:
+            if self._flights and self._flights[0][0] == self._read and self.is_open:
+                _, flight = self._flights.popleft()
+                self.times.add(self._window.answered(flight, now_s=time.monotonic()))
 
     def call(self, *command: str | bytes | int) -> Reply:
         """Send one command and return its reply."""
@@ -132,9 +159,20 @@ class BatchConnection:
         if not self.is_open:
             return
         self.is_open = False
-        if self._pending or self._is_watching or not keep:
+        self._window.abandoned(self._bytes_in_flight())
+        if self._sent > self._read or self._is_watching or not keep:
             self._connection.disconnect()
         self._client.connection_pool.release(self._connection)
+
+    def _lose(self) -> None:
+        """Close a connection that is lost, so that the window asks for less on the next one."""
+        size = self._bytes_in_flight()
+        self._flights.clear()
+        self._window.lost(size, now_s=time.monotonic())
+        self.close(keep=False)
+
+    def _bytes_in_flight(self) -> int:
+        return sum(flight.size for _, flight in self._flights)
 
     def _require_open(self) -> None:
         # redis-py would connect again by itself, and commands of one attempt would mix with another's

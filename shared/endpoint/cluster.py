@@ -33,6 +33,7 @@ class ClusterEndpoint(Endpoint):
 
         Raises TransientError if not all slots are covered, and WrongEndpointError for a database other than 0.
         """
+        super().__init__()
         url = pools.url
         self.name = str(url)
         self.kind = kind

@@ -10,12 +10,14 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import cast
 
 from shared.endpoint.batch_connection import BatchConnection
 from shared.endpoint.node_client import NodeClient
 from shared.endpoint.server_kind import ServerKind
+from shared.endpoint.window import Window
 
 SCAN_COUNT = 1_000
 
@@ -25,6 +27,9 @@ class Endpoint(ABC):
 
     name: str  # its URL without user and password
     kind: ServerKind  # what the server says it is
+
+    def __init__(self) -> None:
+        self._windows: defaultdict[str, Window] = defaultdict(Window)
 
     @abstractmethod
     def at(self, key: str) -> NodeClient:
@@ -50,8 +55,8 @@ class Endpoint(ABC):
         """Close every connection."""
 
     def batch(self, key: str) -> BatchConnection:
-        """Return a connection of its own to the server that holds a key, for sending ahead of the replies."""
-        return BatchConnection(self.at(key))
+        """Return a connection of its own to the server that holds a key; all to one server have one window, in turn."""
+        return BatchConnection(self.at(key), self._windows[self.node_of(key)])
 
     def server_us(self, key: str) -> int:
         """Return the TIME of the server that holds a key, in microseconds since 1970."""

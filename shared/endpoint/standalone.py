@@ -84,6 +84,7 @@ class StandaloneEndpoint(Endpoint):
             TransientError: Nobody answers, or a Sentinel group is in a failover.
             WrongEndpointError: A Sentinel, where a server that holds data should be, or a group that none knows.
         """
+        super().__init__()
         url = pools.url
         self.name = str(url)
         self._sentinels = Sentinels(pools) if url.is_sentinel else None

@@ -1,0 +1,104 @@
+"""The window on links of every kind, simulated: a rate, a delay, and a clock that the test moves."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+import pytest
+
+from shared.endpoint.window import FIRST_BYTES, LATEST_REPLY_S, LEAST_BYTES, MAX_BYTES, Flight, Window
+
+BATCH_BYTES = 14_000
+
+
+class Link(NamedTuple):
+    round_trip_s: float
+    bytes_per_s: float
+
+
+class Passage(NamedTuple):
+    took_s: float
+    latest_reply_s: float  # after the first 512 KiB
+    most_in_flight: int
+
+
+def pass_over(link: Link, total_bytes: int, window: Window) -> Passage:
+    """Send batches over a link as fast as the window allows, and read each reply when it comes."""
+    now_s = free_at_s = latest_s = 0.0
+    sent = answered = most = 0
+    under_way: deque[tuple[Flight, float]] = deque()
+    while sent < total_bytes or under_way:
+        if sent < total_bytes and window.has_room(BATCH_BYTES):
+            flight = window.sent(BATCH_BYTES, now_s=now_s)
+            free_at_s = max(free_at_s, now_s) + BATCH_BYTES / link.bytes_per_s
+            under_way.append((flight, free_at_s + link.round_trip_s))
+            sent += BATCH_BYTES
+            most = max(most, window.in_flight)
+        else:
+            flight, arrives_s = under_way.popleft()
+            now_s = max(now_s, arrives_s)
+            took_s = window.answered(flight, now_s=now_s)
+            answered += BATCH_BYTES
+            latest_s = max(latest_s, took_s) if answered > FIRST_BYTES * 2 else latest_s
+    return Passage(now_s, latest_s, most)
+
+
+FAST_LINKS = [Link(ms / 1_000, rate * 1e6) for ms in (0.1, 1, 5, 20, 80) for rate in (5, 20, 60, 100)]
+SLOW_LINKS = [Link(ms / 1_000, rate * 1e3) for ms in (0.1, 5, 20, 60, 200) for rate in (60, 120, 250, 500, 1_000)]
+
+
+@pytest.mark.parametrize("link", FAST_LINKS)
+def test_a_fast_link_is_never_idle_for_long(link: Link) -> None:
+    total = int(link.bytes_per_s * 2)
+    took_s = pass_over(link, total, Window()).took_s
+    assert took_s <= total / link.bytes_per_s + 5 * link.round_trip_s + 0.05
+
+
+@pytest.mark.parametrize("link", SLOW_LINKS)
+def test_on_a_slow_link_no_reply_is_late_and_no_time_is_lost(link: Link) -> None:
+    total = int(link.bytes_per_s * 20)
+    passage = pass_over(link, total, Window())
+    assert passage.took_s <= 1.05 * (total / link.bytes_per_s + link.round_trip_s)
+    assert passage.latest_reply_s <= max(LATEST_REPLY_S, LEAST_BYTES / link.bytes_per_s) + link.round_trip_s + 0.3
+
+
+def test_at_most_8_mib_are_ever_in_flight() -> None:
+    assert pass_over(Link(1.0, 1e9), 200_000_000, Window()).most_in_flight <= MAX_BYTES
+
+
+def test_the_window_is_kept_for_the_next_connection() -> None:
+    window = Window()
+    pass_over(Link(0.08, 60e6), 60_000_000, window)
+    window.begin(now_s=1.0)
+    assert window.limit > 4 * FIRST_BYTES
+
+
+def test_one_batch_may_always_be_sent() -> None:
+    window = Window()
+    assert window.has_room(100 * MAX_BYTES)
+    window.sent(100 * MAX_BYTES, now_s=0.0)
+    assert not window.has_room(1)
+
+
+def test_each_lost_connection_halves_what_may_be_in_flight_and_a_minute_later_more_is_tried() -> None:
+    window = Window()
+    for number in range(8):
+        window.begin(now_s=float(number))
+        size = window.limit
+        window.sent(size, now_s=float(number))
+        window.lost(size, now_s=float(number))
+        assert window.in_flight == 0
+        assert window.limit == max(LEAST_BYTES, size // 2)
+    window.begin(now_s=67.1)
+    pass_over(Link(0.08, 60e6), 60_000_000, window)
+    assert LEAST_BYTES < window.limit <= 2 * LEAST_BYTES
+
+
+def test_a_connection_lost_with_little_in_flight_says_nothing_of_the_window() -> None:
+    window = Window()
+    pass_over(Link(0.08, 60e6), 60_000_000, window)
+    window.lost(0, now_s=10.0)
+    assert window.limit == FIRST_BYTES
+    pass_over(Link(0.08, 60e6), 60_000_000, window)
+    assert window.limit > 4 * FIRST_BYTES
