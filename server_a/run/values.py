@@ -14,6 +14,8 @@ from shared.digest import BLOCK_VALUES
 from shared.segments import SegmentRange
 
 _SUFFIXES = [b"%03d" % number for number in range(1_000)]
+_HEADS = [b"\r\n$%d\r\n" % size for size in range(1_000)]  # of a value of each size, behind the end of another value
+_SIZES = {head: size for size, head in enumerate(_HEADS)}
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,17 @@ def encode_numbers(start: int, end: int) -> Batch:
     return Batch(end - start, len(str(end - 1)), b"".join(bulks), b"\n".join(joined))
 
 
-def encode_lines(lines: list[bytes]) -> Batch:
-    """Return lines, which hold no newline, as one batch."""
-    bulk = b"".join([b"$%d\r\n%b\r\n" % (len(line), line) for line in lines])
-    return Batch(len(lines), max(map(len, lines)), bulk, b"\n".join(lines))
+def encode_lines(lines: list[bytes], joined: bytes | None = None) -> Batch:
+    """Return lines, which hold no newline, as one batch; `joined` are the same lines, joined by newline."""
+    try:
+        # looking a head up, and a size among the few different heads, takes half the time of formatting line by line
+        heads = [_HEADS[len(line)] for line in lines]
+        longest = max(map(_SIZES.__getitem__, set(heads)))
+    except IndexError:
+        heads = [b"\r\n$%d\r\n" % len(line) for line in lines]
+        longest = max(map(len, lines))
+    parts = [b"\r\n"] * (2 * len(lines) + 1)
+    parts[:-1:2] = heads
+    parts[1::2] = lines
+    parts[0] = parts[0][2:]
+    return Batch(len(lines), longest, b"".join(parts), b"\n".join(lines) if joined is None else joined)
