@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import os
 import tempfile
-import threading
-from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server_a.run import lines as value_file
-from server_a.run.lines import MAX_BATCH_BYTES, LineSource
+from server_a.run.line_cutter import MAX_BATCH_BYTES
+from server_a.run.line_file import LineFile
+from server_a.run.lines import LineSource
 from server_a.run.values import Batch
 from shared.errors import InvalidInputError, NotFinishedError
 from shared.segments import segment_range, segments_of
@@ -79,13 +76,13 @@ def test_a_line_is_whatever_stands_before_a_newline(path: Path, content: bytes, 
 
 
 @pytest.mark.parametrize("end", [b"", b"\n"])
-@pytest.mark.parametrize("before", [b"", b"a\n", b"a\n" * MIB])
+@pytest.mark.parametrize("before", [b"", b"a\n" * MIB])
 def test_a_line_of_1_mib_is_taken(path: Path, before: bytes, end: bytes) -> None:
     path.write_bytes(before + b"x" * MIB + end)
-    with closing(open_lines(str(path), segment_values=1)) as source:
+    with closing(open_lines(str(path), segment_values=MIB)) as source:
         assert source.max_value_bytes == MIB
-        (batch,) = source.batches(segment_range(source.count, count=source.count, segment_values=1))
-        assert batch.joined == b"x" * MIB
+        (batch,) = source.batches(segment_range(1 + (source.count > MIB), count=source.count, segment_values=MIB))
+        assert decode_bulk(batch)[-1] == b"x" * MIB
 
 
 @pytest.mark.parametrize("end", [b"", b"\n", b"\nb\n"])
@@ -117,50 +114,6 @@ def test_what_can_not_be_read_is_refused(tmp_path: Path) -> None:
             open_lines(str(path), segment_values=1)
         assert (caught.value.where, caught.value.exit_code) == ("--values", 2)
         assert str(path) in caught.value.got
-
-
-CONTENT = b"".join(b"line %d\r\n" % number for number in range(30_000)) + b"the end"
-"""More than a pipe holds."""
-
-
-def _feeder(write: int | Path) -> threading.Thread:
-    def feed() -> None:
-        with open(write, "wb") as file:  # noqa: PTH123 - a descriptor has no path
-            file.write(CONTENT)
-
-    thread = threading.Thread(target=feed)
-    thread.start()
-    return thread
-
-
-def test_a_fifo_is_spooled(path: Path) -> None:
-    os.mkfifo(path)
-    feeder = _feeder(path)
-    with closing(open_lines(str(path), segment_values=999)) as source:
-        feeder.join()
-        for _ in range(2):
-            assert _lines(_batches(source, 999)) == CONTENT.split(b"\n")
-
-
-def test_standard_input_is_spooled(monkeypatch: pytest.MonkeyPatch) -> None:
-    read_fd, write_fd = os.pipe()
-    feeder = _feeder(write_fd)
-    with open(read_fd, encoding="utf-8") as stdin:  # noqa: PTH123 - a descriptor has no path
-        monkeypatch.setattr("sys.stdin", stdin)
-        with closing(open_lines("-", segment_values=7_000)) as source:
-            feeder.join()
-            assert source.describe() == "30,001 lines of standard input"
-            for _ in range(2):
-                assert _lines(_batches(source, 7_000)) == CONTENT.split(b"\n")
-
-
-def test_a_file_as_standard_input_is_read_from_where_it_stands(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path.write_bytes(b"header\na\nb\n")
-    with path.open("rb", buffering=0) as file:
-        file.read(7)
-        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(file)))
-        with closing(open_lines("-", segment_values=10)) as source:
-            assert _lines(_batches(source, 10)) == [b"a", b"b"]
 
 
 def test_sources_describe_themselves(path: Path) -> None:
@@ -307,17 +260,16 @@ def test_a_stop_request_ends_the_reading(path: Path, *, is_pipe: bool) -> None:
 def test_a_file_that_changes_while_it_is_scanned_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path.write_bytes(b"line\n" * 1_000_000)
     scanned: list[int] = []
-    real = value_file.read_lines
+    real = LineFile.read
 
-    def read_and_change(*arguments: Any, **more: Any) -> Iterator[list[bytes]]:
-        for lines in real(*arguments, **more):
-            if not scanned:
-                with path.open("r+b") as file:
-                    file.write(b"changed")
-            scanned.append(len(lines))
-            yield lines
+    def read_and_change(file: LineFile, size: int, start: int) -> bytes:
+        piece = real(file, size, start)
+        if not scanned:
+            path.write_bytes(b"changed\n" + piece)
+        scanned.append(len(piece))
+        return piece
 
-    monkeypatch.setattr(value_file, "read_lines", read_and_change)
+    monkeypatch.setattr(LineFile, "read", read_and_change)
     with pytest.raises(InvalidInputError, match="changed since"):
         open_lines(str(path), segment_values=10)
     assert scanned
