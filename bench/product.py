@@ -46,10 +46,6 @@ def segment_keys(count: int) -> dict[str, tuple[int, int]]:
     return {KEYS.segment(r.number): (r.first + 1, r.first + r.count + 1) for r in ranges}
 
 
-def _ignore(*_numbers: int) -> None:
-    """Stand for the progress bar, which the programs have."""
-
-
 def _refuse(error: TransientError) -> None:
     """End the measurement at a fault: its time would mean nothing."""
     raise error
@@ -78,7 +74,7 @@ class Product:
             attempt = make_token(self._endpoint.server_us(key) // 1_000, after=attempt)
             staging_key = KEYS.staging(key, attempt)
             with closing(self._endpoint.batch(key)) as connection:
-                written = SegmentWriter(connection, staging_key, on_batch=_ignore).write(source.batches(segment))
+                written = SegmentWriter(connection, staging_key).write(source.batches(segment))
             state = SegmentState(run_id, attempt, written.count, written.digest)
             publication = Publication(number, key, staging_key, state, written.blocks)
             publish(self._endpoint, KEYS, publication, overwrite=False)

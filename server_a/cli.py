@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from server_a.run.settings import DEFAULTS, RunSettings
+from server_a.run.settings import DEFAULTS, MAX_WRITERS, RunSettings
 from server_a.shop.cart_commands import cart
 from server_a.shop.record_commands import sku, user
 from shared.errors import InvalidInputError
@@ -20,6 +20,7 @@ from shared.program.options import (
     F,
     Seconds,
     WholeNumber,
+    WholeNumberOrAuto,
     endpoint_options,
     json_option,
     option,
@@ -53,6 +54,7 @@ def _option(name: str, kind: click.ParamType[Any], text: str) -> Callable[[F], F
 
 
 _RECORDS = WholeNumber(0, MAX_SHOP_RECORDS)
+_WRITERS_HELP = "Processes that write segments; auto: one for each primary, at most one a core."
 
 
 @group.command("run")
@@ -60,6 +62,7 @@ _RECORDS = WholeNumber(0, MAX_SHOP_RECORDS)
 @_option("--count", WholeNumber(1, MAX_COUNT), "Numbers to write.")
 @option(PROGRAM, "--values", metavar="FILE", help="Write the lines of FILE instead of numbers; - for standard input.")
 @_option("--segment-values", WholeNumber(1, MAX_SEGMENT_VALUES), "Values a segment at most.")
+@option(PROGRAM, "--writers", type=WholeNumberOrAuto(1, MAX_WRITERS), default="auto", help=_WRITERS_HELP)
 @option(PROGRAM, "--resume", metavar="RUN_ID", help="Go on with a run that was stopped or killed.")
 @_option("--users", _RECORDS, "Users to write, the sample first.")
 @_option("--skus", _RECORDS, "SKUs to write, the sample first.")

@@ -22,6 +22,9 @@ first (2, 77, 78). Errors keep their data as attributes for tests and callers; o
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 
 class HandoverError(Exception):
     """The base of every error that a program reports as one sentence on stderr."""
@@ -35,9 +38,17 @@ class HandoverError(Exception):
         self.advice = advice  # what to do, unless the rest says it
         super().__init__(where, expected, got, advice)
 
+    def __reduce__(self) -> tuple[Callable[..., HandoverError], tuple[object, ...]]:
+        """Let it be pickled, as an error of another process is; the cause stays behind."""
+        return _made_again, (type(self), vars(self))
+
     def __str__(self) -> str:
         sentence = f"{self.where}: expected {self.expected}, got {self.got}"
         return f"{sentence}; {self.advice}" if self.advice else sentence
+
+
+def _made_again(kind: type[HandoverError], attributes: dict[str, Any]) -> HandoverError:
+    return kind(**attributes)
 
 
 class InvalidInputError(HandoverError):

@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import BinaryIO, NoReturn, cast
+from typing import Any, BinaryIO, NoReturn, cast
 
 from shared.errors import InvalidInputError
 from shared.segments import MAX_VALUE_BYTES
@@ -42,6 +43,12 @@ class LineFile:
         except OSError as error:
             raise _unreadable(path, error) from error
 
+    def __reduce__(self) -> tuple[Callable[[str, Any], LineFile], tuple[str, Any]]:
+        """Let a process that is being started have a descriptor of the same file."""
+        from multiprocessing.reduction import DupFd
+
+        return _opened, (self.name, DupFd(self._file.fileno()))
+
     def read(self, size: int, start: int) -> bytes:
         """Return at most so many bytes from a place in the file, none only behind its end."""
         try:
@@ -57,6 +64,10 @@ class LineFile:
     def close(self) -> None:
         """Close the descriptor; a second time does nothing."""
         self._file.close()
+
+
+def _opened(name: str, descriptor: Any) -> LineFile:  # noqa: ANN401 - multiprocessing has no name for its class
+    return LineFile(name, os.fdopen(descriptor.detach(), "rb"))
 
 
 def raise_too_long(name: str, number: int) -> NoReturn:

@@ -105,6 +105,14 @@ class ScannedLines:
                 raise _changed_error(name, segment.number)
             yield encode_lines(lines, joined)
 
+    def share(self) -> ScannedLines:
+        """Return these lines; the other process gets a descriptor of the same file, and reads at places of its own."""
+        return ScannedLines(self._file, self._scan)
+
+    def open(self) -> ScannedLines:
+        """Return these lines."""
+        return self
+
     def close(self) -> None:
         """Close the file; a temporary copy is removed with it."""
         self._file.close()

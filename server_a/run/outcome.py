@@ -34,15 +34,25 @@ class RunSummary:
     skus: int
     carts: int
     attempts: int  # attempts at segments; one a segment when nothing went wrong
+    writers: int  # threads or processes that write segments
     lost_acknowledged: int  # values of published segments that the audit found missing and wrote again
+    segments_rewritten: int  # segments they were in
+    outages: int
     outage_s: float  # seconds without an answer, added up over all outages
     write_s: float  # from the first LPUSH sent to the last publication
     values_per_s: int
+    reply_ms: Mapping[str, float] | None  # p50, p95, p99 and max of a batch's reply time; None when none was sent
     endpoint: str
 
 
 def summarize(
-    record: RunRecord, published: Mapping[int, PublishedSegment], segments: SegmentProducer, retry: Retry, *, lost: int
+    record: RunRecord,
+    published: Mapping[int, PublishedSegment],
+    segments: SegmentProducer,
+    retry: Retry,
+    *,
+    lost: int,
+    rewritten: int,
 ) -> RunSummary:
     """Return the summary of a run whose segments are all published."""
     write_s = segments.write_s
@@ -55,10 +65,14 @@ def summarize(
         skus=record.skus,
         carts=record.carts,
         attempts=segments.attempts,
+        writers=segments.writers.count,
         lost_acknowledged=lost,
+        segments_rewritten=rewritten,
+        outages=retry.outage_count,
         outage_s=round(retry.outage_s, 3),
         write_s=round(write_s, 6),
         values_per_s=round(segments.values_written / write_s) if write_s else 0,
+        reply_ms=segments.times.as_json(),
         endpoint=segments.endpoint.name,
     )
 

@@ -65,28 +65,31 @@ class RunJournal:
     clock: ServerClock
     samples: Samples = field(init=False)
     history_at: float = field(init=False, default=0.0)
-    noted: str = field(init=False, default="")  # token of an attempt that is noted but has not begun; empty for none
+    prepared: dict[int, str] = field(init=False, default_factory=dict)  # tokens noted and not taken, by segment
     newest: str = field(init=False)  # the newest token that was made or seen
 
     def __post_init__(self) -> None:
         self.samples = Samples(self.known.samples if self.known else ())
         self.newest = self.record.run_id
 
-    def begin(self) -> None:
-        """Write the record and, for a new run, the attempt that begins at its first segment; other notes stay."""
-        is_first = self.known is None and self.newest == self.record.run_id
-        self._write(self._next_attempt(1) if is_first else {}, is_start=True)
+    def begin(self, numbers: Sequence[int] = ()) -> None:
+        """Write the record, with a token for an attempt at each of these segments; other notes stay."""
+        self._write(self._new_tokens(numbers), is_start=True)
 
-    def begin_attempt(self, number: int, *, after: str) -> str:
-        """Return the token of a new attempt at a segment, which sorts after the token `after`.
+    def prepare(self, numbers: Sequence[int]) -> None:
+        """Note tokens for attempts at these segments, before they are used.
 
-        The record has it before it is used, so that a resumed run can remove what the attempt wrote.
+        A resumed run can then remove what the attempts wrote. Tokens sort after all that were made or seen before.
         """
-        self.newest = max(self.newest, after)
-        if self.noted <= after:
-            self._write(self._next_attempt(number))
-        token, self.noted = self.noted, ""
-        return token
+        self._write(self._new_tokens(numbers))
+
+    def take(self, number: int) -> str:
+        """Return the token that was prepared for an attempt at a segment."""
+        return self.prepared.pop(number)
+
+    def follow(self, attempt: str) -> None:
+        """Make every further token sort after one that was published before, whatever the server's clock says."""
+        self.newest = max(self.newest, attempt)
 
     def note_chunk(self, number: int, longest: int) -> None:
         """Note, before a segment is signalled, how many of its values fit into one chunk, if that is less than a block.
@@ -96,11 +99,9 @@ class RunJournal:
         if longest and safe_chunk_values(self.record.max_value_bytes, block_values=BLOCK_VALUES) < BLOCK_VALUES:
             self._write({chunk_field(number): safe_chunk_values(longest, block_values=BLOCK_VALUES)})
 
-    def note_signal(self, number: int, signal_id: str, *, published: int) -> None:
-        """Note the signal of a published segment and, for a new run, the attempt that begins at the next one."""
-        fields: dict[str, str | int] = {"published": published, signal_field(number): signal_id}
-        if self.known is None and number == published < self.record.segments:
-            fields |= self._next_attempt(number + 1)
+    def note_signal(self, number: int, signal_id: str, *, published: int, prepare: Sequence[int] = ()) -> None:
+        """Note the signal of a published segment, and what `prepare` notes."""
+        fields = {"published": published, signal_field(number): signal_id, **self._new_tokens(prepare)}
         self._write(fields, gone=[attempt_field(number)])
 
     def finish(self, published: int) -> None:
@@ -113,9 +114,10 @@ class RunJournal:
         self.progress.add(values)
         self.samples.add(values, now_ms=self.clock.now_ms())
 
-    def _next_attempt(self, number: int) -> dict[str, str | int]:
-        self.noted = self.newest = make_token(self.clock.now_ms(), after=self.newest)
-        return {attempt_field(number): self.noted}
+    def _new_tokens(self, numbers: Sequence[int]) -> dict[str, str | int]:
+        for number in numbers:
+            self.prepared[number] = self.newest = make_token(self.clock.now_ms(), after=self.newest)
+        return {attempt_field(number): self.prepared[number] for number in numbers}
 
     def _write(self, fields: Mapping[str, str | int], *, is_start: bool = False, gone: Sequence[str] = ()) -> None:
         """Write the record and these fields, and repeat that after a fault.

@@ -1,24 +1,27 @@
-"""Writes and publishes one segment, in as many attempts as it takes."""
+"""Has segments written, and publishes each, in as many attempts as it takes."""
 
 from __future__ import annotations
 
 import time
-from contextlib import closing
+from bisect import bisect_left, insort
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from server_a.run.publish import Publication, is_published, publish
 from server_a.run.record import RunJournal
+from server_a.run.replicas import ReplicaWait
 from server_a.run.settings import RunSettings
-from server_a.run.states import PublishedSegment
-from server_a.run.values import ValueSource
-from server_a.run.writer import SegmentWriter
+from server_a.run.states import PublishedSegment, Supersession
+from server_a.run.tasks import Acknowledged, Event, WriteTask, Written
+from server_a.run.writers import TASKS_EACH, Writers
 from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.reply_times import ReplyTimes
 from shared.endpoint.retry import Retry
 from shared.errors import HandoverError, NotFinishedError, TransientError
 from shared.keys import Keyspace
 from shared.record import RunRecord
-from shared.segments import SegmentRange
 from shared.state import SegmentState
 from shared.stopping import StopRequest
 
@@ -26,126 +29,174 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
 MAX_ATTEMPTS = 100
-WAIT_MS = 1_000
+MOST_AHEAD = 100
+LOOK_EVERY_S = 0.2
 
 
 @dataclass
 class SegmentProducer:
-    """Writes and publishes the segments of a run."""
+    """Writes and publishes the segments of a run; the writers go on while one is published."""
 
     endpoint: Endpoint
     keys: Keyspace
     record: RunRecord
-    source: ValueSource
     settings: RunSettings
+    writers: Writers
+    replicas: ReplicaWait
     journal: RunJournal
+    supersession: Supersession
     retry: Retry
     stop: StopRequest
     log: FilteringBoundLogger
     attempts: int = field(init=False, default=0)  # begun
     values_written: int = field(init=False, default=0)  # in segments published here
     write_s: float = field(init=False, default=0.0)  # from the first LPUSH sent to the last publication
-    started: float | None = field(init=False, default=None)
-    publication: Publication | None = field(init=False, default=None)  # None before the attempt has written everything
-    counted: int = field(init=False, default=0)  # values that the attempt has sent
-    longest: int = field(init=False, default=0)  # bytes of the longest of them
-    last_token: str = field(init=False, default="")
+    times: ReplyTimes = field(init=False, default_factory=ReplyTimes)  # of batches
     lost_staging_keys: list[str] = field(init=False, default_factory=list)
+    _began_s: float | None = field(init=False, default=None)
+    _answered_s: float = field(init=False, default=0.0)  # when the server last answered after an attempt was lost
+    _to_do: list[int] = field(init=False, default_factory=list)  # not given to a writer, in order
+    _under_way: dict[int, WriteTask] = field(init=False, default_factory=dict)
+    _held: dict[int, Written] = field(init=False, default_factory=dict)  # written, not to be published yet
+    _counted: Counter[int] = field(init=False, default_factory=Counter)  # values of attempts that are not published
+    _lost: Counter[int] = field(init=False, default_factory=Counter)  # attempts lost, by segment
 
-    def follow(self, attempt: str) -> None:
-        """Make every further attempt sort after one that was published before, whatever the server's clock says now."""
-        self.last_token = max(self.last_token, attempt)
+    def plan(self, numbers: Iterable[int]) -> None:
+        """Take the segments that `produce` will write."""
+        self._to_do = sorted(numbers)
 
-    def require_replicas(self, number: int, attempt: str) -> None:
-        """Wait until --min-replicas replicas have a published segment.
+    def next_numbers(self) -> list[int]:
+        """Return which segments need a token next, so that no writer waits for one."""
+        if not self._to_do:
+            return []
+        wanted = self.writers.count * (1 if self._under_way else 1 + TASKS_EACH) - len(self.journal.prepared)
+        if wanted <= 0:
+            return []
+        return self.writers.spread(self._eligible(is_prepared=False), self.keys.segment, most=wanted)
 
-        Redis: MULTI LPUSH UNLINK EXEC on a staging key, because WAIT is about its own connection's writes; WAIT.
+    def produce(self) -> Iterator[tuple[int, PublishedSegment]]:
+        """Write what was planned, and yield number and state of each segment as it is published.
+
+        Raises NotFinishedError after 100 lost attempts at one segment, and SupersededError after a newer run.
         """
-        wanted = self.settings.min_replicas
-        if not wanted:
-            return
-        key = self.keys.segment(number)
-        staging_key = self.keys.staging(key, attempt)
-
-        def wait() -> None:
-            with closing(self.endpoint.batch(key)) as connection:
-                connection.transaction(("LPUSH", staging_key, ""), ("UNLINK", staging_key))
-                while (acknowledged := connection.call("WAIT", wanted, WAIT_MS)) < wanted:
-                    expected, got = f"{wanted} replicas that have the segment", f"{acknowledged}"
-                    advice, where = "check the replicas, or lower --min-replicas", self.endpoint.name
-                    self.retry.wait_out(
-                        TransientError(where=where, expected=expected, got=got, advice=advice, answered=True)
-                    )
-
-        self.retry.keep_trying(wait)
-
-    def write(self, segment: SegmentRange) -> PublishedSegment:
-        """Write a segment under its name and return what was published; raise NotFinishedError after 100 attempts."""
-        key = self.keys.segment(segment.number)
-        for _ in range(MAX_ATTEMPTS):
+        while self._to_do or self._under_way or self._held:
+            self._give_out()
+            event = self.writers.next_event(timeout_s=LOOK_EVERY_S)
             self.stop.check(f"run {self.record.run_id}")
-            self.publication = None
-            self.counted = self.longest = 0
-            after = max(self.last_token, self.record.run_id)
-            self.last_token = attempt = self.journal.begin_attempt(segment.number, after=after)
-            staging_key = self.keys.staging(key, attempt)
-            try:
-                state: SegmentState | None = self._attempt(segment, key, staging_key, attempt)
-            except TransientError as error:
-                self.log.warning("attempt lost", segment=segment.number, attempt=attempt, reason=str(error))
-                self.lost_staging_keys.append(staging_key)
-                state = self._recover(error, staging_key)
-            except HandoverError:
-                self._abandon(staging_key)
-                raise
-            if state is not None:
-                self.retry.succeeded()
-                self.values_written += state.count
-                self.write_s = time.monotonic() - (self.started or 0.0)
-                return PublishedSegment(state, longest=self.longest)
-        raise NotFinishedError(where=key, expected="one attempt to succeed", got=f"{MAX_ATTEMPTS} that failed")
+            self.supersession.look()
+            self._note(event)
+            while (done := self._publishable()) is not None:
+                published = self._publish(done)
+                self._give_out()
+                if published is not None:
+                    yield done.task.segment.number, published
 
     def remove_lost(self) -> None:
         """Remove the staging keys of all lost attempts once more: late bytes may have created one again."""
         for staging_key in self.lost_staging_keys:
             self.retry.keep_trying(self._unlink, staging_key)
 
-    def _attempt(self, segment: SegmentRange, key: str, staging_key: str, attempt: str) -> SegmentState:
-        """Write and publish once, on a connection of its own."""
+    def close(self) -> None:
+        """End the writers, and remove what they have under way."""
+        self.writers.close()
+        left = [*self._under_way.values(), *(done.task for done in self._held.values())]
+        for task in left:
+            try:
+                self._unlink(task.staging_key)
+            except HandoverError as error:  # tried once only: the key expires by itself
+                self.log.warning("staging key left to its time to live", key=task.staging_key, reason=str(error))
+                break
+
+    def _eligible(self, *, is_prepared: bool) -> list[int]:
+        """Return segments to give out, less than 100 ahead of the lowest one that is not published."""
+        lowest = min([*self._to_do[:1], *self._under_way, *self._held])
+        end = bisect_left(self._to_do, lowest + MOST_AHEAD)
+        return [number for number in self._to_do[:end] if (number in self.journal.prepared) == is_prepared]
+
+    def _give_out(self) -> None:
+        """Give writers tasks until each has two."""
+        while self._to_do and self.writers.has_room:
+            numbers = {self.keys.segment(number): number for number in self._eligible(is_prepared=True)}
+            if not numbers:
+                if not (needed := self.next_numbers()):
+                    return  # all of the next hundred are under way
+                self.retry.keep_trying(self.journal.prepare, needed)
+                continue
+            self.writers.give(list(numbers), lambda key: self._begin(numbers[key]))  # noqa: B023 - called at once
+
+    def _begin(self, number: int) -> WriteTask:
+        attempt, key = self.journal.take(number), self.keys.segment(number)
+        task = WriteTask(self.record.range_of(number), key, self.keys.staging(key, attempt), attempt)
+        self._to_do.remove(number)
+        self._under_way[number] = task
         self.attempts += 1
-        self.started = self.started or time.monotonic()
-        with closing(self.endpoint.batch(key)) as connection:
-            writer = SegmentWriter(connection, staging_key, on_batch=self._count)
-            written = writer.write(self.source.batches(segment))
-        state = SegmentState(self.record.run_id, attempt, written.count, written.digest)
-        self.publication = Publication(segment.number, key, staging_key, state, written.blocks)
-        publish(self.endpoint, self.keys, self.publication, overwrite=self.settings.overwrite)
-        self.require_replicas(segment.number, attempt)
-        return state
+        return task
 
-    def _count(self, values: int, longest: int) -> None:
-        self.counted += values
-        self.longest = max(self.longest, longest)
-        self.journal.count(values)
+    def _note(self, event: Event | None) -> None:
+        if event is None:
+            return
+        number = event.task.segment.number
+        if isinstance(event, Acknowledged):
+            self._counted[number] += event.values
+            self.journal.count(event.values)
+            self.retry.succeeded()
+            return
+        if event.began_s is not None:
+            self._began_s = min(event.began_s, self._began_s or event.began_s)
+        if isinstance(event, Written):
+            self._held[number] = event
+            del self._under_way[number]
+            return
+        if not isinstance(event.error, TransientError):
+            raise event.error
+        if event.lost_s > self._answered_s:  # else what caused it is over: one outage may end many attempts
+            self.retry.wait_out(event.error)
+        self._give_up(event.task, event.error)
+
+    def _publishable(self) -> Written | None:
+        """Return a segment to publish; the first one is published before any other, and names the run."""
+        if 1 in self._under_way or (self._to_do and self._to_do[0] == 1):
+            return None
+        return self._held[min(self._held)] if self._held else None
+
+    def _publish(self, done: Written) -> PublishedSegment | None:
+        """Publish a written segment; None if that failed, and it is to be written again."""
+        task, written = done.task, done.written
+        number = task.segment.number
+        state = SegmentState(self.record.run_id, task.attempt, written.count, written.digest)
+        publication = Publication(number, task.segment_key, task.staging_key, state, written.blocks)
+        try:
+            publish(self.endpoint, self.keys, publication, overwrite=self.settings.overwrite)
+        except TransientError as error:
+            self.retry.wait_out(error)
+            if not self.retry.keep_trying(is_published, self.endpoint, self.keys, publication):
+                del self._held[number]
+                self._under_way[number] = task
+                self._give_up(task, error)
+                return None
         self.retry.succeeded()
-        self.stop.check(f"run {self.record.run_id}")
+        self.replicas.require(number, task.attempt)
+        del self._held[number], self._counted[number]
+        self.values_written += state.count
+        self.write_s = time.monotonic() - (self._began_s or 0.0)
+        self.times.merge(done.times)
+        self.log.debug("segment published", segment=number, attempt=task.attempt)
+        return PublishedSegment(state, longest=done.longest)
 
-    def _recover(self, error: TransientError, staging_key: str) -> SegmentState | None:
-        """Wait until the fault is over; return the state if it was published all the same, else undo the attempt."""
-        self.retry.wait_out(error)
-        publication = self.publication
-        if publication is not None and self.retry.keep_trying(is_published, self.endpoint, self.keys, publication):
-            self.require_replicas(publication.number, publication.state.attempt)
-            return publication.state
-        self.retry.keep_trying(self._unlink, staging_key)
-        self.journal.count(-self.counted)
-        return None
+    def _give_up(self, task: WriteTask, error: TransientError) -> None:
+        """Undo an attempt that is lost, and plan the next one."""
+        number = task.segment.number
+        self.log.warning("attempt lost", segment=number, attempt=task.attempt, reason=str(error))
+        self.lost_staging_keys.append(task.staging_key)
+        self.retry.keep_trying(self._unlink, task.staging_key)
+        self._answered_s = time.monotonic()
+        self.journal.count(-self._counted.pop(number, 0))
+        del self._under_way[number]
+        insort(self._to_do, number)
+        self._lost[number] += 1
+        if self._lost[number] >= MAX_ATTEMPTS:
+            expected, got = "one attempt to succeed", f"{MAX_ATTEMPTS} that failed"
+            raise NotFinishedError(where=task.segment_key, expected=expected, got=got)
 
     def _unlink(self, staging_key: str) -> None:
         self.endpoint.at(staging_key).unlink(staging_key)
-
-    def _abandon(self, staging_key: str) -> None:
-        try:
-            self._unlink(staging_key)
-        except HandoverError as error:  # tried once only: the key expires by itself
-            self.log.warning("staging key left to its time to live", key=staging_key, reason=str(error))

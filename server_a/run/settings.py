@@ -10,6 +10,7 @@ from shared.program.options import CommonSettings
 
 DAY_MS = 24 * 60 * 60 * 1000
 DEFAULT_SEGMENT_VALUES = 1_000_000
+MAX_WRITERS = 64
 # for a new run only: a resumed run takes from its record what is not given
 DEFAULTS = {
     "count": 10_000,
@@ -36,6 +37,7 @@ class RunSettings:
     seed: int | None = None
     retain_days: int | None = None  # days that run, results and signals are kept
     overwrite: bool = False  # whether to replace a list that server-a did not write
+    writers: int = 0  # processes that write segments; 0 for one for each primary, at most one a core
     min_replicas: int = 0  # replicas that must have each segment before it is signalled; 0 for none
     patience_s: float = 60  # seconds without a successful reply after which a lost endpoint is given up
     await_verdict_s: float = 0  # seconds to wait for server-b's verdict; 0 not to wait
@@ -83,6 +85,7 @@ def _command(common: CommonSettings, settings: RunSettings, first: dict[str, str
         "--tls-key": endpoint.tls_key,
         "--namespace": common.keys.namespace,
         "--values": settings.values,
+        "--writers": str(settings.writers or ""),
         "--min-replicas": str(settings.min_replicas or ""),
     }
     flags = {"--tls-insecure": endpoint.tls_insecure, "--overwrite": settings.overwrite}

@@ -6,8 +6,9 @@ published. A key of its own for the newest run was rejected: WATCH can't include
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from shared.endpoint.endpoint import Endpoint
@@ -21,6 +22,7 @@ from shared.record import RunRecord
 from shared.state import SegmentState
 
 PROBE_ABSENT = 100
+LOOK_EVERY_S = 1.0
 
 
 @dataclass
@@ -80,7 +82,7 @@ def retire(endpoint: Endpoint, keys: Keyspace, segment_key: str, *, by: SegmentS
     return optimistic(endpoint.at(state_key), [state_key, segment_key], attempt)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Supersession:
     """Finds out whether a newer run has published, and then removes the segments of this one."""
 
@@ -88,6 +90,18 @@ class Supersession:
     keys: Keyspace
     record: RunRecord
     retry: Retry
+
+    _look_at_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._look_at_s = time.monotonic() + LOOK_EVERY_S
+
+    def look(self) -> None:
+        """Raise SupersededError if a newer run has published; asks once a second at most."""
+        now_s = time.monotonic()
+        if now_s >= self._look_at_s:
+            self._look_at_s = now_s + LOOK_EVERY_S
+            self.require_newest()
 
     def require_newest(self) -> None:
         """Raise SupersededError if a newer run has published; one HMGET."""

@@ -6,8 +6,7 @@ connection needs no recovery code of its own; what may not, an attempt at a segm
 
 from __future__ import annotations
 
-import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,11 +14,13 @@ from server_a.run.audit import AuditFindings, audit
 from server_a.run.outcome import RunSummary, await_verdict, summarize
 from server_a.run.publish import Announcer
 from server_a.run.record import RunJournal
+from server_a.run.replicas import ReplicaWait
 from server_a.run.resume import KnownRun, SegmentKeeper
 from server_a.run.segment import SegmentProducer
 from server_a.run.settings import RunSettings, with_resume_advice
 from server_a.run.states import PublishedSegment, Supersession
 from server_a.run.values import ValueSource
+from server_a.run.writers import Writers, writers_of
 from server_a.shop.sample import write_shop
 from shared.endpoint.endpoint import Endpoint, ServerClock
 from shared.endpoint.retry import FIRST_PAUSE_S, LONGEST_PAUSE_S, Retry
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
 MAX_AUDITS = 100
-LOOK_EVERY_S = 1.0
 
 
 @dataclass
@@ -52,6 +52,7 @@ class Story:
     log: FilteringBoundLogger
     published: dict[int, PublishedSegment] = field(init=False, default_factory=dict)
     lost_acknowledged: int = field(init=False, default=0)
+    segments_rewritten: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         endpoint, keys, record, retry, clock = self.endpoint, self.common.keys, self.record, self.retry, self.clock
@@ -60,9 +61,13 @@ class Story:
         self.progress = Progress("Writing", record.count)
         self.journal = RunJournal(endpoint, keys, record, self.progress, known=known, retry=retry, clock=clock)
         self.supersession = Supersession(endpoint, keys, record, retry=retry)
-        self.keeper = SegmentKeeper(endpoint, keys, record, source, known=known, retry=retry, stop=stop)
+        self.keeper = SegmentKeeper(endpoint, keys, record, source, retry, stop)
+        count = writers_of(self.settings.writers, endpoint, record.segments)
+        self.writers = writers = Writers(endpoint, self.common.endpoint, source, count=count)
+        self.replicas = ReplicaWait(endpoint, keys, self.settings.min_replicas, retry)
+        journal, replicas, supersession = self.journal, self.replicas, self.supersession
         self.segments = SegmentProducer(
-            endpoint, keys, record, source, self.settings, journal=self.journal, retry=retry, stop=stop, log=log
+            endpoint, keys, record, self.settings, writers, replicas, journal, supersession, retry, stop, log
         )
         self.announcer = Announcer(endpoint, keys, record, retry=retry, clock=clock)
 
@@ -71,7 +76,7 @@ class Story:
         record = self.record
         self.log.info("run started", run_id=record.run_id, count=record.count, segments=record.segments)
         try:
-            with self.progress:
+            with self.progress, closing(self.segments):
                 self._carry_out()
         except SupersededError:
             with suppress(HandoverError):  # the newest run, or the next one, removes what is left
@@ -81,7 +86,14 @@ class Story:
             if not self.has_begun:
                 raise
             raise with_resume_advice(error, self.common, self.settings, record.run_id) from error
-        summary = summarize(record, self.published, self.segments, self.retry, lost=self.lost_acknowledged)
+        summary = summarize(
+            record,
+            self.published,
+            self.segments,
+            self.retry,
+            lost=self.lost_acknowledged,
+            rewritten=self.segments_rewritten,
+        )
         self.log.info("run finished", **asdict(summary))
         return summary
 
@@ -96,17 +108,14 @@ class Story:
         """Begin the record, write the shop, write and announce every segment, audit, retire older ones, finish."""
         if self.known is not None:  # for a new run, `new_run` has just looked
             self.supersession.require_newest()
-        self.journal.begin()
+            self._keep(self.known)
+        self.segments.plan(set(range(1, self.record.segments + 1)) - self.published.keys())
+        self.journal.begin(self.segments.next_numbers())
         self.has_begun = True
         self._write_shop()
-        look_at = time.monotonic() + LOOK_EVERY_S
-        for number in range(1, self.record.segments + 1):
-            if time.monotonic() >= look_at:
-                self.supersession.require_newest()
-                look_at = time.monotonic() + LOOK_EVERY_S
-            if not self._keep(number):
-                self._write(number)
+        for number in sorted(self.published):
             self._announce(number)
+        self._produce()
         outages_seen = -1
         while self.retry.outage_count != outages_seen:  # a failover may lose what an audit has found in place
             outages_seen = self.retry.outage_count
@@ -120,21 +129,19 @@ class Story:
         size = {"users": record.users, "skus": record.skus, "carts": record.carts}
         write_shop(self.endpoint, keys, **size, seed=record.seed, retry=self.retry, stop=self.stop)
 
-    def _keep(self, number: int) -> bool:
-        """Keep a segment that a resumed run had published before; return whether there is one."""
-        kept = self.keeper.kept(number)
-        self.segments.follow(self.keeper.newest_attempt)
-        if kept is None:
-            return False
-        self.segments.require_replicas(number, kept.state.attempt)
-        self.published[number] = kept
-        self.journal.count(kept.state.count)
-        return True
+    def _keep(self, known: KnownRun) -> None:
+        """Keep the segments that a resumed run had published before."""
+        for number, kept in self.keeper.kept(known):
+            self.replicas.require(number, kept.state.attempt)
+            self.published[number] = kept
+            self.journal.count(kept.state.count)
+        self.journal.follow(self.keeper.newest_attempt)
 
-    def _write(self, number: int) -> None:
-        """Write and publish a segment."""
-        self.published[number] = self.segments.write(self.record.range_of(number))
-        self.log.debug("segment published", segment=number, attempt=self.published[number].state.attempt)
+    def _produce(self) -> None:
+        """Write, publish and announce the segments that are planned; writers go on while one is announced."""
+        for number, segment in self.segments.produce():
+            self.published[number] = segment
+            self._announce(number)
 
     def _announce(self, number: int) -> None:
         """Signal a segment whose signal was not sent yet, and note that in the record."""
@@ -143,7 +150,8 @@ class Story:
             return
         self.journal.note_chunk(number, segment.longest)
         segment.signal_id = self.announcer.announce(number, segment.state)
-        self.journal.note_signal(number, segment.signal_id, published=len(self.published))
+        published, prepare = len(self.published), self.segments.next_numbers()
+        self.journal.note_signal(number, segment.signal_id, published=published, prepare=prepare)
 
     def _audit_and_mend(self) -> AuditFindings:
         """Look for acknowledged writes that are gone, and write them again, until nothing is missing."""
@@ -169,11 +177,13 @@ class Story:
         if findings.is_record_lost:
             self.journal.begin()
         for number in findings.segments:
-            lost = self.published[number].state.count
+            lost = self.published.pop(number).state.count
             self.lost_acknowledged += lost
+            self.segments_rewritten += 1
             self.journal.count(-lost)
-            self._write(number)
-        for number in findings.segments + findings.signals:
+        self.segments.plan(findings.segments)
+        self._produce()
+        for number in findings.signals:
             self.published[number].signal_id = ""
             self._announce(number)
 

@@ -41,8 +41,18 @@ class ValueSource(Protocol):
     def describe(self) -> str:
         """Return what was inserted, as in the line `Inserted 1 to 10,000 into 'biglist'`."""
 
+    def share(self) -> SharedSource:
+        """Return what another process opens to have the same values."""
+
     def close(self) -> None:
         """Close what was opened."""
+
+
+class SharedSource(Protocol):
+    """A source as it is sent to another process; it can be pickled while that is started."""
+
+    def open(self) -> ValueSource:
+        """Return the source, in the other process."""
 
 
 class NumberSource:
@@ -63,6 +73,14 @@ class NumberSource:
     def describe(self) -> str:
         """Return the range, as the original exercise prints it."""
         return f"1 to {self.count:,}"
+
+    def share(self) -> NumberSource:
+        """Return this source; it holds two numbers."""
+        return self
+
+    def open(self) -> NumberSource:
+        """Return this source."""
+        return self
 
     def close(self) -> None:
         """Do nothing; nothing was opened."""

@@ -39,11 +39,13 @@ class BatchConnection:
     server's, shared by all connections to it and kept from one to the next.
 
     Attributes:
+        where: The server, for messages.
         times: How long flights took, from sending to their last reply.
     """
 
     def __init__(self, client: NodeClient, window: Window | None = None) -> None:
         self.times = ReplyTimes()
+        self.where = client.where
         self._client = client
         self._window = window or Window()
         self._flights: deque[tuple[int, Flight]] = deque()  # with what `_read` is at its end
@@ -106,6 +108,18 @@ class BatchConnection:
                 _, flight = self._flights.popleft()
                 self.times.add(self._window.answered(flight, now_s=time.monotonic()))
 
+    def is_readable(self) -> bool:
+        """Tell, without waiting, whether a reply has come, at least its beginning.
+
+        Raises TransientError if the connection is lost.
+        """
+        self._require_open()
+        try:
+            return bool(self._connection.can_read(0))
+        except RedisError as error:
+            self._lose()
+            raise self._client.translated(error) from error
+
     def call(self, *command: str | bytes | int) -> Reply:
         """Send one command and return its reply."""
         self.send(pack(*command), replies=1)
@@ -115,6 +129,13 @@ class BatchConnection:
         """Watch keys until the next transaction."""
         self._is_watching = True
         self.call("WATCH", *keys)
+
+    def watch_and_ask(self, keys: Sequence[str], *commands: Command) -> list[Reply]:
+        """Watch keys and return the replies to commands sent right behind: one round trip for all of it."""
+        self._is_watching = True
+        asked: list[Command] = [("WATCH", *keys), *commands]
+        self.send(b"".join(pack(*command) for command in asked), replies=len(asked))
+        return self._read_all([str(command[1]) for command in asked])[1:]
 
     def transaction(self, *commands: Command) -> list[Reply] | None:
         """Carry out commands in one MULTI/EXEC and return their replies; None when a watched key had changed.
@@ -134,22 +155,29 @@ class BatchConnection:
 
         Raises the first error among them when all have been read; one about a key of another type names its key.
         """
-        first_error: HandoverError | None = None
-        reply: Reply = None
-        for _ in range(commands + 2):
-            try:
-                reply = self.read()
-            except TransientError:
-                raise
-            except HandoverError as error:
-                first_error = first_error or error
-        self._is_watching = False
-        if first_error is not None:
-            raise first_error
+        try:
+            reply = self._read_all([""] * (commands + 2))[-1]
+        finally:
+            self._is_watching = False
         for number, part in enumerate(reply or []):
             if isinstance(part, Exception):
                 raise self._client.translated(part, ("", keys[number] if number < len(keys) else "")) from part
         return reply  # type: ignore[no-any-return]
+
+    def _read_all(self, keys: Sequence[str]) -> list[Reply]:
+        """Return a reply for each key that a command was about; raise the first error when all have been read."""
+        replies: list[Reply] = []
+        first_error: HandoverError | None = None
+        for key in keys:
+            try:
+                replies.append(self.read(key=key))
+            except TransientError:
+                raise
+            except HandoverError as error:
+                first_error = first_error or error
+        if first_error is not None:
+            raise first_error
+        return replies
 
     def close(self, *, keep: bool = True) -> None:
         """Give the connection back to its pool, closed if anything is in flight on it; a second time does nothing.

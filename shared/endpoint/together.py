@@ -47,6 +47,13 @@ class Together:
         return [next(replies[node]) for node in self._asked]
 
 
+def portions(keys: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the keys, a thousand at a time: what is asked together."""
+    iterator = iter(keys)
+    while portion := list(islice(iterator, PORTION_KEYS)):
+        yield portion
+
+
 def ask_each(
     endpoint: Endpoint,
     keys: Iterable[str],
@@ -58,8 +65,7 @@ def ask_each(
 
     With `skip_wrong_type`, keys of another type, which are somebody else's, are left out instead of raising.
     """
-    iterator = iter(keys)
-    while portion := list(islice(iterator, PORTION_KEYS)):
+    for portion in portions(keys):
         asked = Together(endpoint)
         for key in portion:
             ask(asked.at(key), key)

@@ -64,6 +64,14 @@ class WholeNumber(click.ParamType[int]):
         return int(text)
 
 
+class WholeNumberOrAuto(WholeNumber):
+    """A whole number, or `auto`, which becomes 0."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number that a text spells."""
+        return 0 if value in ("auto", 0) else super().convert(value, param, ctx)
+
+
 class Seconds(click.ParamType[float]):
     """Seconds, at most three decimals, at most a week; neither a sign, an exponent nor NaN."""
 

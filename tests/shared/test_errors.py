@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from shared import errors
@@ -78,3 +80,14 @@ def test_a_lasting_fault_is_told_by_whether_a_server_answered(answered: str, kin
     lasting = error.lasting()
     assert type(lasting) is kind
     assert str(lasting) == str(error)
+
+
+@pytest.mark.parametrize("kind", EXIT_CODES)
+def test_an_error_of_another_process_is_the_same_error(kind: type[HandoverError]) -> None:
+    error = kind(where="a key", expected="this", got="that", advice="do something")
+    if isinstance(error, TransientError):
+        error.answered = True
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own
+    assert type(copy) is kind
+    assert vars(copy) == vars(error)
+    assert str(copy) == str(error)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from server_a.run import record as run_record
+from server_a.run import writing
 from shared.errors import NotFinishedError
 from shared.keys import Keyspace
 from shared.stopping import StopRequest
@@ -117,6 +118,7 @@ def test_there_are_at_most_six_hundred_samples(
     hand_over: HandOver, client: redis.Redis, record: Callable[[], Fields], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run_record, "FIRST_STEP_MS", 0)  # a sample for each of a thousand batches
+    monkeypatch.setattr(writing, "TELL_EVERY_S", 0)
     began_ms = _now_ms(client)
     hand_over.produce(count=1_000_000)
     _require_samples(client, record(), count=1_000_000, began_ms=began_ms)
@@ -133,7 +135,8 @@ def test_values_that_are_written_again_count_once(
     link.at(b"LPUSHX", lambda: None, nth=15, is_forwarded=False)
     link.at(b"XRANGE", lose_a_segment)  # the audit
     summary = hand_over.produce(url=link.url, count=30_000, segment_values=10_000)
-    assert (summary.attempts, summary.lost_acknowledged) == (5, 10_000)
+    assert summary.attempts in (5, 6)  # the attempt that is one segment ahead may have been lost with the connection
+    assert (summary.segments_rewritten, summary.lost_acknowledged) == (1, 10_000)
     _require_samples(client, record(), count=30_000, began_ms=began_ms)
 
 
@@ -152,7 +155,10 @@ def test_a_resumed_run_counts_on(
 def test_an_attempt_is_named_while_it_is_under_way(
     hand_over: HandOver, link: FaultyLink, keys: Keyspace, client: redis.Redis, record: Callable[[], Fields]
 ) -> None:
-    """Looked at when the first segment is written, at its signal, and when the second is written."""
+    """Looked at when the first segment is written, at its signal, and when the second is published.
+
+    The second is written, under a token that is noted too, while the first is published.
+    """
     seen: list[tuple[dict[bytes, bytes], set[str]]] = []
 
     def look() -> None:
@@ -162,10 +168,12 @@ def test_an_attempt_is_named_while_it_is_under_way(
     link.at(b"XADD", look)
     link.at(b"WATCH", look, nth=2)
     hand_over.produce(url=link.url, count=20_000, segment_values=10_000)
-    assert [set(attempts) for attempts, _ in seen] == [{b"attempt:1"}, {b"attempt:1"}, {b"attempt:2"}]
+    both = {b"attempt:1", b"attempt:2"}
+    assert [set(attempts) for attempts, _ in seen] == [both, both, {b"attempt:2"}]
     for (attempts, staging), number in ((seen[0], 1), (seen[2], 2)):
         token = attempts[b"attempt:%d" % number].decode()
-        assert staging == {keys.staging(keys.segment(number), token)}
+        assert keys.staging(keys.segment(number), token) in staging
+    assert len(seen[2][1]) == 1
     assert not _attempts(record())
 
 

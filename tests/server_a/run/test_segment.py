@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from server_a.run import segment as segment_producer
+from server_a.run import writer as segment_writer
 from tests.stage.clocks import Clock
 from tests.stage.faulty_link import FaultyLink
 from tests.stage.hand_over_in_process import HandOver
@@ -14,6 +15,7 @@ from tests.stage.hand_over_in_process import HandOver
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(segment_producer, "time", clock)
+    monkeypatch.setattr(segment_writer, "time", clock)
     return clock
 
 

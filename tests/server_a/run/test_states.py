@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from server_a.run import story as producer
+from server_a.run import states
 from shared.errors import SupersededError
 from shared.keys import Keyspace
 from tests.stage.faulty_link import FaultyLink
@@ -34,7 +34,7 @@ def test_an_older_run_of_other_names_that_comes_later_is_superseded_and_leaves_n
 def test_an_older_run_that_was_overtaken_by_a_shorter_one_leaves_no_segment_above_it(
     hand_over: HandOver, link: FaultyLink, keys: Keyspace, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(producer, "LOOK_EVERY_S", 1e9)  # else it would notice before it writes on
+    monkeypatch.setattr(states, "LOOK_EVERY_S", 1e9)  # else it would notice before it writes on
     link.at(b"XADD", lambda: hand_over.produce(count=20, segment_values=10), nth=3)
     with pytest.raises(SupersededError):
         hand_over.produce(url=link.url, count=60, segment_values=10)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from hashlib import blake2b
 from typing import TYPE_CHECKING
@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from server_a.run import writer as segment_writer
+from server_a.run.tasks import WrittenSegment
 from server_a.run.values import Batch, NumberSource, encode_lines
-from server_a.run.writer import STAGING_TTL_S, WINDOW_BYTES, SegmentWriter, WrittenSegment
+from server_a.run.writer import STAGING_TTL_S, SegmentWriter
 from shared.endpoint.batch_connection import BatchConnection, Reply
 from shared.endpoint.opening import Endpoint, open_endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.endpoint.url import parse_url
+from shared.endpoint.window import FIRST_BYTES, MAX_BYTES
 from shared.errors import NotFinishedError, TransientError
 from shared.keys import Keyspace
 from shared.segments import SegmentRange
@@ -40,9 +42,8 @@ class Attempt:
     def __init__(self, endpoint: Endpoint, staging: str, *, after_batch: int = 0, then: object = None) -> None:
         """Prepare it; `then` is called, or raised, after the batch of that number."""
         self._after_batch, self._then = after_batch, then
-        self._batches = 0
         self.connection = endpoint.batch(staging)
-        self.writer = SegmentWriter(self.connection, staging, on_batch=self._count)
+        self.writer = SegmentWriter(self.connection, staging)
 
     def write(self, count: int) -> tuple[int, str]:
         """Write the numbers from 1 on; return count and digest."""
@@ -52,17 +53,16 @@ class Attempt:
     def write_batches(self, batches: Iterable[Batch]) -> WrittenSegment:
         """Write batches, and give the connection back."""
         with closing(self.connection):
-            return self.writer.write(batches)
+            return self.writer.write(self._watched(batches))
 
-    def _count(self, values: int, longest: int) -> None:
-        assert values
-        assert longest
-        self._batches += 1
-        if self._batches == self._after_batch:
-            if isinstance(self._then, Exception):
-                raise self._then
-            assert callable(self._then)
-            self._then()
+    def _watched(self, batches: Iterable[Batch]) -> Iterator[Batch]:
+        for number, batch in enumerate(batches):
+            if number and number == self._after_batch:
+                if isinstance(self._then, Exception):
+                    raise self._then
+                assert callable(self._then)
+                self._then()
+            yield batch
 
 
 def _blocks(values: list[bytes]) -> bytes:
@@ -104,11 +104,12 @@ class InFlight:
         monkeypatch.setattr(connection, "send", self.send)
         monkeypatch.setattr(connection, "read", self.read)
 
-    def send(self, packed: bytes, *, replies: int) -> None:
+    def send(self, packed: bytes, *, replies: int, flight_bytes: int = 0) -> None:
         """Send, and count."""
+        assert flight_bytes == len(packed)
         self._sent.append([len(packed), replies])
         self.byte_counts.append(sum(size for size, _ in self._sent))
-        self._send(packed, replies=replies)
+        self._send(packed, replies=replies, flight_bytes=flight_bytes)
 
     def read(self, *, key: str = "") -> Reply:
         """Read, and count what was answered with the last of its replies."""
@@ -118,18 +119,18 @@ class InFlight:
         return self._read(key=key)
 
 
-def test_half_a_mebibyte_is_in_flight_and_no_more(
+def test_half_a_mebibyte_is_in_flight_before_the_link_is_known_and_never_more_than_eight(
     endpoint: Endpoint, staging: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     attempt = Attempt(endpoint, staging)
     in_flight = InFlight(attempt.connection, monkeypatch)
     assert attempt.write(300_000)[0] == 300_000
     batch_bytes = in_flight.byte_counts[0]
-    assert max(in_flight.byte_counts) <= WINDOW_BYTES
-    first_full = next(n for n, size in enumerate(in_flight.byte_counts) if size > WINDOW_BYTES - 2 * batch_bytes)
+    assert max(in_flight.byte_counts) <= MAX_BYTES
+    first_full = next(n for n, size in enumerate(in_flight.byte_counts) if size > FIRST_BYTES - 2 * batch_bytes)
     assert len(in_flight.byte_counts) == 300
     assert first_full < 100
-    assert min(in_flight.byte_counts[first_full:]) > WINDOW_BYTES - 2 * batch_bytes  # as there is more to send
+    assert in_flight.byte_counts[: first_full + 1] == sorted(in_flight.byte_counts[: first_full + 1])  # nothing is read
 
 
 def test_a_batch_larger_than_the_window_is_in_flight_alone(
@@ -137,9 +138,9 @@ def test_a_batch_larger_than_the_window_is_in_flight_alone(
 ) -> None:
     attempt = Attempt(endpoint, staging)
     in_flight = InFlight(attempt.connection, monkeypatch)
-    large, small = encode_lines([b"x" * (WINDOW_BYTES + 1)]), encode_lines([b"y"])
+    large, small = encode_lines([b"x" * (MAX_BYTES + 1)]), encode_lines([b"y"])
     assert attempt.write_batches([small, small, large, small, large]).count == 5
-    assert in_flight.byte_counts[1] < 1_000 < WINDOW_BYTES < in_flight.byte_counts[2]
+    assert in_flight.byte_counts[1] < 1_000 < MAX_BYTES < in_flight.byte_counts[2]
     assert in_flight.byte_counts[2] == in_flight.byte_counts[4]
     assert in_flight.byte_counts[3] < 1_000
 

@@ -1,0 +1,60 @@
+"""What a writer is told and what it answers. All of it can be pickled, because a writer may be another process."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from shared.endpoint.reply_times import ReplyTimes
+from shared.segments import SegmentRange
+
+
+@dataclass(frozen=True)
+class WriteTask:
+    """One attempt at a segment."""
+
+    segment: SegmentRange
+    segment_key: str
+    staging_key: str  # never written to before
+    attempt: str  # its token
+
+
+@dataclass(frozen=True)
+class WrittenSegment:
+    """What an attempt has put into its staging key; `blocks` are the concatenated raw digests of its blocks."""
+
+    count: int
+    digest: str
+    blocks: bytes
+
+
+@dataclass(frozen=True)
+class Acknowledged:
+    """So many more values of a task are on the server."""
+
+    task: WriteTask
+    values: int
+
+
+@dataclass(frozen=True)
+class Written:
+    """A task is done: every reply was as expected."""
+
+    task: WriteTask
+    written: WrittenSegment
+    longest: int  # bytes of its longest value
+    began_s: float  # when its first command was sent, on this host's monotonic clock
+    times: ReplyTimes  # of its batches
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A task has failed, and nothing more is sent for it."""
+
+    task: WriteTask
+    error: Exception
+    began_s: float | None  # None when nothing was sent
+    lost_s: float = field(default_factory=time.monotonic)  # when it was noticed; as `began_s`
+
+
+Event = Acknowledged | Written | Lost
