@@ -1,6 +1,7 @@
-"""A file of lines that can be read again, at any place, by several threads at once.
+"""A file of lines that can be read again, at any place, by several threads and processes at once.
 
-Input that can be read only once (standard input, a pipe) is first copied to a temporary file.
+Input that can be read only once (standard input, a pipe) is first copied to a temporary file. Opening a path again in
+each process was rejected: another file may have its name by then, and a temporary copy has no name.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, BinaryIO, NoReturn, cast
+from typing import BinaryIO, NoReturn, cast
 
 from shared.errors import InvalidInputError
 from shared.segments import MAX_VALUE_BYTES
@@ -21,7 +22,10 @@ _COPY_BYTES = 1024 * 1024
 
 
 class LineFile:
-    """An open file, or the copy of input that can be read only once, which is removed when it is closed."""
+    """An open file, or the copy of input that can be read only once, which is removed when its last sharer closes it.
+
+    Every read names its place, because descriptors that were shared have one file position between them.
+    """
 
     def __init__(self, name: str, file: BinaryIO) -> None:
         self.name = name
@@ -43,12 +47,6 @@ class LineFile:
         except OSError as error:
             raise _unreadable(path, error) from error
 
-    def __reduce__(self) -> tuple[Callable[[str, Any], LineFile], tuple[str, Any]]:
-        """Let a process that is being started have a descriptor of the same file."""
-        from multiprocessing.reduction import DupFd
-
-        return _opened, (self.name, DupFd(self._file.fileno()))
-
     def read(self, size: int, start: int) -> bytes:
         """Return at most so many bytes from a place in the file, none only behind its end."""
         try:
@@ -61,13 +59,27 @@ class LineFile:
         status = os.fstat(self._file.fileno())
         return status.st_size, status.st_mtime_ns
 
+    def share(self) -> LineFile:
+        """Return the same file on a descriptor of its own, for another thread or process to use and close."""
+        return _of_descriptor(self.name, os.dup(self._file.fileno()))
+
     def close(self) -> None:
         """Close the descriptor; a second time does nothing."""
         self._file.close()
 
+    def __reduce__(self) -> tuple[Callable[..., LineFile], tuple[str, object]]:
+        """Pickle for `multiprocessing`, which carries the descriptor to the process that it starts."""
+        from multiprocessing.reduction import DupFd  # takes time to import, and is for several writers only
 
-def _opened(name: str, descriptor: Any) -> LineFile:  # noqa: ANN401 - multiprocessing has no name for its class
-    return LineFile(name, os.fdopen(descriptor.detach(), "rb"))
+        return _of_carried, (self.name, DupFd(self._file.fileno()))
+
+
+def _of_descriptor(name: str, descriptor: int) -> LineFile:
+    return LineFile(name, open(descriptor, "rb"))
+
+
+def _of_carried(name: str, carried: object) -> LineFile:
+    return _of_descriptor(name, carried.detach())  # type: ignore[attr-defined]
 
 
 def raise_too_long(name: str, number: int) -> NoReturn:

@@ -70,7 +70,11 @@ def _most(done: int, count: int) -> int:
 
 
 class ScannedLines:
-    """The lines of a file that was scanned."""
+    """The lines of a file that was scanned.
+
+    Segments may be read by several threads at once, each with an iterator of its own. Another process gets what `share`
+    returns: inherited by a fork, or as an argument of a `multiprocessing.Process`, however that starts.
+    """
 
     source = SOURCE_VALUES
 
@@ -106,15 +110,11 @@ class ScannedLines:
             yield encode_lines(lines, joined)
 
     def share(self) -> ScannedLines:
-        """Return these lines; the other process gets a descriptor of the same file, and reads at places of its own."""
-        return ScannedLines(self._file, self._scan)
-
-    def open(self) -> ScannedLines:
-        """Return these lines."""
-        return self
+        """Return the same lines on a descriptor of their own, without scanning again; whoever gets them closes them."""
+        return ScannedLines(self._file.share(), self._scan)
 
     def close(self) -> None:
-        """Close the file; a temporary copy is removed with it."""
+        """Close the file; a temporary copy is removed when all that share it have."""
         self._file.close()
 
 

@@ -41,18 +41,11 @@ class ValueSource(Protocol):
     def describe(self) -> str:
         """Return what was inserted, as in the line `Inserted 1 to 10,000 into 'biglist'`."""
 
-    def share(self) -> SharedSource:
-        """Return what another process opens to have the same values."""
+    def share(self) -> ValueSource:
+        """Return the same values for another process, which pickles; whoever gets them closes them."""
 
     def close(self) -> None:
         """Close what was opened."""
-
-
-class SharedSource(Protocol):
-    """A source as it is sent to another process; it can be pickled while that is started."""
-
-    def open(self) -> ValueSource:
-        """Return the source, in the other process."""
 
 
 class NumberSource:
@@ -76,10 +69,6 @@ class NumberSource:
 
     def share(self) -> NumberSource:
         """Return this source; it holds two numbers."""
-        return self
-
-    def open(self) -> NumberSource:
-        """Return this source."""
         return self
 
     def close(self) -> None:

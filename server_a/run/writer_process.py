@@ -23,7 +23,7 @@ from shared.errors import EndpointUnreachableError, HandoverError, NotFinishedEr
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from server_a.run.values import SharedSource, ValueSource
+    from server_a.run.values import ValueSource
     from shared.endpoint.endpoint import Endpoint
 
 _SIGNALS = {signal.SIGTERM, signal.SIGINT}
@@ -39,7 +39,8 @@ class WriterProcess:
         self.has_died = False
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=write_for_parent, args=(theirs, settings, source.share()), daemon=True)
+        shared = source.share()
+        self._process = context.Process(target=write_for_parent, args=(theirs, settings, shared), daemon=True)
         # the terminal sends SIGINT to the whole group; the writer ends with its parent, and not before
         resource_tracker.ensure_running()  # which unblocks the signals of whoever starts it
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
@@ -48,6 +49,7 @@ class WriterProcess:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
+        shared.close()
         self._relay = Thread(target=self._relay_events, name="relay", daemon=True)
         self._relay.start()
 
@@ -93,7 +95,7 @@ def _died(task: WriteTask, exit_code: int | None) -> Lost:
     return Lost(task, TransientError(where="writer", expected="a process that writes", got=got, answered=True), None)
 
 
-def write_for_parent(connection: Connection, settings: EndpointSettings, source: SharedSource) -> None:
+def write_for_parent(connection: Connection, settings: EndpointSettings, source: ValueSource) -> None:
     """Write what the parent says until it is gone; what runs in the process."""
     for number in _SIGNALS:
         signal.signal(number, signal.SIG_IGN)
@@ -106,10 +108,10 @@ def write_for_parent(connection: Connection, settings: EndpointSettings, source:
 class _Work:
     """The process's own side."""
 
-    def __init__(self, connection: Connection, settings: EndpointSettings, source: SharedSource) -> None:
+    def __init__(self, connection: Connection, settings: EndpointSettings, source: ValueSource) -> None:
         self._connection = connection
         self._settings = settings
-        self._source = source.open()
+        self._source = source
         self._lock = Lock()
         self._endpoint: Endpoint | None = None
         self._thread: WriterThread | None = None

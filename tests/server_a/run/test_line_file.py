@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import io
+import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -143,3 +148,49 @@ def test_threads_read_segments_of_one_file_at_once(monkeypatch: pytest.MonkeyPat
     expected = CONTENT.split(b"\n")
     assert read == [expected[(number - 1) * 1_777 : number * 1_777] for number in numbers]
     assert by_segment == read[: len(segments) - 1]
+
+
+def _read_in_child(source: ScannedLines, number: int, answer: Connection) -> None:
+    with closing(source):
+        answer.send(_values(source, number, 10_001))
+
+
+def read_by_children(method: str) -> str:
+    """Scan a copy of standard input, have each segment read by a process, and return whether that gave its lines."""
+    context: Any = multiprocessing.get_context(method)
+    children = []
+    with closing(open_lines("-", segment_values=10_001)) as source:
+        for number in range(1, segments_of(source.count, 10_001) + 1):
+            ours, theirs = context.Pipe(duplex=False)
+            with closing(source.share()) as shared:
+                child = context.Process(target=_read_in_child, args=(shared, number, theirs))
+                child.start()
+            theirs.close()
+            children.append((child, ours))
+    # the source is closed here, and the children still read
+    read = [value for _, ours in children for value in ours.recv()]
+    for child, _ in children:
+        child.join()
+    is_equal = read == CONTENT.split(b"\n")
+    return f"{[child.exitcode for child, _ in children]} {is_equal}"
+
+
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_processes_read_a_copy_without_scanning_it_again(method: str) -> None:
+    # in a process of its own, since multiprocessing leaves helpers running until its process ends
+    program = f"from {__name__} import read_by_children; print(read_by_children({method!r}))"
+    said = subprocess.run([sys.executable, "-c", program], input=CONTENT, capture_output=True, timeout=60, check=True)
+    assert said.stdout.decode() == "[0, 0, 0] True\n", said.stderr.decode()
+
+
+def test_whoever_shares_a_file_closes_it(path: Path) -> None:
+    path.write_bytes(b"a\nb\n")
+    source = open_lines(str(path), segment_values=1)
+    shared = source.share()
+    source.close()
+    assert shared.describe() == f"2 lines of {path}"
+    assert _values(shared, 2, 1) == [b"b"]
+    shared.close()
+    source.close()
+    with pytest.raises(ValueError, match="closed"):
+        _values(shared, 2, 1)
