@@ -87,7 +87,8 @@ def _measure(options: argparse.Namespace) -> tuple[dict[str, list[Outcome]], lis
     slowdowns = [neighbour_slowdown()]
     for binary in _binaries():
         with Server(binary) as server, closing(Arena(server, count=options.count, users=options.users)) as arena:
-            contests = arena.contests() + (arena.peer_contests() if options.peers else []) + arena.shop_contests()
+            contests = arena.contests() + (arena.peer_contests() if options.peers else [])
+            contests += arena.line_contests() + arena.shop_contests()
             outcomes[arena.version] = hold(
                 contests, rounds=options.rounds, on_round=partial(_announce, options, arena.version)
             )

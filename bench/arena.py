@@ -8,18 +8,21 @@ from bench import peers, programs
 from bench.contest import Contest
 from bench.product import KEYS, Product, segment_keys
 from bench.raw import RawSocket, hash_requests, push_requests, read_requests
+from bench.texts import Lines
 from demo.servers import Server
 from server_a.shop.sample import sample_name
 from shared.shop.records import User
 
 WRITE_TARGET = 1.05
 READ_TARGET = 1.25
+LINES_TARGET = 1.3
 HELP_TARGET_MS = 150.0
 _WRITE_IN_FLIGHT = 4
 _READ_IN_FLIGHT = (2, 4, 8, 16, 32)
 _DIGESTED_IN_FLIGHT = 8
 _USERS_IN_FLIGHT = 2
 _SLOW_COUNT = 200_000
+_MAX_LINES = 5_000_000
 _RAW_WRITE = "raw socket, all encoded before"
 _RAW_READ = "raw socket, replies drained"
 
@@ -53,6 +56,7 @@ class Arena:
         self._slow_pushes = push_requests(peers.KEY, 1, self._slow_count + 1)
         self._reads = [request for key, (first, end) in lists for request in read_requests(key, first, end)]
         self._read_in_flight = 0
+        self._lines = Lines(min(count, _MAX_LINES))
         shop = (User(str(number), *sample_name(1, number)) for number in range(1, users + 1))
         self._hashes = hash_requests(
             ["HSET", KEYS.user(user.user_id), *(part for pair in user.encode().items() for part in pair)]
@@ -71,6 +75,16 @@ class Arena:
             Contest(read, digested, _RAW_READ, self._digested_read, self._raw_read),
             Contest(write, "server-a run", _RAW_WRITE, self._emptied(program_write), self._raw_write, WRITE_TARGET),
             Contest(read, "server-b run", _RAW_READ, partial(programs.read_s, url), self._raw_read, READ_TARGET),
+        ]
+
+    def line_contests(self) -> list[Contest]:
+        """Return the contests of lines, the scan of their file included; a reading takes what was written before."""
+        lines, product = self._lines, self._product
+        write, read = f"write {lines.count:,} lines", f"read and verify {lines.count:,} lines"
+        own_write = self._emptied(partial(product.write_lines, lines.path))
+        return [
+            Contest(write, "server-a's path", _RAW_WRITE, own_write, self._raw_write_lines, LINES_TARGET),
+            Contest(read, "server-b's path", _RAW_READ, product.read, self._raw_read_lines, READ_TARGET),
         ]
 
     def shop_contests(self) -> list[Contest]:
@@ -106,6 +120,10 @@ class Arena:
         self._raw.empty_server()
         return self._raw.exchange(self._pushes, in_flight=_WRITE_IN_FLIGHT)
 
+    def _raw_write_lines(self) -> float:
+        self._raw.empty_server()
+        return self._raw.exchange(self._lines.pushes, in_flight=_WRITE_IN_FLIGHT)
+
     def _raw_write_few(self) -> float:
         self._raw.call("DEL", peers.KEY)
         return self._raw.exchange(self._slow_pushes, in_flight=_WRITE_IN_FLIGHT)
@@ -116,6 +134,9 @@ class Arena:
             self._read_in_flight = min(times, key=lambda window: times[window])
         return self._raw.exchange(self._reads, in_flight=self._read_in_flight)
 
+    def _raw_read_lines(self) -> float:
+        return self._raw.exchange(self._lines.reads, in_flight=_DIGESTED_IN_FLIGHT)
+
     def _digested_read(self) -> float:
         return self._raw.digest(self._reads, in_flight=_DIGESTED_IN_FLIGHT)
 
@@ -124,7 +145,8 @@ class Arena:
         return self._raw.exchange(self._hashes, in_flight=_USERS_IN_FLIGHT)
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, and remove the file of lines."""
+        self._lines.close()
         self._raw.close()
         self._product.close()
         self._peer.close()

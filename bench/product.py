@@ -12,9 +12,10 @@ from typing import Any
 
 import structlog
 
+from server_a.run.lines import LineSource
 from server_a.run.publish import Publication, publish
 from server_a.run.settings import DEFAULT_SEGMENT_VALUES
-from server_a.run.values import NumberSource
+from server_a.run.values import NumberSource, ValueSource
 from server_a.run.writer import SegmentWriter
 from server_a.shop.sample import write_shop
 from server_b.lease import Lease
@@ -62,14 +63,27 @@ class Product:
 
     def write(self, count: int) -> float:
         """Write and publish the numbers 1 to count as server-a does, and return the seconds that took."""
-        source = NumberSource(count)
-        segments = segments_of(count, DEFAULT_SEGMENT_VALUES)
+        started = time.perf_counter()
+        self._write(NumberSource(count))
+        return time.perf_counter() - started
+
+    def write_lines(self, path: str) -> float:
+        """Scan a file, write and publish its lines as server-a does, and return the seconds that took."""
+        started = time.perf_counter()
+        with (
+            closing(StopRequest()) as stop,
+            closing(LineSource(path, segment_values=DEFAULT_SEGMENT_VALUES, stop=stop)) as source,
+        ):
+            self._write(source)
+        return time.perf_counter() - started
+
+    def _write(self, source: ValueSource) -> None:
+        segments = segments_of(source.count, DEFAULT_SEGMENT_VALUES)
         run_id = attempt = make_token(self._endpoint.server_us("") // 1_000)
         self._write_record(run_id, source)
         self._signals = []
-        started = time.perf_counter()
         for number in range(1, segments + 1):
-            segment = segment_range(number, count=count, segment_values=DEFAULT_SEGMENT_VALUES)
+            segment = segment_range(number, count=source.count, segment_values=DEFAULT_SEGMENT_VALUES)
             key = KEYS.segment(number)
             attempt = make_token(self._endpoint.server_us(key) // 1_000, after=attempt)
             staging_key = KEYS.staging(key, attempt)
@@ -79,9 +93,8 @@ class Product:
             publication = Publication(number, key, staging_key, state, written.blocks)
             publish(self._endpoint, KEYS, publication, overwrite=False)
             self._signals.append(Signal(run_id, attempt, number, segments, written.count, written.digest))
-        return time.perf_counter() - started
 
-    def _write_record(self, run_id: str, source: NumberSource) -> None:
+    def _write_record(self, run_id: str, source: ValueSource) -> None:
         """Write the run's record, from which the consumer takes how large a chunk may be."""
         record = RunRecord(
             run_id=run_id,

@@ -54,6 +54,8 @@ def test_every_contest_has_an_outcome() -> None:
             ("read and verify 1,000 values", "hiredis and BLAKE2b alone"),
             ("write 1,000 values", "server-a run"),
             ("read and verify 1,000 values", "server-b run"),
+            ("write 1,000 lines", "server-a's path"),
+            ("read and verify 1,000 lines", "server-b's path"),
             ("write 1,000 users", "server-a's path"),
         ]
     for outcome in [*helps, *(outcome for outcomes in places.values() for outcome in outcomes)]:
