@@ -1,6 +1,15 @@
-"""`python -m server_a`, as in the container."""
+"""`server-a` and `python -m server_a`: signal handlers first, then the imports, which take a while."""
 
-from server_a.cli import main
+from shared.starting import end_on_signals
+
+
+def main() -> None:
+    """Run server-a and end the process."""
+    end_on_signals()
+    from server_a import cli
+
+    cli.main()
+
 
 if __name__ == "__main__":
     main()

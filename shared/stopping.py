@@ -15,6 +15,7 @@ from types import FrameType
 from typing import IO
 
 from shared.errors import NotFinishedError
+from shared.starting import end_by_signal
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -65,8 +66,7 @@ def stop_requests() -> Iterator[StopRequest]:
 
     def handle(number: int, _frame: FrameType | None) -> None:
         if stop.is_requested:
-            signal.signal(number, signal.SIG_DFL)
-            os.kill(os.getpid(), number)
+            end_by_signal(number)
         else:
             stop.request(number)
 

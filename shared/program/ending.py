@@ -17,6 +17,7 @@ import click
 
 from shared import __version__
 from shared.errors import HandoverError, NotFinishedError, TransientError
+from shared.starting import interrupt_on_sigint
 
 _INTERRUPTED = 130
 # click may cut a quotation short: remove everything up to the last @, or without one, to the end of the quotation
@@ -35,6 +36,7 @@ def run_program(group: click.Group, program: str) -> None:
 
     An error is one sentence on stderr, never a traceback.
     """
+    interrupt_on_sigint()
     _prepare_streams()
     complaint = ""
     try:

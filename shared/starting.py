@@ -1,0 +1,31 @@
+"""The first milliseconds of a program: SIGTERM and SIGINT end it before its imports are done, also as pid 1.
+
+It imports nothing that takes long, because the handlers are installed before everything else is imported. As pid 1 of
+a container a process without a handler can't be ended by SIGTERM: the kernel discards it. Ending with 75, as a stop
+request does later, was rejected: nothing has begun that could be resumed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+
+def end_on_signals() -> None:
+    """Have SIGTERM and SIGINT end the process at once; one that our parent ignores, as `nohup` does, stays ignored."""
+    for number, default in ((signal.SIGTERM, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
+        if signal.getsignal(number) is default:
+            signal.signal(number, end_by_signal)
+
+
+def interrupt_on_sigint() -> None:
+    """Have SIGINT raise KeyboardInterrupt again, now that somebody catches it."""
+    if signal.getsignal(signal.SIGINT) is end_by_signal:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def end_by_signal(number: int, _frame: object = None) -> None:
+    """End the process by a signal; pid 1, for which the kernel discards it, exits with the code that a shell shows."""
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    os._exit(128 + number)
