@@ -15,6 +15,7 @@ import click
 from demo.processes import Program, program_environment
 from server_a.cli import group as server_a_group
 from server_b.cli import group as server_b_group
+from shared.program.group import all_commands
 
 _PATIENCE_S = 600.0
 
@@ -51,7 +52,7 @@ def commands() -> list[tuple[str, ...]]:
 def _paths(path: tuple[str, ...], command: click.Command) -> Iterator[tuple[str, ...]]:
     yield path
     if isinstance(command, click.Group):
-        for name, below in command.commands.items():
+        for name, below in all_commands(command).items():
             yield from _paths((*path, name), below)
 
 

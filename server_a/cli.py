@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from server_a.run.settings import DEFAULTS, MAX_WRITERS, RunSettings
-from server_a.shop.cart_commands import cart
-from server_a.shop.record_commands import sku, user
 from shared.errors import InvalidInputError
-from shared.program.ending import main_group, print_outcome, run_program
+from shared.program.ending import print_outcome, run_program
+from shared.program.group import main_group
 from shared.program.options import (
     CommonSettings,
     F,
@@ -37,9 +36,31 @@ if TYPE_CHECKING:
 
 PROGRAM = "server-a"
 
-group = main_group(PROGRAM, "Write users, SKUs, carts and one big list into Redis, then signal it to server-b.")
-for _command in (user, sku, cart, status_command(PROGRAM)):
-    group.add_command(_command)
+
+def _user() -> click.Command:
+    from server_a.shop.record_commands import user
+
+    return user
+
+
+def _sku() -> click.Command:
+    from server_a.shop.record_commands import sku
+
+    return sku
+
+
+def _cart() -> click.Command:
+    from server_a.shop.cart_commands import cart
+
+    return cart
+
+
+group = main_group(
+    PROGRAM,
+    "Write users, SKUs, carts and one big list into Redis, then signal it to server-b.",
+    {"user": _user, "sku": _sku, "cart": _cart},
+)
+group.add_command(status_command(PROGRAM))
 
 
 def _option(name: str, kind: click.ParamType[Any], text: str) -> Callable[[F], F]:

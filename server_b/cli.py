@@ -18,7 +18,8 @@ from server_b.check import check_command
 from server_b.settings import MAX_PRINT_VALUES, ConsumerSettings
 from shared.errors import InvalidInputError
 from shared.fields import check_run_id
-from shared.program.ending import main_group, print_outcome, run_program
+from shared.program.ending import print_outcome, run_program
+from shared.program.group import main_group
 from shared.program.options import CommonSettings, Seconds, WholeNumber, endpoint_options, json_option, option
 from shared.segments import MAX_COUNT
 from shared.status.command import status_command

@@ -5,13 +5,14 @@ A token is always greater than the one it follows: after a failover the new serv
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 from datetime import UTC, datetime, timedelta
 
 from shared.keys import TOKEN_PATTERN
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_PARTS = ((0, 4), (4, 6), (6, 8), (9, 11), (11, 13), (13, 15))
 
 
 def make_token(server_ms: int, *, after: str = "") -> str:
@@ -19,7 +20,7 @@ def make_token(server_ms: int, *, after: str = "") -> str:
     if is_token(after):
         server_ms = max(server_ms, token_ms(after) + 1)
     moment = _EPOCH + timedelta(milliseconds=server_ms)
-    return f"{moment:%Y%m%dT%H%M%S}{server_ms % 1000:03d}Z-{secrets.token_hex(3)}"
+    return f"{moment:%Y%m%dT%H%M%S}{server_ms % 1000:03d}Z-{os.urandom(3).hex()}"
 
 
 def is_token(text: str) -> bool:
@@ -36,5 +37,7 @@ def is_token(text: str) -> bool:
 
 def token_ms(token: str) -> int:
     """Return the milliseconds since 1970 that a token starts with; ValueError if it names no real moment."""
-    moment = datetime.strptime(token[:15], "%Y%m%dT%H%M%S").replace(tzinfo=UTC)
+    # not strptime(), whose first call imports and compiles what it needs
+    year, month, day, hour, minute, second = (int(token[start:end]) for start, end in _PARTS)
+    moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     return (moment - _EPOCH) // timedelta(milliseconds=1) + int(token[15:18])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from server_a.run.lines import LineSource
 from server_a.run.publish import foreign_list_error, is_ours
 from server_a.run.settings import DAY_MS, RunSettings
 from server_a.run.states import PROBE_ABSENT, states_upward
@@ -22,10 +21,14 @@ def source_of(settings: RunSettings, record: RunRecord | None, stop: StopRequest
     """Return the values that a new run (without a record) or a resumed one writes."""
     if record is None:
         if settings.values is not None:
+            from server_a.run.lines import LineSource  # for files alone, as below
+
             return LineSource(settings.values, segment_values=settings.number("segment_values"), stop=stop)
         return NumberSource(settings.number("count"))
     if record.source == SOURCE_NUMBERS:
         return NumberSource(record.count)
+    from server_a.run.lines import LineSource
+
     source = LineSource(settings.values or "", segment_values=record.segment_values, stop=stop)
     if (source.count, source.max_value_bytes) != (record.count, record.max_value_bytes):
         source.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 
 from shared.errors import EndpointUnreachableError, HandoverError, NotFinishedError
@@ -90,4 +89,6 @@ def _command(common: CommonSettings, settings: RunSettings, first: dict[str, str
     }
     flags = {"--tls-insecure": endpoint.tls_insecure, "--overwrite": settings.overwrite}
     words = [word for name, value in options.items() if value for word in (name, value)]
+    import shlex
+
     return shlex.join(["server-a", "run", *words, *(name for name, is_given in flags.items() if is_given)])

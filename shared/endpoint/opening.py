@@ -13,9 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from shared.endpoint.cluster import ClusterEndpoint
 from shared.endpoint.endpoint import Endpoint
-from shared.endpoint.entra import entra_provider
 from shared.endpoint.pools import PoolMaker
 from shared.endpoint.settings import EndpointSettings
 from shared.endpoint.standalone import StandaloneEndpoint
@@ -38,6 +36,8 @@ def open_endpoint(settings: EndpointSettings, *, provider: CredentialProvider | 
     first connection meets is final.
     """
     if provider is None and settings.auth == "entra":
+        from shared.endpoint.entra import entra_provider
+
         provider = entra_provider()
     pools = PoolMaker(settings, provider)
     try:
@@ -45,6 +45,8 @@ def open_endpoint(settings: EndpointSettings, *, provider: CredentialProvider | 
         if not endpoint.kind.is_cluster:
             return endpoint
         endpoint.close()
+        from shared.endpoint.cluster import ClusterEndpoint
+
         return ClusterEndpoint(pools, endpoint.kind, endpoint.slots)
     except TransientError as error:
         raise _diagnosed(error, settings) from error

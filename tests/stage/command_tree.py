@@ -9,6 +9,7 @@ import click
 
 import server_a.cli
 import server_b.cli
+from shared.program.group import all_commands
 from tests.stage.programs import Name
 
 GROUPS: dict[Name, click.Group] = {"server-a": server_a.cli.group, "server-b": server_b.cli.group}
@@ -23,7 +24,7 @@ def commands() -> dict[tuple[Name, str], click.Command]:
 
 
 def _leaves(group: click.Group, *words: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    for name, command in group.commands.items():
+    for name, command in all_commands(group).items():
         if isinstance(command, click.Group):
             yield from _leaves(command, *words, name)
         else:

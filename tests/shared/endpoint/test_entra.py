@@ -18,7 +18,7 @@ from redis.auth.err import RequestTokenErr
 from redis.credentials import StreamingCredentialProvider
 
 from demo.servers import Server
-from shared.endpoint import opening
+from shared.endpoint import entra
 from shared.endpoint.batch_connection import pack
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.entra import EntraTokens
@@ -54,7 +54,7 @@ def tokens(own_server: Server, monkeypatch: pytest.MonkeyPatch) -> RotatingToken
     provider = RotatingTokens(own_server)
     with redis.Redis(unix_socket_path=str(own_server.socket_path)) as client:
         client.acl_setuser("default", enabled=True, nopass=True, commands=["+@all"], keys=["*"])
-    monkeypatch.setattr(opening, "entra_provider", lambda: EntraTokens(provider))
+    monkeypatch.setattr(entra, "entra_provider", lambda: EntraTokens(provider))
     return provider
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from shared.endpoint.url import parse_url
 from shared.errors import HandoverError, InvalidInputError, NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace
-from shared.program.ending import main_group, run_program
+from shared.program.ending import run_program
+from shared.program.group import main_group
 from shared.program.options import (
     CommonSettings,
     Seconds,

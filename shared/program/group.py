@@ -1,0 +1,50 @@
+"""The group of a program's commands; some are imported when they are called or listed, and not before.
+
+As in "Lazily Loading Subcommands" of click's documentation, but with functions in place of names of modules, so that
+type checker and import contracts see what is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import click
+
+from shared import __version__
+
+
+class ProgramGroup(click.Group):
+    """All commands of one program.
+
+    Attributes:
+        later: Imports a command and returns it, by the command's name.
+    """
+
+    def __init__(self, program: str, summary: str, later: Mapping[str, Callable[[], click.Command]]) -> None:
+        super().__init__(program, help=summary, no_args_is_help=True, context_settings={"max_content_width": 110})
+        self.later = later
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands, for `--help` and completion."""
+        return sorted({*super().list_commands(ctx), *self.later})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of this name, imported now if it has not been."""
+        if cmd_name not in self.commands and cmd_name in self.later:
+            self.add_command(self.later[cmd_name](), cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+
+def main_group(
+    program: str, summary: str, later: Mapping[str, Callable[[], click.Command]] | None = None
+) -> click.Group:
+    """Return the group that a program's commands are added to, with `--version`."""
+    group = ProgramGroup(program, summary, later or {})
+    return click.version_option(__version__, prog_name=program, message="%(prog)s %(version)s")(group)
+
+
+def all_commands(group: click.Group) -> dict[str, click.Command]:
+    """Return every command of a group by its name, imported."""
+    context = click.Context(group)
+    found = {name: group.get_command(context, name) for name in group.list_commands(context)}
+    return {name: command for name, command in found.items() if command is not None}
