@@ -23,6 +23,7 @@ from pathlib import Path
 from bench.arena import Arena, help_contests
 from bench.contest import Outcome, hold
 from bench.machine import neighbour_slowdown
+from bench.starts import start_contests
 from bench.structures.compare import compare
 from bench.structures.table import Row, structures_table
 from bench.table import table
@@ -30,6 +31,7 @@ from demo.binaries import valkey_binary
 from demo.servers import Server, ServerStartError
 
 _HELP_PLACE = "no server"
+_START_PLACE = "whole processes"
 
 
 def _whole_number(least: int) -> Callable[[str], int]:
@@ -93,6 +95,10 @@ def _measure(options: argparse.Namespace) -> tuple[dict[str, list[Outcome]], lis
                 contests, rounds=options.rounds, on_round=partial(_announce, options, arena.version)
             )
         slowdowns.append(neighbour_slowdown())
+    with Server(valkey_binary()) as server:
+        outcomes[_START_PLACE] = hold(
+            start_contests(server.url), rounds=options.rounds, on_round=partial(_announce, options, "start")
+        )
     outcomes[_HELP_PLACE] = hold(help_contests(), rounds=options.rounds, on_round=partial(_announce, options, "--help"))
     return outcomes, slowdowns
 

@@ -1,4 +1,4 @@
-"""The two programs as processes: what they say their work took, and how soon `--help` is there."""
+"""The two programs as processes: what they say their work took, and how soon they are there."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 import click
@@ -66,8 +66,21 @@ def bare_python_s() -> float:
     return _process_s("-c", "pass")
 
 
-def _process_s(*arguments: str) -> float:
+def import_s(libraries: Sequence[str]) -> float:
+    """Return the seconds that a Python takes which only imports some libraries."""
+    return _process_s("-c", f"import {', '.join(libraries)}" if libraries else "pass")
+
+
+def command_s(command: Sequence[str]) -> float:
+    """Return the seconds that a whole command takes, given as module and arguments."""
+    return _process_s("-m", *command, allowed=(0, 75))  # 75: `status` between server-a's run and server-b's
+
+
+def _process_s(*arguments: str, allowed: Sequence[int] = (0,)) -> float:
     environment = program_environment(os.environ)
     started = time.perf_counter()
-    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL, env=environment)
-    return time.perf_counter() - started
+    ended = subprocess.run([sys.executable, *arguments], check=False, capture_output=True, env=environment)
+    took_s = time.perf_counter() - started
+    if ended.returncode not in allowed:
+        raise RuntimeError(f"{' '.join(arguments)}: exit code {ended.returncode}: {ended.stderr.decode()}")
+    return took_s

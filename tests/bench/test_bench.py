@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from bench.arena import help_contests
+from bench.starts import start_contests
 from demo.parent import ending_with_us
 from demo.processes import program_environment
 from tests.stage.servers import binary
@@ -45,6 +46,9 @@ def test_every_contest_has_an_outcome() -> None:
     places = _places()
     helps = places.pop("no server")
     assert [outcome["contender"] for outcome in helps] == [contest.contender for contest in help_contests()]
+    starts = places.pop("whole processes")
+    assert [outcome["contender"] for outcome in starts] == [contest.contender for contest in start_contests("")]
+    assert {outcome["measure"] for outcome in starts} == {"difference_ms"}
     assert len(places) == 2
     for outcomes in places.values():
         jobs = [(outcome["job"], outcome["contender"]) for outcome in outcomes]
@@ -58,7 +62,7 @@ def test_every_contest_has_an_outcome() -> None:
             ("read and verify 1,000 lines", "server-b's path"),
             ("write 1,000 users", "server-a's path"),
         ]
-    for outcome in [*helps, *(outcome for outcomes in places.values() for outcome in outcomes)]:
+    for outcome in [*helps, *starts, *(outcome for outcomes in places.values() for outcome in outcomes)]:
         assert set(outcome) >= FIELDS
         assert outcome["min"] <= outcome["median"] <= outcome["max"]
         assert outcome["measure"] in ("ratio", "difference_ms")
