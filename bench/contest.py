@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Literal
 
-Measure = Literal["ratio", "difference_ms"]
+Measure = Literal["ratio", "difference_ms", "seconds"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Contest:
         run: Does it once and returns seconds.
         run_baseline: The same for the baseline; called right before `run` in each round.
         target: The most that `measure` should be; None where none was set.
-        measure: Contender's time divided by the baseline's, or their difference in milliseconds.
+        measure: Contender's time divided by the baseline's, their difference in milliseconds, or its seconds alone.
     """
 
     job: str
@@ -47,7 +47,9 @@ class Outcome:
 
     @property
     def measures(self) -> list[float]:
-        """Ratio or difference of each round."""
+        """Ratio, difference or seconds of each round."""
+        if self.contest.measure == "seconds":
+            return self.contender_s
         rounds = zip(self.contender_s, self.baseline_s, strict=True)
         if self.contest.measure == "ratio":
             return [contender / baseline for contender, baseline in rounds]

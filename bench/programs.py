@@ -9,28 +9,31 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from typing import Any
 
 import click
 
 from demo.processes import Program, program_environment
 from server_a.cli import group as server_a_group
+from server_a.run.settings import DEFAULT_SEGMENT_VALUES
 from server_b.cli import group as server_b_group
 from shared.program.group import all_commands
 
 _PATIENCE_S = 600.0
 
 
-def write_s(url: str, count: int) -> float:
+def write_s(url: str, count: int, *, segment_values: int = DEFAULT_SEGMENT_VALUES) -> float:
     """Have server-a write the numbers 1 to count and return its `write_s`."""
-    return _reported("server-a", "run", "--url", url, "--count", str(count), "--json")["write_s"]
+    sizes = ("--count", str(count), "--segment-values", str(segment_values))
+    return float(reported("server-a", "run", "--url", url, *sizes, "--json")["write_s"])
 
 
 def read_s(url: str) -> float:
     """Have server-b read and verify the newest run and return its `read_s`."""
-    return _reported("server-b", "run", "--url", url, "--once", "--wait-s", "60", "--json")["read_s"]
+    return float(reported("server-b", "run", "--url", url, "--once", "--wait-s", "60", "--json")["read_s"])
 
 
-def _reported(name: str, *arguments: str) -> dict[str, float]:
+def reported(name: str, *arguments: str) -> dict[str, Any]:
     """Run a program and return the JSON object it printed.
 
     Raises:
@@ -39,8 +42,15 @@ def _reported(name: str, *arguments: str) -> dict[str, float]:
     with closing(Program(name, *arguments, environment=program_environment(os.environ))) as program:
         if program.wait(_PATIENCE_S) != 0:
             raise RuntimeError(f"{name} {program.ending}: {program.errors()}")
-        report: dict[str, float] = json.loads(program.output())
+        report: dict[str, Any] = json.loads(program.output())
         return report
+
+
+def has_option(module: str, option: str) -> bool:
+    """Return whether the help of a program's `run` names an option."""
+    command = [sys.executable, "-m", module, "run", "--help"]
+    help_text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return f"{option} " in help_text
 
 
 def commands() -> list[tuple[str, ...]]:

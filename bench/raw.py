@@ -183,6 +183,13 @@ class RawSocket:
             reply += self._socket.recv(1_024)
         return reply.decode().strip()
 
+    def version(self) -> str:
+        """Return which server it is, such as `Valkey 9.1.2`."""
+        (text,) = self.ask(("INFO", "server"))
+        facts = dict(line.split(":", 1) for line in text.decode().splitlines() if ":" in line)
+        name = "valkey" if "valkey_version" in facts else "redis"
+        return f"{name.capitalize()} {facts[f'{name}_version']}"
+
     def empty_server(self) -> None:
         """Remove all data before returning, so that no thread of the server frees memory while a clock runs."""
         self.call("FLUSHALL", "SYNC")

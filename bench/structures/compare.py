@@ -28,7 +28,7 @@ def compare(binary: Path, *, count: int, rounds: int, on_round: Callable[[str, i
         RuntimeError: A reading did not bring the values in reverse.
     """
     with Server(binary) as server, closing(RawSocket(server.port)) as raw:
-        version = _version(raw)
+        version = raw.version()
         facts = facts_of(binary, raw, count=count)
         all_trials = trials(raw, count)
         contests = [contest for trial in all_trials for contest in trial.contests()]
@@ -45,11 +45,3 @@ def compare(binary: Path, *, count: int, rounds: int, on_round: Callable[[str, i
             )
             for trial in all_trials
         ]
-
-
-def _version(raw: RawSocket) -> str:
-    """Return which server it is, such as `Valkey 9.1.2`."""
-    (text,) = raw.ask(("INFO", "server"))
-    facts = dict(line.split(":", 1) for line in text.decode().splitlines() if ":" in line)
-    name = "valkey" if "valkey_version" in facts else "redis"
-    return f"{name.capitalize()} {facts[f'{name}_version']}"
