@@ -13,33 +13,50 @@ _STEP_S = 0.005
 END = b""
 
 
-class DelayLine:
-    """Bytes on their way, in order."""
+class Carrier:
+    """What carries one direction of a link for all its connections in turn: they share its rate, as on a wire."""
 
-    def __init__(self, *, delay_s: float, bytes_per_s: int = 0) -> None:
+    def __init__(self, bytes_per_s: int = 0) -> None:
+        """Describe a carrier at rest.
+
+        Args:
+            bytes_per_s: How many bytes it carries in a second; 0: all at once.
+        """
+        self._bytes_per_s = bytes_per_s
+        self._free_at = 0.0
+
+    def carry(self, data: bytes, now_s: float) -> list[tuple[float, memoryview]]:
+        """Return bytes that came now in pieces, each with the time when it has been carried."""
+        view = memoryview(data)
+        if not self._bytes_per_s or not data:
+            self._free_at = max(self._free_at, now_s)
+            return [(self._free_at, view)]
+        size = max(1, int(self._bytes_per_s * _STEP_S))
+        pieces = []
+        for start in range(0, len(view), size):
+            piece = view[start : start + size]
+            self._free_at = max(self._free_at, now_s) + len(piece) / self._bytes_per_s
+            pieces.append((self._free_at, piece))
+        return pieces
+
+
+class DelayLine:
+    """The bytes of one connection on their way, in order."""
+
+    def __init__(self, carrier: Carrier, *, delay_s: float) -> None:
         """Describe an empty line.
 
         Args:
+            carrier: What carries its bytes, and those of others.
             delay_s: Seconds from the carrying of a byte to its arrival.
-            bytes_per_s: How many bytes are carried in a second; 0: all at once.
         """
+        self._carrier = carrier
         self._delay_s = delay_s
-        self._bytes_per_s = bytes_per_s
         self._pieces: deque[tuple[float, memoryview]] = deque()
-        self._carried_at = 0.0
 
     def put(self, data: bytes, now_s: float) -> None:
         """Take bytes that came now; `END` says that no more will come, and arrives as they do."""
-        view = memoryview(data)
-        if not self._bytes_per_s or not data:
-            self._carried_at = max(self._carried_at, now_s)
-            self._pieces.append((self._carried_at + self._delay_s, view))
-            return
-        size = max(1, int(self._bytes_per_s * _STEP_S))
-        for start in range(0, len(view), size):
-            piece = view[start : start + size]
-            self._carried_at = max(self._carried_at, now_s) + len(piece) / self._bytes_per_s
-            self._pieces.append((self._carried_at + self._delay_s, piece))
+        self._pieces += [(at_s + self._delay_s, piece) for at_s, piece in self._carrier.carry(data, now_s)]
 
     def arrives_at(self) -> float | None:
         """Return when the next bytes arrive; None when none are on their way."""

@@ -11,7 +11,7 @@ from statistics import median
 from types import TracebackType
 from typing import Self
 
-from bench.raw import RawSocket, Request
+from bench.raw import RawSocket, Request, encode
 from demo.parent import ending_with_us
 from demo.processes import program_environment
 
@@ -25,7 +25,7 @@ class Link:
 
     Attributes:
         delay_ms: Added to each round trip.
-        bytes_per_s: What each direction of a connection carries, 0 without a limit.
+        bytes_per_s: What each direction carries, for all connections together; 0 without a limit.
         port: Where clients connect.
     """
 
@@ -67,9 +67,8 @@ class Link:
         """Return how fast the link carries one large reply, without its delay; the server keeps nothing of it."""
         with closing(RawSocket(self.port)) as raw:
             raw.call("SETRANGE", _LARGE_KEY, _LARGE_BYTES - 1, "x")
-            get = Request(b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (len(_LARGE_KEY), _LARGE_KEY.encode()), _LARGE_BYTES)
+            get = Request(encode("GET", _LARGE_KEY), _LARGE_BYTES)  # its last few bytes stay unread
             taken_s = raw.exchange([get], in_flight=1) - self.delay_ms / 1_000
-            raw.close()
         with closing(RawSocket(self.port)) as raw:
             raw.call("DEL", _LARGE_KEY)
         return _LARGE_BYTES / taken_s / 1e6

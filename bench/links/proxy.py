@@ -14,7 +14,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from bench.links.delay_line import DelayLine
+from bench.links.delay_line import Carrier, DelayLine
 
 _READ_BYTES = 256 * 1024
 _CONNECT_S = 10.0
@@ -54,11 +54,11 @@ class DelayingProxy:
         Args:
             server_port: The server's, on 127.0.0.1.
             delay_s: Added to a round trip, half in each direction.
-            bytes_per_s: What each direction of a connection carries; 0: no limit.
+            bytes_per_s: What each direction carries, for all connections together; 0: no limit.
         """
         self._server_port = server_port
         self._one_way_s = delay_s / 2
-        self._bytes_per_s = bytes_per_s
+        self._carriers = Carrier(bytes_per_s), Carrier(bytes_per_s)  # to clients, to the server
         self._selector = selectors.SelectSelector()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self._selector.register(self._listener, selectors.EVENT_READ)
@@ -88,7 +88,8 @@ class DelayingProxy:
         except OSError:
             client.close()
             return
-        ends = [End(side, self._line()) for side in (client, server)]
+        lines = [DelayLine(carrier, delay_s=self._one_way_s) for carrier in self._carriers]
+        ends = [End(side, line) for side, line in zip((client, server), lines, strict=True)]
         for end, other in (ends, ends[::-1]):
             end.other = other
             end.socket.settimeout(0)
@@ -96,13 +97,11 @@ class DelayingProxy:
             self._selector.register(end.socket, end.events, end)
             self._ends.add(end)
 
-    def _line(self) -> DelayLine:
-        return DelayLine(delay_s=self._one_way_s, bytes_per_s=self._bytes_per_s)
-
     def _handle(self, end: End, events: int) -> None:
         """Read what an end has sent, and note that it takes bytes again."""
         if events & selectors.EVENT_WRITE:
             end.is_full = False
+            self._watch(end)
         if events & selectors.EVENT_READ:
             try:
                 data = end.socket.recv(_READ_BYTES)
@@ -112,8 +111,9 @@ class DelayingProxy:
                 self._close(end)
                 return
             end.other.line.put(data, time.monotonic())
-            end.is_reading = bool(data)
-        self._watch(end)
+            if not data:
+                end.is_reading = False
+                self._watch(end)
 
     def _deliver(self, end: End) -> None:
         """Send an end what has arrived for it."""

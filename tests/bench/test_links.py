@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from bench.account import accounted
-from bench.links.delay_line import END, DelayLine
+from bench.links.delay_line import END, Carrier, DelayLine
 from bench.links.link import Link
 from bench.links.two_primaries import TwoPrimaries
 from bench.raw import RawSocket, encode
@@ -171,15 +171,17 @@ def test_the_end_of_a_connection_passes_through_a_link_in_both_directions(
     assert not is_alive(link.pid)
 
 
-def test_a_slow_link_is_slow_for_the_bytes_alone(own_server: Server, beside: RawSocket) -> None:
+def test_the_connections_of_a_slow_link_share_what_it_carries(own_server: Server, beside: RawSocket) -> None:
     with (
-        Link(own_server.port, delay_ms=0, bytes_per_s=100_000) as link,
-        closing(RawSocket(link.port)) as ahead,
+        Link(own_server.port, delay_ms=0, bytes_per_s=20_000) as link,
+        closing(RawSocket(link.port)) as behind,
         socket.create_connection(("127.0.0.1", link.port), 30) as client,
     ):
-        client.sendall(encode("SET", "key", bytes(200_000)))
-        assert ahead.call("PING") == "+PONG"
+        client.sendall(encode("SET", "key", bytes(20_000)))
         assert beside.call("EXISTS", "key") == ":0"
+        # The first arrives right behind the value, and what is due at once may go on in any order; the second is later.
+        assert [behind.call("PING") for _ in range(2)] == ["+PONG", "+PONG"]
+        assert beside.call("EXISTS", "key") == ":1"
         assert client.recv(64) == b"+OK\r\n"
 
 
@@ -192,7 +194,7 @@ def test_each_of_two_primaries_has_half_of_the_segments() -> None:
 
 
 def test_a_line_without_a_limit_delivers_all_after_the_delay() -> None:
-    line = DelayLine(delay_s=0.5)
+    line = DelayLine(Carrier(), delay_s=0.5)
     line.put(b"one", 10.0)
     line.put(b"two", 10.25)
     line.put(END, 10.25)
@@ -202,14 +204,23 @@ def test_a_line_without_a_limit_delivers_all_after_the_delay() -> None:
 
 
 def test_a_limited_line_delivers_as_fast_as_it_carries() -> None:
-    line = DelayLine(delay_s=0.5, bytes_per_s=1_000)
+    line = DelayLine(Carrier(1_000), delay_s=0.5)
     line.put(bytes(1_000), 10.0)
     line.put(b"next", 10.0)
     assert [len(b"".join(_taken(line, at_s))) for at_s in (10.5, 11.001, 11.51)] == [0, 500, 504]
 
 
+def test_lines_of_one_carrier_take_turns() -> None:
+    carrier = Carrier(1_000)
+    line, other = DelayLine(carrier, delay_s=0.5), DelayLine(carrier, delay_s=0.5)
+    line.put(bytes(500), 10.0)
+    other.put(b"next", 10.0)
+    assert _taken(other, 11.0) == []
+    assert (len(b"".join(_taken(line, 11.001))), _taken(other, 11.01)) == (500, [b"next"])
+
+
 def test_what_a_socket_did_not_take_is_the_next_to_be_taken() -> None:
-    line = DelayLine(delay_s=0.5)
+    line = DelayLine(Carrier(), delay_s=0.5)
     line.put(b"one", 10.0)
     line.put(b"two", 10.0)
     taken = line.take(10.5)
