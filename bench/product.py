@@ -17,7 +17,8 @@ from server_a.run.publish import Publication, publish
 from server_a.run.settings import DEFAULT_SEGMENT_VALUES
 from server_a.run.values import NumberSource, ValueSource
 from server_a.run.writer import SegmentWriter
-from server_a.shop.sample import write_shop
+from server_a.shop.sample import Sample
+from server_a.shop.sample_writer import SampleWriter
 from server_b.lease import Lease
 from server_b.segment.examiner import SegmentExaminer
 from server_b.segment.look import SegmentLook
@@ -136,10 +137,13 @@ class Product:
             return time.perf_counter() - started
 
     def write_users(self, users: int) -> float:
-        """Write a shop of so many users as server-a does, and return the seconds that took."""
-        started = time.perf_counter()
-        write_shop(self._endpoint, KEYS, users=users, skus=0, carts=0, seed=1)
-        return time.perf_counter() - started
+        """Look which of so many users are there and write the others as server-a does; return the seconds that took."""
+        sample = Sample(users=users, skus=0, carts=0, seed=1)
+        with closing(StopRequest()) as stop:
+            retry = Retry(0.0, stop, on_outage=_refuse, refresh=self._endpoint.refresh)
+            started = time.perf_counter()
+            SampleWriter(self._endpoint, KEYS, sample, overwrite=False, retry=retry, stop=stop).write()
+            return time.perf_counter() - started
 
     def close(self) -> None:
         """Close the connections."""

@@ -89,7 +89,12 @@ _WRITERS_HELP = "Processes that write segments; auto: one for each primary, at m
 @_option("--skus", _RECORDS, "SKUs to write, the sample first.")
 @_option("--carts", _RECORDS, "Carts to write, the sample first.")
 @_option("--seed", WholeNumber(0, 2**31 - 1), "Seed of the generated shop.")
-@option(PROGRAM, "--overwrite", is_flag=True, help="Replace a list that server-a did not write.")
+@option(
+    PROGRAM,
+    "--overwrite",
+    is_flag=True,
+    help="Replace lists of others, write over shop records that exist.",
+)
 @_option("--min-replicas", WholeNumber(0, 100), "Replicas that must have each segment.")
 @_option("--patience-s", Seconds(), "Seconds without an answer after which the run stops.")
 @_option("--await-verdict-s", Seconds(), "Seconds to wait for server-b's verdict.")
@@ -121,10 +126,19 @@ def run_command(common: CommonSettings, *, as_json: bool, **options: Any) -> Non
 def _summary_text(summary: RunSummary, story: Story) -> str:
     ends = [story.common.keys.segment(number) for number in (1, summary.segments)]
     names = " to ".join(f"'{name}'" for name in dict.fromkeys(ends))
-    users, skus, carts = summary.users, summary.skus, summary.carts
+    users, skus, carts = (
+        _counted(number, noun)
+        for number, noun in ((summary.users, "user"), (summary.skus, "SKU"), (summary.carts, "cart"))
+    )
+    if summary.shop_kept:
+        records, verb = _counted(summary.shop_kept, "record"), "was" if summary.shop_kept == 1 else "were"
+        advice = "--overwrite writes over what is there"
+        shop = f"Of {users}, {skus} and {carts}, {records} {verb} there already and left unchanged; {advice}."
+    else:
+        shop = f"Wrote {users}, {skus} and {carts}."
     segments, values_per_s = _counted(summary.segments, "segment"), f"{summary.values_per_s:,} values/s"
     lines = [
-        f"Wrote {_counted(users, 'user')}, {_counted(skus, 'SKU')} and {_counted(carts, 'cart')}.",
+        shop,
         f"Inserted {story.source.describe()} into {names}.",
         f"Signalled run {summary.run_id}: {segments}, digest {summary.digest}.",
         f"Writing took {summary.write_s:.3f} s ({values_per_s}), signalling {story.announcer.signal_s:.3f} s.",

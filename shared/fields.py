@@ -40,6 +40,13 @@ def decode_number(where: str, name: str, raw: bytes, *, least: int = 1) -> int:
     return int(raw)
 
 
+def decode_flag(where: str, name: str, raw: bytes) -> bool:
+    """Return what a field says: 0 for no, 1 for yes."""
+    if raw not in (b"0", b"1"):
+        raise InvalidInputError(where=f"{where} {name}", expected="0 or 1", got=shown(raw))
+    return raw == b"1"
+
+
 def decode_token(where: str, name: str, raw: bytes) -> str:
     """Return the run id or attempt token that a field holds."""
     text = raw.decode("ascii", "backslashreplace")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from shared.errors import InvalidInputError
-from shared.fields import SCHEMA_VERSION, check_bounds, check_version, decode_number, decode_token
+from shared.fields import SCHEMA_VERSION, check_bounds, check_version, decode_flag, decode_number, decode_token
 from shared.segments import MAX_COUNT, MAX_SEGMENT_VALUES, SegmentRange, segment_range, segments_of
 
 SOURCE_NUMBERS = "numbers"
@@ -21,10 +21,10 @@ MAX_SHOP_RECORDS = 100_000_000  # of each kind
 class RunRecord:
     """What a run is to write; kept under `run:<run_id>` so that the run can be resumed after the program was killed.
 
-    The hash also holds `published` (segments so far), `finished_ms` (0 until the audit is done), `outages` and
-    `samples` (JSON: when A lost the server and had it back, and how many values were written by when; milliseconds of
-    the server's clock), and, for each segment, `attempt:<n>` (token of an attempt under way), `signal:<n>` (stream id
-    of its signal) and, only where values are large, `chunk_values:<n>`.
+    The hash also holds `published` (segments so far), `finished_ms` (0 until the audit is done), `ShopCount`'s fields,
+    `outages` and `samples` (JSON: when A lost the server and had it back, and how many values were written by when;
+    milliseconds of the server's clock), and, for each segment, `attempt:<n>` (token of an attempt under way),
+    `signal:<n>` (stream id of its signal) and, only where values are large, `chunk_values:<n>`.
     """
 
     run_id: str
@@ -37,6 +37,7 @@ class RunRecord:
     carts: int
     seed: int
     retain_ms: int  # how long run, results and signals are kept
+    overwrite: bool = False  # whether lists and shop records that were there already are written over
     command: str = ""  # as it was typed, without a password, cut at 1,000 characters; empty where it is not known
 
     NUMBERS = ("count", "segment_values", "max_value_bytes", "users", "skus", "carts", "seed", "retain_ms")
@@ -53,7 +54,7 @@ class RunRecord:
     def encode(self) -> dict[str, str]:
         """Return the fields of the hash, without those that say how far the run is."""
         texts = {"schema_version": str(SCHEMA_VERSION), "run_id": self.run_id, "source": self.source}
-        texts["command"] = self.command
+        texts |= {"overwrite": str(int(self.overwrite)), "command": self.command}
         return texts | {name: str(getattr(self, name)) for name in self.NUMBERS}
 
     @classmethod
@@ -69,7 +70,26 @@ class RunRecord:
         for name in ("users", "skus", "carts"):
             check_bounds(key, name, numbers[name], MAX_SHOP_RECORDS, least=0)
         command = fields.get(b"command", b"")[:MAX_COMMAND_CHARACTERS].decode("utf-8", "backslashreplace")
-        return cls(decode_token(key, "run_id", fields.get(b"run_id", b"")), source, **numbers, command=command)
+        overwrite = decode_flag(key, "overwrite", fields.get(b"overwrite", b"0"))
+        run_id = decode_token(key, "run_id", fields.get(b"run_id", b""))
+        return cls(run_id, source, **numbers, overwrite=overwrite, command=command)
+
+
+@dataclass(frozen=True)
+class ShopCount:
+    """How many records of the shop a run has looked for before it wrote any of them, and how many were there."""
+
+    looked: int = 0  # the run's first so many
+    kept: int = 0
+
+    def encode(self) -> dict[str, str]:
+        """Return the fields of the run's hash."""
+        return {"shop_looked": str(self.looked), "shop_kept": str(self.kept)}
+
+    @classmethod
+    def decode(cls, key: str, fields: Mapping[bytes, bytes]) -> ShopCount:
+        """Return the count from the fields of a run's hash; zeros where nothing was counted yet."""
+        return cls(*(decode_number(key, name, fields.get(name.encode(), b"0"), least=0) for name in cls().encode()))
 
 
 def decode_points(raw: bytes | None) -> list[tuple[int, int]]:

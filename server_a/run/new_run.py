@@ -72,6 +72,7 @@ def new_run(
         **settings.shop_size(),
         seed=settings.number("seed"),
         retain_ms=settings.number("retain_days") * DAY_MS,
+        overwrite=settings.overwrite,
         command=command,
     )
     return record, server_us

@@ -11,7 +11,7 @@ from server_a.run.resume import KnownRun, read_known_run, remove_staging
 from server_a.run.settings import RunSettings, begin_command
 from server_a.run.story import Story
 from server_a.run.values import ValueSource
-from server_a.shop.sample import check_shop_size
+from server_a.shop.sample_writer import check_shop_size
 from shared.endpoint.endpoint import ServerClock
 from shared.endpoint.opening import open_endpoint
 from shared.endpoint.retry import Retry

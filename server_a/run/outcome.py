@@ -33,6 +33,7 @@ class RunSummary:
     users: int
     skus: int
     carts: int
+    shop_kept: int  # users, SKUs and carts among these that were there already and were left as they are
     attempts: int  # attempts at segments; one a segment when nothing went wrong
     writers: int  # threads or processes that write segments
     lost_acknowledged: int  # values of published segments that the audit found missing and wrote again
@@ -51,6 +52,7 @@ def summarize(
     segments: SegmentProducer,
     retry: Retry,
     *,
+    shop_kept: int,
     lost: int,
     rewritten: int,
 ) -> RunSummary:
@@ -64,6 +66,7 @@ def summarize(
         users=record.users,
         skus=record.skus,
         carts=record.carts,
+        shop_kept=shop_kept,
         attempts=segments.attempts,
         writers=segments.writers.count,
         lost_acknowledged=lost,

@@ -18,7 +18,7 @@ from shared.endpoint.endpoint import Endpoint, ServerClock
 from shared.endpoint.retry import Retry
 from shared.keys import Keyspace
 from shared.program.progress import Progress
-from shared.record import RunRecord, attempt_field, chunk_field, signal_field
+from shared.record import RunRecord, ShopCount, attempt_field, chunk_field, signal_field
 from shared.segments import safe_chunk_values
 from shared.tokens import make_token
 
@@ -64,17 +64,24 @@ class RunJournal:
     retry: Retry
     clock: ServerClock
     samples: Samples = field(init=False)
+    shop: ShopCount = field(init=False)
     history_at: float = field(init=False, default=0.0)
     prepared: dict[int, str] = field(init=False, default_factory=dict)  # tokens noted and not taken, by segment
     newest: str = field(init=False)  # the newest token that was made or seen
 
     def __post_init__(self) -> None:
         self.samples = Samples(self.known.samples if self.known else ())
+        self.shop = self.known.shop if self.known else ShopCount()
         self.newest = self.record.run_id
 
     def begin(self, numbers: Sequence[int] = ()) -> None:
         """Write the record, with a token for an attempt at each of these segments; other notes stay."""
         self._write(self._new_tokens(numbers), is_start=True)
+
+    def note_shop(self, shop: ShopCount) -> None:
+        """Note what was counted of the shop, before the records that were looked for are written."""
+        self.shop = shop
+        self._write({})
 
     def prepare(self, numbers: Sequence[int]) -> None:
         """Note tokens for attempts at these segments, before they are used.
@@ -125,7 +132,7 @@ class RunJournal:
         Redis: MULTI HSET, two HSETNX at the start, HDEL, PEXPIRE EXEC; O(fields).
         """
         key = self.keys.run(self.record.run_id)
-        mapping: dict[Any, Any] = {**self.record.encode(), **fields, **self._history()}
+        mapping: dict[Any, Any] = {**self.record.encode(), **self.shop.encode(), **fields, **self._history()}
 
         def write() -> None:
             pipeline = self.endpoint.at(key).pipeline()

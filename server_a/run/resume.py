@@ -19,7 +19,15 @@ from shared.endpoint.retry import Retry
 from shared.endpoint.together import Together, ask_each, portions
 from shared.errors import InvalidInputError
 from shared.keys import Keyspace
-from shared.record import SOURCE_NUMBERS, SOURCE_VALUES, RunRecord, attempt_field, decode_points, signal_field
+from shared.record import (
+    SOURCE_NUMBERS,
+    SOURCE_VALUES,
+    RunRecord,
+    ShopCount,
+    attempt_field,
+    decode_points,
+    signal_field,
+)
 from shared.state import SegmentState
 from shared.stopping import StopRequest
 from shared.tokens import is_token
@@ -34,6 +42,7 @@ class KnownRun:
     under_way: Mapping[int, str]  # tokens of attempts that were under way, by segment
     outages: list[tuple[int, int]]  # when A lost the server and when it came back, milliseconds of the server's clock
     samples: list[tuple[int, int]]  # milliseconds of the server's clock, and values written by then
+    shop: ShopCount  # what was counted of its shop
     server_us: int  # the server's clock now, microseconds since 1970
 
 
@@ -63,6 +72,7 @@ def read_known_run(endpoint: Endpoint, keys: Keyspace, settings: RunSettings) ->
         under_way={number: token for number, token in tokens.items() if is_token(token)},
         outages=decode_points(fields.get(b"outages")),
         samples=decode_points(fields.get(b"samples")),
+        shop=ShopCount.decode(key, fields),
         server_us=microseconds(now),
     )
 
@@ -74,6 +84,9 @@ def _refuse_contradictions(settings: RunSettings, record: RunRecord) -> None:
         if given is not None and given != recorded:
             option = "--" + name.replace("_", "-")
             raise InvalidInputError(where=option, expected=f"{recorded}, as the run has it", got=f"{given}")
+    if settings.overwrite and not record.overwrite:
+        expected = "nothing, for a run that was begun without it"
+        raise InvalidInputError(where="--overwrite", expected=expected, got="--overwrite")
     if record.source == SOURCE_VALUES and settings.values is None:
         raise InvalidInputError(where="--resume", expected="the run's file again as --values FILE", got="no --values")
     if record.source == SOURCE_NUMBERS and settings.values is not None:

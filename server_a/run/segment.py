@@ -120,7 +120,7 @@ class SegmentProducer:
             if not numbers:
                 if not (needed := self.next_numbers()):
                     return  # all of the next hundred are under way
-                self.retry.keep_trying(self.journal.prepare, needed)
+                self.journal.prepare(needed)
                 continue
             self.writers.give(list(numbers), lambda key: self._begin(numbers[key]))  # noqa: B023 - called at once
 
@@ -166,7 +166,7 @@ class SegmentProducer:
         state = SegmentState(self.record.run_id, task.attempt, written.count, written.digest)
         publication = Publication(number, task.segment_key, task.staging_key, state, written.blocks)
         try:
-            publish(self.endpoint, self.keys, publication, overwrite=self.settings.overwrite)
+            publish(self.endpoint, self.keys, publication, overwrite=self.record.overwrite)
         except TransientError as error:
             self.retry.wait_out(error)
             if not self.retry.keep_trying(is_published, self.endpoint, self.keys, publication):

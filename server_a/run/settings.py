@@ -35,7 +35,7 @@ class RunSettings:
     carts: int | None = None
     seed: int | None = None
     retain_days: int | None = None  # days that run, results and signals are kept
-    overwrite: bool = False  # whether to replace a list that server-a did not write
+    overwrite: bool = False  # whether to replace a list that server-a did not write, and shop records that exist
     writers: int = 0  # processes that write segments; 0 for one for each primary, at most one a core
     min_replicas: int = 0  # replicas that must have each segment before it is signalled; 0 for none
     patience_s: float = 60  # seconds without a successful reply after which a lost endpoint is given up

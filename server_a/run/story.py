@@ -21,7 +21,8 @@ from server_a.run.settings import RunSettings, with_resume_advice
 from server_a.run.states import PublishedSegment, Supersession
 from server_a.run.values import ValueSource
 from server_a.run.writers import Writers, writers_of
-from server_a.shop.sample import write_shop
+from server_a.shop.sample import Sample
+from server_a.shop.sample_writer import SampleWriter
 from shared.endpoint.endpoint import Endpoint, ServerClock
 from shared.endpoint.retry import FIRST_PAUSE_S, LONGEST_PAUSE_S, Retry
 from shared.errors import EndpointUnreachableError, HandoverError, NotFinishedError, SupersededError
@@ -60,6 +61,11 @@ class Story:
         self.has_begun = known is not None
         self.progress = Progress("Writing", record.count)
         self.journal = RunJournal(endpoint, keys, record, self.progress, known=known, retry=retry, clock=clock)
+        sample = Sample(users=record.users, skus=record.skus, carts=record.carts, seed=record.seed)
+        counted, note = self.journal.shop, self.journal.note_shop
+        self.shop = SampleWriter(
+            endpoint, keys, sample, overwrite=record.overwrite, retry=retry, stop=stop, count=counted, on_counted=note
+        )
         self.supersession = Supersession(endpoint, keys, record, retry=retry)
         self.keeper = SegmentKeeper(endpoint, keys, record, source, retry, stop)
         count = writers_of(self.settings.writers, endpoint, record.segments)
@@ -86,13 +92,9 @@ class Story:
             if not self.has_begun:
                 raise
             raise with_resume_advice(error, self.common, self.settings, record.run_id) from error
+        counts = {"shop_kept": self.journal.shop.kept, "lost": self.lost_acknowledged}
         summary = summarize(
-            record,
-            self.published,
-            self.segments,
-            self.retry,
-            lost=self.lost_acknowledged,
-            rewritten=self.segments_rewritten,
+            record, self.published, self.segments, self.retry, **counts, rewritten=self.segments_rewritten
         )
         self.log.info("run finished", **asdict(summary))
         return summary
@@ -110,9 +112,10 @@ class Story:
             self.supersession.require_newest()
             self._keep(self.known)
         self.segments.plan(set(range(1, self.record.segments + 1)) - self.published.keys())
+        self.journal.shop = self.shop.look()  # so that the record has it from the start
         self.journal.begin(self.segments.next_numbers())
         self.has_begun = True
-        self._write_shop()
+        self.shop.write()
         for number in sorted(self.published):
             self._announce(number)
         self._produce()
@@ -123,11 +126,6 @@ class Story:
             self._retire(findings.older)
             self.segments.remove_lost()
             self.journal.finish(len(self.published))
-
-    def _write_shop(self) -> None:
-        keys, record = self.common.keys, self.record
-        size = {"users": record.users, "skus": record.skus, "carts": record.carts}
-        write_shop(self.endpoint, keys, **size, seed=record.seed, retry=self.retry, stop=self.stop)
 
     def _keep(self, known: KnownRun) -> None:
         """Keep the segments that a resumed run had published before."""
@@ -162,7 +160,7 @@ class Story:
             self.retry.keep_trying(self.endpoint.refresh)  # a demoted primary still answers on open connections
             if self.retry.outage_count > outages_seen:
                 outages_seen = self.retry.outage_count
-                self._write_shop()
+                self.shop.write()
             findings = self.retry.keep_trying(audit, self.endpoint, self.common.keys, self.record, self.published)
             self.clock.set(findings.server_us)
             if findings.is_clean and self.retry.outage_count == outages_seen:

@@ -29,7 +29,9 @@ def _each(names: str, kinds: str) -> str:
 SERVER_A = (
     Requirement("name the run and its attempts", "TIME"),
     Requirement("decide and write in one transaction", "MULTI; EXEC; UNWATCH"),
-    Requirement("write the shop", "HSET {user} f v; HSET {sku} f v; HSET {cart} f v"),
+    Requirement(
+        "write the shop", f"{_each('EXISTS', 'user sku cart')}; HSET {{user}} f v; HSET {{sku}} f v; HSET {{cart}} f v"
+    ),
     Requirement("write a segment", "LPUSH {staging} v; LPUSHX {staging} v; EXPIRE {staging} 1; UNLINK {staging}"),
     Requirement("look what is published", "HMGET {state} f; LLEN {segment}; EXISTS {segment}"),
     Requirement(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hiredis import pack_command
@@ -91,22 +91,32 @@ class BatchConnection:
             TransientError: The connection is lost, or closed because its server can't do the work now.
             HandoverError: The reply is another error; the connection goes on.
         """
+        return self.read_many(1, key_at=lambda _place: key)[0]
+
+    def read_many(self, replies: int, *, key_at: Callable[[int], str]) -> list[Reply]:
+        """Return the next replies, each to a command on the key that `key_at` tells by its place.
+
+        It takes half the time of a call of `read` for each. The first error is raised, as by `read`; what comes behind
+        it is not read.
+        """
         self._require_open()
-        self._read += 1
+        found: list[Reply] = []
+        read_response = self._connection.read_response
         try:
-            return self._connection.read_response(disable_decoding=True)
+            for _ in range(replies):
+                found.append(read_response(disable_decoding=True))  # noqa: PERF401 - an error's place is counted
         except RedisError as error:
-            ours = self._client.translated(error, ("", key))
+            ours = self._client.translated(error, ("", key_at(len(found))))
             if isinstance(ours, TransientError) or not isinstance(error, ResponseError):
                 self._lose()
+            else:
+                self._answered(len(found) + 1)
             raise ours from error
         except BaseException:
-            self.close()
+            self.close(keep=False)
             raise
-        finally:
-            if self._flights and self._flights[0][0] == self._read and self.is_open:
-                _, flight = self._flights.popleft()
-                self.times.add(self._window.answered(flight, now_s=time.monotonic()))
+        self._answered(len(found))
+        return found
 
     def is_readable(self) -> bool:
         """Tell, without waiting, whether a reply has come, at least its beginning.
@@ -191,6 +201,13 @@ class BatchConnection:
         if self._sent > self._read or self._is_watching or not keep:
             self._connection.disconnect()
         self._client.connection_pool.release(self._connection)
+
+    def _answered(self, replies: int) -> None:
+        """Count replies that were read, and tell the window of the flights that they end."""
+        self._read += replies
+        while self._flights and self._flights[0][0] <= self._read:
+            _, flight = self._flights.popleft()
+            self.times.add(self._window.answered(flight, now_s=time.monotonic()))
 
     def _lose(self) -> None:
         """Close a connection that is lost, so that the window asks for less on the next one."""

@@ -1,40 +1,72 @@
-"""Many small writes in pipelines, each to the server that holds its key."""
+"""Many small commands in batches, sent ahead of their replies, to all servers of an endpoint at once.
+
+Commands come packed and replies are taken a batch at a time: redis-py's pipelines cost more for each command than the
+server's work, and wait for all replies before they send the next.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
-from contextlib import ExitStack, closing
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from shared.endpoint.batch_connection import pack
+from shared.endpoint.batch_connection import BatchConnection, Reply
 from shared.endpoint.endpoint import Endpoint
-from shared.endpoint.node_client import Command
-
-BATCH_COMMANDS = 1_000
 
 
-def send_pipelined(endpoint: Endpoint, commands: Iterable[Command]) -> None:
-    """Send commands in pipelines and see that each succeeds; each has its key as the second element.
+@dataclass(eq=False)
+class SentBatch:
+    """A batch on its way to a server."""
 
-    Raises TransientError if a connection was lost; which commands were carried out is then unknown. The caller sends
-    all of them again, which is right for commands that set absolute values.
+    server: str
+    commands: int
+    key_at: Callable[[int], str]  # the key of each command, by its place
+    replies: list[Reply] | None = None  # None until all of them are read
 
-    Redis: One round trip for each 1,000 commands to a server; two are in flight to each, and all servers work at once.
+
+@dataclass(eq=False)
+class Pipelines:
+    """Sends batches to the servers of their keys, over one connection to each, as far ahead as its link needs.
+
+    Errors are those of `BatchConnection`; after one it is unknown which of the commands under way were carried out.
     """
-    by_node: dict[str, list[Command]] = defaultdict(list)
-    for command in commands:
-        by_node[endpoint.node_of(str(command[1]))].append(command)
-    with ExitStack() as stack:
-        lanes = []
-        for found in by_node.values():
-            batches = [found[start : start + BATCH_COMMANDS] for start in range(0, len(found), BATCH_COMMANDS)]
-            lanes.append((stack.enter_context(closing(endpoint.batch(str(found[0][1])))), batches))
-        for number in range(max((len(batches) for _, batches in lanes), default=0) + 1):
-            for connection, batches in lanes:
-                if number < len(batches):
-                    batch = batches[number]
-                    connection.send(b"".join(pack(*command) for command in batch), replies=len(batch))
-            for connection, batches in lanes:
-                if 0 < number <= len(batches):
-                    for command in batches[number - 1]:
-                        connection.read(key=str(command[1]))
+
+    endpoint: Endpoint
+    on_replies: Callable[[], None]  # called when a batch is answered; may raise
+    _lanes: dict[str, tuple[BatchConnection, deque[SentBatch]]] = field(init=False, default_factory=dict)
+
+    def send(self, packed: bytes, *, commands: int, key_at: Callable[[int], str]) -> SentBatch:
+        """Send packed commands, whose keys one server holds; first read replies until the window has room for them."""
+        server = self.endpoint.node_of(key_at(0))
+        if server not in self._lanes:
+            self._lanes[server] = self.endpoint.batch(key_at(0)), deque()
+        connection, under_way = self._lanes[server]
+        while not connection.has_room(len(packed)):
+            self._read_next(server)
+        connection.send(packed, replies=commands, flight_bytes=len(packed))
+        batch = SentBatch(server, commands, key_at)
+        under_way.append(batch)
+        return batch
+
+    def replies_to(self, batch: SentBatch) -> list[Reply]:
+        """Return the replies to a batch, after reading those to all that was sent before it to the same server."""
+        while batch.replies is None:
+            self._read_next(batch.server)
+        return batch.replies
+
+    def drain(self) -> None:
+        """Read all replies that are under way."""
+        for server, (_, under_way) in self._lanes.items():
+            while under_way:
+                self._read_next(server)
+
+    def close(self) -> None:
+        """Give the connections back, closed where replies are under way."""
+        for connection, _ in self._lanes.values():
+            connection.close()
+
+    def _read_next(self, server: str) -> None:
+        connection, under_way = self._lanes[server]
+        batch = under_way.popleft()
+        batch.replies = connection.read_many(batch.commands, key_at=batch.key_at)
+        self.on_replies()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import InvalidInputError
-from shared.record import RunRecord, attempt_field, chunk_field, decode_points, signal_field
+from shared.record import RunRecord, ShopCount, attempt_field, chunk_field, decode_points, signal_field
 from shared.segments import MAX_COUNT, MAX_SEGMENT_VALUES
 from tests.stage.field_values import (
     NO_NUMBERS,
@@ -42,6 +42,7 @@ class TestRunRecord:
             "schema_version": "1",
             "run_id": RUN_ID,
             "source": "numbers",
+            "overwrite": "0",
             "command": "server-a run --count 10000",
             "count": "10000",
             "segment_values": "1000000",
@@ -53,6 +54,13 @@ class TestRunRecord:
             "retain_ms": "604800000",
         }
         assert (signal_field(3), attempt_field(3), chunk_field(3)) == ("signal:3", "attempt:3", "chunk_values:3")
+
+    def test_overwriting_is_kept_and_may_be_missing(self) -> None:
+        record = replace(RECORD, overwrite=True)
+        fields = raw_fields(record.encode())
+        assert RunRecord.decode("run:x", fields) == record
+        del fields[b"overwrite"]
+        assert RunRecord.decode("run:x", fields) == RECORD
 
     @given(
         tokens,
@@ -90,7 +98,7 @@ class TestRunRecord:
         record = RunRecord.decode("run:x", fields if raw is None else fields | {b"command": raw})
         assert record == replace(RECORD, command=command)
 
-    @pytest.mark.parametrize("name", [name for name in RECORD.encode() if name != "command"])
+    @pytest.mark.parametrize("name", [name for name in RECORD.encode() if name not in ("command", "overwrite")])
     def test_a_missing_field_is_refused_by_its_name(self, name: str) -> None:
         fields = raw_fields(RECORD.encode())
         del fields[name.encode()]
@@ -104,6 +112,7 @@ class TestRunRecord:
         + [(name, b"0") for name in ("count", "segment_values")]
         + [("count", str(MAX_COUNT + 1).encode()), ("segment_values", str(MAX_SEGMENT_VALUES + 1).encode())]
         + [("run_id", value) for value in NO_TOKENS]
+        + [("overwrite", value) for value in (b"", b"2", b"00", b"yes", b"\xff")]
         + [("source", value) for value in (b"", b"Numbers", b"lines", b"\xff")]
         + [("schema_version", value) for value in (b"", b"0", b"2", b"99")],
     )
@@ -175,3 +184,20 @@ def test_any_bytes_are_read_as_points_or_none(raw: bytes) -> None:
     for first, second in decode_points(raw):
         assert 0 <= first < 2**53
         assert 0 <= second < 2**53
+
+
+class TestShopCount:
+    @given(st.integers(0, 3 * 10**8), st.integers(0, 3 * 10**8))
+    def test_round_trip(self, looked: int, kept: int) -> None:
+        count = ShopCount(looked, kept)
+        assert ShopCount.decode("run:x", raw_fields(count.encode())) == count
+
+    def test_nothing_was_counted_where_nothing_is_noted(self) -> None:
+        assert ShopCount.decode("run:x", {}) == ShopCount(0, 0)
+
+    @pytest.mark.parametrize("name", ["shop_looked", "shop_kept"])
+    @pytest.mark.parametrize("value", [value for value in NO_NUMBERS if value != b"0"])
+    def test_a_malformed_field_is_refused_by_its_name(self, name: str, value: bytes) -> None:
+        with pytest.raises(InvalidInputError) as caught:
+            ShopCount.decode("run:x", {name.encode(): value})
+        assert caught.value.where == f"run:x {name}"

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server_a.shop.sample import MOST_CART_LINES, MOST_PIECES, check_shop_size, sample_cart, sample_name, sample_sku
-from shared.errors import InvalidInputError
+from server_a.shop.sample import MOST_CART_LINES, MOST_PIECES, sample_cart, sample_name, sample_sku
 from shared.shop.record_checks import checked_id, checked_name, checked_price
 from shared.shop.records import Sku, User
 
@@ -63,18 +61,3 @@ def test_generated_carts_hold_skus_of_the_shop_once_each(seed: int, number: int,
 
 def test_sku_ids_are_all_different() -> None:
     assert len({sample_sku(1, number).sku_id for number in range(1, 5001)}) == 5000
-
-
-@pytest.mark.parametrize(("users", "skus", "carts"), [(1, 2, 1), (0, 0, 0), (3, 1, 3), (5, 0, 0)])
-def test_sizes_that_go_together(users: int, skus: int, carts: int) -> None:
-    check_shop_size(users=users, skus=skus, carts=carts)
-
-
-@pytest.mark.parametrize(
-    ("users", "skus", "carts", "option"),
-    [(1, 2, 2, "--carts"), (0, 2, 1, "--carts"), (1, 0, 1, "--skus")],
-)
-def test_sizes_that_do_not(users: int, skus: int, carts: int, option: str) -> None:
-    with pytest.raises(InvalidInputError) as caught:
-        check_shop_size(users=users, skus=skus, carts=carts)
-    assert caught.value.where == option

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from server_a.shop.carts import CartChanger
-from server_a.shop.sample import write_shop
 from server_a.shop.shop import Shop
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import InvalidInputError, WrongEndpointError
@@ -16,7 +15,7 @@ from shared.keys import Keyspace
 from shared.shop.cart_text import cart_json
 from shared.shop.reader import read_carts
 from shared.shop.records import Sku, User
-from tests.stage.shop_fixtures import endpoint, keys, shop
+from tests.stage.shop_fixtures import endpoint, keys, shop, write_shop
 
 if TYPE_CHECKING:
     import redis
@@ -48,12 +47,17 @@ def test_a_larger_shop_holds_the_smaller_one(endpoint: Endpoint, keys: Keyspace,
     assert {key: client.hgetall(key) for key in smaller} == smaller
 
 
-def test_a_shop_leaves_what_others_added(shop: Shop, endpoint: Endpoint, keys: Keyspace, client: redis.Redis) -> None:
-    client.hset(keys.user("1"), "nickname", "PP")
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_sample_leaves_what_others_changed_unless_told_to_overwrite(
+    shop: Shop, client: redis.Redis, *, overwrite: bool
+) -> None:
+    """Fields that others added to a record stay in any case."""
+    endpoint, keys = shop.endpoint, shop.keys
+    client.hset(keys.user("1"), mapping={"nickname": "PP", "first_name": "Pia"})
     CartChanger(shop).add("1", "sku123", 4)
-    write_shop(endpoint, keys, users=1, skus=2, carts=1, seed=1)
-    assert shop.user("1") == User("1", "Parker", "Perry", (("nickname", "PP"),))
-    assert [line.quantity for line in shop.cart("1").lines] == [1, 1]
+    write_shop(endpoint, keys, users=1, skus=2, carts=1, overwrite=overwrite)
+    assert shop.user("1") == User("1", "Parker" if overwrite else "Pia", "Perry", (("nickname", "PP"),))
+    assert [line.quantity for line in shop.cart("1").lines] == [1 if overwrite else 5, 1]
 
 
 def test_records_are_created_replaced_and_removed(shop: Shop) -> None:
@@ -125,13 +129,6 @@ def test_a_key_of_another_type_is_named(shop: Shop, client: redis.Redis, keys: K
             operation("9")
         assert caught.value.where.startswith(key)
     assert client.get(key) == b"a string"
-
-
-def test_writing_over_a_key_of_another_type_names_it(endpoint: Endpoint, client: redis.Redis, keys: Keyspace) -> None:
-    client.set(keys.cart("1"), "a string")
-    with pytest.raises(WrongEndpointError) as caught:
-        write_shop(endpoint, keys, users=1, skus=2, carts=1, seed=1)
-    assert caught.value.where.startswith(keys.cart("1"))
 
 
 def test_carts_show_what_no_longer_counts(shop: Shop, client: redis.Redis, keys: Keyspace) -> None:

@@ -22,6 +22,7 @@ PRODUCER_FIELDS: dict[str, type] = {
     "users": int,
     "skus": int,
     "carts": int,
+    "shop_kept": int,
     "attempts": int,
     "lost_acknowledged": int,
     "outage_s": float,
@@ -88,7 +89,7 @@ def test_server_a(server: Server, namespace: str) -> None:
     assert re.fullmatch("[0-9a-f]{32}", found["digest"])
     assert [found[name] for name in ("count", "segments", "attempts")] == [2_500, 3, 3]
     assert [found[name] for name in ("users", "skus", "carts")] == [1, 2, 1]
-    assert (found["lost_acknowledged"], found["outage_s"]) == (0, 0.0)
+    assert (found["shop_kept"], found["lost_acknowledged"], found["outage_s"]) == (0, 0, 0.0)
     assert 0 < found["write_s"] < 30
     assert found["values_per_s"] == pytest.approx(2_500 / found["write_s"], rel=0.01)
     assert found["endpoint"] == server.url
