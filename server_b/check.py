@@ -34,10 +34,11 @@ def check_command(common: CommonSettings, *, as_json: bool) -> int:
         job = Job(
             program=PROGRAM,
             requirements=SERVER_B_FOLLOW if endpoint.kind.is_replica else SERVER_B_GROUP,
-            values_of={signals: 0, common.keys.segment(1): 0},
-            count=None,
+            keys=(signals, common.keys.segment(1)),
             refusal="",
             try_reading=lambda: endpoint.at(signals).xrevrange(signals, count=1),
+            payload=lambda payload: ("PING", payload),
+            payload_way="there and back",
         )
         findings = examine(endpoint, common.endpoint, common.keys, job)
     print_outcome(json.dumps(findings.as_json()) if as_json else findings_text(findings))

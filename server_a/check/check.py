@@ -6,19 +6,22 @@ from contextlib import closing
 from dataclasses import replace
 
 from server_a.check.peer import PeerCheck, peer_problems
-from server_a.run.new_run import new_run
-from server_a.run.settings import DEFAULT_SEGMENT_VALUES, RunSettings
+from server_a.run.new_run import new_run, record_of
+from server_a.run.room import Found, Room
+from server_a.run.settings import RunSettings
 from server_a.run.values import NumberSource
-from shared.check.examination import Job, examine
+from server_a.run.written import written
+from shared.check.examination import Job, Plan, examine
 from shared.check.findings import Findings, Problem
+from shared.check.permissions import ANY_TOKEN
 from shared.check.requirements import SERVER_A
+from shared.check.sizes import sent_bytes
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.errors import HandoverError, InvalidInputError
 from shared.keys import Keyspace
 from shared.program.options import CommonSettings
-from shared.segments import segment_range, segments_of
 from shared.stopping import stop_requests
 
 _REFUSAL = "server-a has to write; give the URL of the primary, or that of the Sentinels"
@@ -36,16 +39,24 @@ def check(common: CommonSettings, *, count: int, peer_settings: EndpointSettings
 
 
 def _job(endpoint: Endpoint, keys: Keyspace, count: int) -> Job:
-    segments = segments_of(count, DEFAULT_SEGMENT_VALUES)
-    ranges = [segment_range(n, count=count, segment_values=DEFAULT_SEGMENT_VALUES) for n in range(1, segments + 1)]
+    settings, source = RunSettings(count=count), NumberSource(count)
+    room = Room(endpoint, keys, record_of(settings, source, ANY_TOKEN), source, Found())
+
+    def try_reading() -> None:
+        """Read every list and the stream that a run would replace or add to."""
+        room.found = new_run(endpoint, keys, settings, source).found
+
+    state_key = keys.state(keys.segment(1))
     return Job(
         program="server-a",
         requirements=SERVER_A,
-        values_of={keys.segment(part.number): part.count for part in ranges},
-        count=count,
+        keys=tuple(keys.segment(number) for number in range(1, room.record.segments + 1)),
         refusal=_REFUSAL,
-        # reads every list and the stream that a run would replace or add to
-        try_reading=lambda: new_run(endpoint, keys, RunSettings(count=count), NumberSource(count)),
+        try_reading=try_reading,
+        # PING would do, but server-a needs no permission for it; a hash is not searched for longer with a longer name
+        payload=lambda payload: ("HMGET", state_key, payload),
+        payload_way="to the server",
+        plan=Plan(count, sent_bytes(1, count), written(keys, room.record, source, room.sizes), room.needs),
     )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from server_a.run.line_cutter import LineCutter, LineTooLongError
 from server_a.run.line_file import LineFile, raise_too_long
+from server_a.run.line_sample import element_ratio
 from server_a.run.values import Batch, encode_lines
 from shared.digest import BLOCK_VALUES
 from shared.errors import InvalidInputError
@@ -83,11 +84,18 @@ class ScannedLines:
         self.max_value_bytes = scan.max_value_bytes
         self._file = file
         self._scan = scan
+        self._ratio = 0.0  # see `element_ratio`; 0 until it is asked for
 
     def describe(self) -> str:
         """Return how many lines of which file there are."""
         name = "standard input" if self._file.name == "-" else self._file.name
         return f"{self.count:,} {'line' if self.count == 1 else 'lines'} of {name}"
+
+    def elements_bytes(self, segment: SegmentRange) -> int:
+        """Return about how many bytes the server needs for the segment's lines, from a sample of the file."""
+        starts, index = self._scan.starts, segment.number - 1
+        self._ratio = self._ratio or element_ratio(self._file.read, starts[-1])
+        return round((starts[index + 1] - starts[index]) * self._ratio)
 
     def batches(self, segment: SegmentRange) -> Iterator[Batch]:
         """Yield the segment's lines in batches of at most 1,000 and 256 KiB, or of one longer line.

@@ -53,8 +53,9 @@ def open_story(
         retry = Retry(settings.patience_s, stop, on_outage=warn, refresh=refresh)
         if source is not None:
             command = begin_command(common, settings)
-            record, server_us = retry.keep_trying(new_run, endpoint, keys, settings, source, command=command)
-            clock.set(server_us)
+            begun = retry.keep_trying(new_run, endpoint, keys, settings, source, command=command)
+            record = begun.record
+            clock.set(begun.server_us)
         else:
             known = retry.keep_trying(read_known_run, endpoint, keys, settings)
             record = known.record

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from shared.check.sizes import numbers_bytes
 from shared.digest import BLOCK_VALUES
 from shared.segments import SegmentRange
 
@@ -38,6 +39,9 @@ class ValueSource(Protocol):
     def batches(self, segment: SegmentRange) -> Iterator[Batch]:
         """Yield the batches of a segment; none crosses a boundary between the segment's blocks."""
 
+    def elements_bytes(self, segment: SegmentRange) -> int:
+        """Return about how many bytes the server needs for the segment's values, without what a list adds to them."""
+
     def describe(self) -> str:
         """Return what was inserted, as in the line `Inserted 1 to 10,000 into 'biglist'`."""
 
@@ -62,6 +66,10 @@ class NumberSource:
         start, end = segment.first + 1, segment.first + segment.count + 1
         for first in range(start, end, BLOCK_VALUES):
             yield encode_numbers(first, min(first + BLOCK_VALUES, end))
+
+    def elements_bytes(self, segment: SegmentRange) -> int:
+        """Return how many bytes the server needs for the segment's numbers."""
+        return numbers_bytes(segment.first + 1, segment.first + segment.count)
 
     def describe(self) -> str:
         """Return the range, as the original exercise prints it."""

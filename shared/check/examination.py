@@ -6,23 +6,38 @@ Nothing is written, so it is safe at a production server at any time.
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
 from shared.check.encryption import read_tls, tls_notes
-from shared.check.findings import Findings, Problem, permission_notes, permission_problems
-from shared.check.memory import memory_findings, memory_notes, memory_problems, read_memory
+from shared.check.findings import Findings, HandOverFindings, LinkFindings, Problem, Way, WrittenKeys
+from shared.check.link import least_hand_over, measure_rate, measure_round_trips, percentile
+from shared.check.memory import Need, memory_findings, memory_notes, memory_problems, read_memory
+from shared.check.permission_findings import permission_notes, permission_problems
 from shared.check.permissions import ask_permissions, permissions_of
 from shared.check.requirements import Requirement
 from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.node_client import Command
 from shared.endpoint.settings import EndpointSettings
 from shared.errors import HandoverError, NotAllowedError, TransientError, WrongEndpointError
 from shared.keys import Keyspace
 
-ROUND_TRIPS = 21
 OLDEST_VERSION = (6, 2)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a program is to write."""
+
+    count: int  # values
+    values_bytes: int  # as they are sent
+    written: list[WrittenKeys]
+    needs: Callable[[], Mapping[str, Need]]  # of each server; asked after `try_reading`
+
+    def hand_over(self, round_trip_s: float, link: LinkFindings | None) -> HandOverFindings:
+        """Return what a hand-over takes at least."""
+        return least_hand_over(self.count, self.values_bytes, round_trip_s=round_trip_s, link=link)
 
 
 @dataclass(frozen=True)
@@ -31,23 +46,28 @@ class Job:
 
     program: str
     requirements: tuple[Requirement, ...]
-    values_of: Mapping[str, int]  # values that will be written to each key of a list; 0 where lists are only read
-    count: int | None  # the values are 1..count, so this is also the largest; None when nothing is to be written
+    keys: tuple[str, ...]  # whose servers are asked for their memory
     refusal: str  # what is wrong with a replica for this program; empty when a replica is fine
     try_reading: Callable[[], object]  # reads what the program reads first; its errors are problems
+    payload: Callable[[bytes], Command]  # a command that touches no data, with an argument of any size
+    payload_way: Way  # which way that argument goes
+    plan: Plan | None = None  # what is to be written; None for nothing
 
 
 def examine(endpoint: Endpoint, settings: EndpointSettings, keys: Keyspace, job: Job) -> Findings:
     """Return what there is to know about an endpoint.
 
-    Redis: 21 TIME, ACL WHOAMI, INFO memory of each server concerned, what `ask_permissions` and `try_reading` send.
+    Redis: at most 201 TIME and 4 MiB of arguments, ACL WHOAMI, INFO memory of each server concerned, what
+    `ask_permissions` and `try_reading` send.
     """
     kind, url = endpoint.kind, settings.url
     problems = _kind_problems(endpoint, job)
     answers = ask_permissions(endpoint, keys, permissions_of(job.requirements, keys)) if not problems else []
     problems += permission_problems(answers, job.program)
     notes = permission_notes(answers)
-    nodes = read_memory(endpoint, job.values_of, largest=job.count or 0)
+    memory = read_memory(endpoint, job.keys)
+    # the memory of all servers, or nothing: a sum without one of them would say something false
+    nodes = [node for node in memory.values() if node is not None] if None not in memory.values() else []
     notes += [note for node in nodes for note in memory_notes(node)]
     try:
         tls = read_tls(settings)
@@ -60,8 +80,18 @@ def examine(endpoint: Endpoint, settings: EndpointSettings, keys: Keyspace, job:
             job.try_reading()
         except HandoverError as error:
             problems.append(Problem(str(error), error.exit_code))
-    if job.count is not None:
-        problems += [problem for node in nodes for problem in memory_problems(node)]
+    times = measure_round_trips(lambda: endpoint.at(keys.signals()).time())
+    round_trip_s = statistics.median(times)
+    link = None
+    if not problems:
+        try:
+            link = measure_rate(endpoint, keys.signals(), job.payload, way=job.payload_way, times=times)
+        except HandoverError as error:
+            notes.append(f"the rate of the link is not known: {error}")
+    plan = job.plan
+    needs = plan.needs() if plan is not None else {}
+    if plan is not None:
+        problems += [problem for node in nodes for problem in memory_problems(node, needs.get(node.name, Need()))]
     return Findings(
         program=job.program,
         endpoint=endpoint.name,
@@ -73,8 +103,13 @@ def examine(endpoint: Endpoint, settings: EndpointSettings, keys: Keyspace, job:
         tls=tls,
         user=_user(endpoint, keys, settings),
         permissions=answers,
-        memory=memory_findings(nodes, job.count) if nodes else None,
-        round_trip_ms=_round_trip_ms(endpoint, keys),
+        memory=memory_findings(nodes, plan.count if plan is not None else None, needs) if nodes else None,
+        round_trip_ms=round(round_trip_s * 1_000, 3),
+        round_trip_p99_ms=round(percentile(times, 0.99) * 1_000, 3),
+        round_trips=len(times),
+        link=link,
+        hand_over=plan.hand_over(round_trip_s, link) if plan is not None else None,
+        written=plan.written if plan is not None else None,
         notes=notes,
         problems=problems,
     )
@@ -97,13 +132,3 @@ def _user(endpoint: Endpoint, keys: Keyspace, settings: EndpointSettings) -> str
     with suppress(NotAllowedError, WrongEndpointError):
         return str(endpoint.at(keys.signals()).acl_whoami())
     return None if settings.auth == "entra" else settings.url.username or "default"
-
-
-def _round_trip_ms(endpoint: Endpoint, keys: Keyspace) -> float:
-    """Return the median of some round trips of TIME, which both programs may send."""
-    times = []
-    for _ in range(ROUND_TRIPS):
-        started = time.perf_counter()
-        endpoint.at(keys.signals()).time()
-        times.append(time.perf_counter() - started)
-    return round(statistics.median(times) * 1_000, 3)

@@ -1,28 +1,27 @@
-"""What `check` found out about an endpoint, and what the answers about permissions mean for the program. Pure.
+"""What `check` found out about an endpoint. Pure.
 
 A part is None where the server does not say; that alone is no problem.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from shared.check.permissions import Answer
 from shared.errors import (
     EndpointUnreachableError,
     NotAllowedError,
     NotFinishedError,
-    ReadOnlyEndpointError,
-    TransientError,
     WrongEndpointError,
 )
 
 _WORST_FIRST = [
     error.exit_code for error in (WrongEndpointError, NotAllowedError, EndpointUnreachableError, NotFinishedError)
 ]
+Way = Literal["to the server", "there and back"]
+"""Which way a rate was measured; there and back, it is the slower of both directions."""
+
 _JSON_NAMES = {"permissions": "rights", "problems": "troubles"}
 
 
@@ -52,8 +51,40 @@ class MemoryFindings:
     max_bytes: int  # 0 when one of them has no limit
     policy: str  # their eviction policies, joined by commas
     count: int | None  # values to make room for; None when nothing is to be written
-    needed_bytes: int | None  # about what those values take; None likewise
+    needed_bytes: int | None  # about what a run of those values takes; None likewise
     free_bytes: int | None  # left below the limit; None without a limit
+    peak_bytes: int | None = None  # most that it needs beside what is used now; None likewise
+
+
+@dataclass(frozen=True)
+class WrittenKeys:
+    """The keys of one kind that a run writes."""
+
+    kind: str  # as shared/keys.py calls it
+    keys: int
+    bytes: int  # about
+
+
+@dataclass(frozen=True)
+class LinkFindings:
+    """The rate of the link; a long transfer may be faster than the short one that was measured."""
+
+    bytes_per_s: int
+    way: Way
+    measured_bytes: int  # in each direction concerned
+
+
+@dataclass(frozen=True)
+class HandOverFindings:
+    """The least time that a hand-over takes each program over such a link: servers and programs do more than that."""
+
+    count: int
+    values_bytes: int  # as they are sent
+    values_s: float | None  # they take at the rate of the link; None where that is not known
+    server_a_turns: int  # round trips that the program waits for one after the other
+    server_a_s: float  # of these round trips and of the values
+    server_b_turns: int
+    server_b_s: float
 
 
 @dataclass(frozen=True)
@@ -86,7 +117,12 @@ class Findings:
     user: str | None  # our name there; None when the server doesn't tell
     permissions: list[Answer]  # empty when they were not asked for
     memory: MemoryFindings | None
-    round_trip_ms: float  # median of 21
+    round_trip_ms: float  # median
+    round_trip_p99_ms: float = 0.0  # 99th percentile
+    round_trips: int = 0  # how many were measured
+    link: LinkFindings | None = None  # None when it could not be measured
+    hand_over: HandOverFindings | None = None  # None when nothing is to be written
+    written: list[WrittenKeys] | None = None  # by kind; None likewise
     peer: PeerFindings | None = None
     notes: list[str] = field(default_factory=list)  # worth knowing, but no problem
     problems: list[Problem] = field(default_factory=list)
@@ -115,49 +151,3 @@ class Findings:
             "exit_code": self.exit_code,
         }
         return {_JSON_NAMES.get(name, name): value for name, value in fields.items()}
-
-
-def permission_problems(answers: list[Answer], program: str) -> list[Problem]:
-    """Return what keeps `run` from its job: a sentence for each key, and why writes are refused."""
-    needed = [answer for answer in answers if answer.permission.is_needed]
-    denied = [answer for answer in needed if isinstance(answer.error, NotAllowedError)]
-    unknown = [answer for answer in needed if answer.is_unknown]
-    return [
-        *_lacking(denied, "is not allowed", f"grant it as deploy/acl/{program}.acl does", NotAllowedError.exit_code),
-        *_lacking(
-            unknown, "is not known to the server", "enable it, or use another server", WrongEndpointError.exit_code
-        ),
-        *_refused_writes(answers),
-    ]
-
-
-def _lacking(answers: list[Answer], what: str, cure: str, exit_code: int) -> Iterator[Problem]:
-    """Yield a problem for each key and purpose."""
-    commands: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for answer in answers:
-        commands[answer.permission.key, answer.permission.purpose].append(answer.permission.name)
-    for (key, purpose), names in commands.items():
-        subject = ", ".join(dict.fromkeys(names)) + (f" on {key}" if key else "")
-        yield Problem(f"{subject} {what}, needed to {purpose}; {cure}", exit_code)
-
-
-def permission_notes(answers: list[Answer]) -> list[str]:
-    """Return which other commands of the program can't be used here, though `run` can."""
-    lacking: dict[str, list[str]] = defaultdict(list)
-    for answer in answers:
-        permission = answer.permission
-        if not permission.is_needed and not answer.is_allowed:
-            where = f" on {permission.key}" if permission.key else ""
-            lacking[permission.purpose].append(f"{permission.name}{where}")
-    return [f"not allowed: {', '.join(names)}; only {purpose} needs it" for purpose, names in lacking.items()]
-
-
-def _refused_writes(answers: list[Answer]) -> list[Problem]:
-    """Return why the server takes no writes now, each reason once."""
-    found: dict[str, Problem] = {}
-    for answer in answers:
-        error = answer.error
-        if isinstance(error, (NotFinishedError, TransientError)):
-            kind = WrongEndpointError if isinstance(error, ReadOnlyEndpointError) else NotFinishedError
-            found.setdefault(str(error), Problem(str(error), kind.exit_code))
-    return list(found.values())

@@ -1,24 +1,15 @@
-"""Memory: how much there is, and whether a run fits.
-
-A run may need room for all its values beside what is used now, because the previous run's lists stay until the new ones
-are published.
-"""
+"""Memory: how much each server has, and whether what is to be written fits."""
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from shared.check.findings import MemoryFindings, Problem
 from shared.endpoint.endpoint import Endpoint
-from shared.errors import NotAllowedError, NotFinishedError, WrongEndpointError
-
-VALUE_BYTES = 6  # measured: 100,000,000 numbers took 598 MB on Redis 7.0 and Valkey 9.1
-LARGE_VALUE_BYTES = 11
-MARGIN = 1.25
-_LARGE_FROM = 2**31
+from shared.endpoint.together import Together
+from shared.errors import HandoverError, NotAllowedError, NotFinishedError, WrongEndpointError
 
 
 @dataclass(frozen=True)
@@ -30,53 +21,79 @@ class NodeMemory:
     max_bytes: int  # its limit; 0 for none
     host_bytes: int  # what its host has; 0 when it doesn't say
     policy: str  # for eviction
-    needed_bytes: int  # about what the values for this server take
+    uncounted_bytes: int = 0  # of those used: buffers for replicas and the append-only file don't count
+    is_freeing: bool = False  # whether keys that were removed are still being freed
 
     @property
     def free_bytes(self) -> int | None:
         """Bytes left below the limit; None without a limit."""
         return max(0, self.max_bytes - self.used_bytes) if self.max_bytes else None
 
+    @property
+    def room_bytes(self) -> int | None:
+        """Bytes that may be written at most; None when the server does not say.
 
-def needed_bytes(values: int, *, largest: int) -> int:
-    """Return about how many bytes a list of so many numbers takes, plus a quarter as a margin."""
-    return math.ceil(values * (LARGE_VALUE_BYTES if largest >= _LARGE_FROM else VALUE_BYTES) * MARGIN)
+        Below a limit with eviction that is all of it, since other keys make room; without a limit, what the host has
+        beside what the server uses.
+        """
+        if self.max_bytes and self.policy.startswith(("allkeys-", "volatile-")):
+            return self.max_bytes
+        if self.max_bytes or self.host_bytes:
+            return max(0, (self.max_bytes or self.host_bytes) - self.used_bytes + self.uncounted_bytes)
+        return None
 
 
-def read_memory(endpoint: Endpoint, values_of: Mapping[str, int], *, largest: int) -> list[NodeMemory]:
-    """Return the memory of each server that will hold one of the lists; empty when a server does not tell.
+@dataclass(frozen=True)
+class Need:
+    """What one server is to hold of what is to be written."""
 
-    `values_of` says how many values will be written to each key, `largest` is the largest of them.
+    total_bytes: int = 0
+    peak_bytes: int = 0  # most that is used beside what is used now: what is replaced is freed only afterwards
+
+
+def ask_memory(asked: Together, keys: Iterable[str]) -> list[str]:
+    """Ask each server that holds one of these keys for its memory, and return their names in the order asked.
 
     Redis: INFO memory for each server; O(1).
     """
-    values: dict[str, dict[str, int]] = defaultdict(dict)
-    for key, count in values_of.items():
-        values[endpoint.node_of(key)][key] = count
-    found = []
-    for node, count_of in values.items():
-        try:
-            info = endpoint.at(next(iter(count_of))).info("memory")
-        except (NotAllowedError, WrongEndpointError):
-            return []
-        memory = decode_memory(node, info, needed_bytes(sum(count_of.values()), largest=largest))
-        if memory is None:
-            return []
-        found.append(memory)
+    first: dict[str, str] = {}
+    for key in keys:
+        first.setdefault(asked.endpoint.node_of(key), key)
+    for key in first.values():
+        asked.at(key).info("memory")
+    return list(first)
+
+
+def taken_memory(nodes: Iterable[str], replies: Iterable[Any]) -> dict[str, NodeMemory | None]:
+    """Return what servers replied to `ask_memory`; None where one may not be asked or does not say."""
+    found: dict[str, NodeMemory | None] = {}
+    for node, reply in zip(nodes, replies, strict=True):
+        if isinstance(reply, HandoverError) and not isinstance(reply, (NotAllowedError, WrongEndpointError)):
+            raise reply
+        found[node] = decode_memory(node, reply) if isinstance(reply, Mapping) else None
     return found
 
 
-def decode_memory(name: str, info: Mapping[str, object], needed: int) -> NodeMemory | None:
+def read_memory(endpoint: Endpoint, keys: Iterable[str]) -> dict[str, NodeMemory | None]:
+    """Return the memory of each server that holds one of the keys; see `ask_memory`."""
+    asked = Together(endpoint)
+    nodes = ask_memory(asked, keys)
+    return taken_memory(nodes, asked.send(raise_on_error=False))
+
+
+def decode_memory(name: str, info: Mapping[str, object]) -> NodeMemory | None:
     """Return what redis-py's form of INFO memory says, or None when it lacks what we need."""
-    used, *limits = (info.get(field) for field in ("used_memory", "maxmemory", "total_system_memory"))
+    names = ("used_memory", "maxmemory", "total_system_memory", "mem_not_counted_for_evict", "lazyfree_pending_objects")
+    used, *others = (info.get(field) for field in names)
     if not isinstance(used, int):
         return None
-    max_bytes, host_bytes = (limit if isinstance(limit, int) else 0 for limit in limits)
-    return NodeMemory(name, used, max_bytes, host_bytes, str(info.get("maxmemory_policy", "unknown")), needed)
+    max_bytes, host_bytes, uncounted, freeing = (other if isinstance(other, int) else 0 for other in others)
+    policy = str(info.get("maxmemory_policy", "unknown"))
+    return NodeMemory(name, used, max_bytes, host_bytes, policy, uncounted, is_freeing=freeing > 0)
 
 
-def memory_findings(nodes: list[NodeMemory], count: int | None) -> MemoryFindings:
-    """Return the memory of all nodes added up."""
+def memory_findings(nodes: list[NodeMemory], count: int | None, needs: Mapping[str, Need]) -> MemoryFindings:
+    """Return the memory of all nodes, and what they need, added up."""
     free = [node.free_bytes for node in nodes if node.free_bytes is not None]
     is_limited = len(free) == len(nodes)
     return MemoryFindings(
@@ -84,13 +101,14 @@ def memory_findings(nodes: list[NodeMemory], count: int | None) -> MemoryFinding
         max_bytes=sum(node.max_bytes for node in nodes) if is_limited else 0,
         policy=",".join(sorted({node.policy for node in nodes})),
         count=count,
-        needed_bytes=None if count is None else sum(node.needed_bytes for node in nodes),
+        needed_bytes=None if count is None else sum(need.total_bytes for need in needs.values()),
+        peak_bytes=None if count is None else sum(need.peak_bytes for need in needs.values()),
         free_bytes=sum(free) if is_limited else None,
     )
 
 
-def memory_problems(node: NodeMemory) -> list[Problem]:
-    """Return what is wrong with a node's memory for the values that it is to hold.
+def memory_problems(node: NodeMemory, need: Need) -> list[Problem]:
+    """Return what is wrong with a node's memory for what it is to hold.
 
     Without a limit no eviction policy ever acts. Under a limit `allkeys-*` may evict a published list, so it is a
     problem; `volatile-*` can't, since published lists have no time to live, so it is only noted.
@@ -98,15 +116,24 @@ def memory_problems(node: NodeMemory) -> list[Problem]:
     if node.max_bytes and node.policy.startswith("allkeys-"):
         text = f"{node.name} evicts any key when it is full ({node.policy}): values may vanish; set maxmemory-policy "
         return [Problem(f"{text}noeviction, or use a server that is no cache", WrongEndpointError.exit_code)]
-    if not (node.max_bytes or node.host_bytes):
+    if not is_short(node, need):
         return []
-    room = (node.max_bytes or node.host_bytes) - node.used_bytes
-    if node.needed_bytes <= max(0, room):
-        return []
+    error = shortage(node, need)
+    return [Problem(f"no room: {error}", error.exit_code)]
+
+
+def is_short(node: NodeMemory, need: Need) -> bool:
+    """Return whether a server has no room for what it is to hold; False when it does not say."""
+    room = node.room_bytes
+    return room is not None and need.peak_bytes > room
+
+
+def shortage(node: NodeMemory, need: Need) -> NotFinishedError:
+    """Return the error for a server that has no room."""
     whose = "below its maxmemory" if node.max_bytes else "on its host"
     cure = "raise maxmemory, free memory, or write fewer values" if node.max_bytes else "write fewer values"
-    text = f"no room at {node.name}: the values need about {shown_bytes(node.needed_bytes)}, "
-    return [Problem(f"{text}{shown_bytes(max(0, room))} are free {whose}; {cure}", NotFinishedError.exit_code)]
+    expected = f"about {shown_bytes(need.peak_bytes)} of memory {whose} for the run"
+    return NotFinishedError(where=node.name, expected=expected, got=shown_bytes(node.room_bytes or 0), advice=cure)
 
 
 def memory_notes(node: NodeMemory) -> list[str]:

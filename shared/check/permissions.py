@@ -19,7 +19,7 @@ from shared.endpoint.endpoint import Endpoint
 from shared.errors import HandoverError, NotAllowedError, TransientError, UnknownCommandError
 from shared.keys import Keyspace
 
-_TOKEN = "20261122T205801123Z-3f9a1c"  # noqa: S105 - stands for any run id or attempt, no secret
+ANY_TOKEN = "20261122T205801123Z-3f9a1c"  # noqa: S105 - stands for any run id or attempt, no secret
 _WITH_SUBCOMMAND = ("XGROUP", "XINFO")
 _NOT_QUEUED = ("MULTI", "EXEC", "WATCH", "UNWATCH")
 
@@ -141,10 +141,10 @@ def _key_names(keys: Keyspace, number: int) -> dict[str, str]:
         "cart": keys.cart("1"),
         "segment": segment,
         "state": keys.state(segment),
-        "staging": keys.staging(segment, _TOKEN),
-        "run": keys.run(_TOKEN),
-        "result": keys.result(_TOKEN),
+        "staging": keys.staging(segment, ANY_TOKEN),
+        "run": keys.run(ANY_TOKEN),
+        "result": keys.result(ANY_TOKEN),
         "signals": keys.signals(),
         "dead_letters": keys.dead_letters(),
-        "canary": keys.canary(_TOKEN),
+        "canary": keys.canary(ANY_TOKEN),
     }

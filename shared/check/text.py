@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from shared.check.findings import Findings
+from shared.check.findings import Findings, HandOverFindings, LinkFindings, WrittenKeys
 from shared.check.memory import shown_bytes
 
 _RELATIONS = {"same": "the same database", "none": "not connected to this one"}
+_KINDS = {
+    "run": ("record of the run", "records of runs"),
+    "user": ("user", "users"),
+    "sku": ("SKU", "SKUs"),
+    "cart": ("cart", "carts"),
+    "segment": ("list", "lists"),
+    "state": ("state of a list", "states of lists"),
+    "signals": ("stream of signals", "streams of signals"),
+}
 
 
 def findings_text(findings: Findings) -> str:
@@ -17,8 +26,14 @@ def findings_text(findings: Findings) -> str:
         f"TLS: {_tls_text(findings)}",
         f"User: {findings.user or 'unknown'}, {_permissions_text(findings)}",
         f"Memory: {_memory_text(findings)}",
-        f"Round trip: {findings.round_trip_ms:.3f} ms",
+        f"Round trip: {_round_trip_text(findings)}",
     ]
+    if findings.link is not None:
+        lines.append(f"Rate: {_link_text(findings.link)}")
+    if findings.hand_over is not None:
+        lines.append(f"Hand-over: {_hand_over_text(findings.hand_over)}")
+    if findings.written is not None:
+        lines.append(f"Writes: {_written_text(findings.written)}")
     if findings.peer is not None:
         lines.append(f"Peer: {_peer_text(findings)}")
     lines += [f"Note: {note}" for note in findings.notes]
@@ -54,6 +69,30 @@ def _memory_text(findings: Findings) -> str:
     if memory.count is None or memory.needed_bytes is None:
         return text
     return f"{text}; {memory.count:,} values need about {shown_bytes(memory.needed_bytes)}"
+
+
+def _round_trip_text(findings: Findings) -> str:
+    median, highest = findings.round_trip_ms, findings.round_trip_p99_ms
+    return f"{median:.3f} ms in the median, {highest:.3f} ms at the 99th percentile of {findings.round_trips}"
+
+
+def _link_text(link: LinkFindings) -> str:
+    rate, measured = shown_bytes(link.bytes_per_s), shown_bytes(link.measured_bytes)
+    return f"{rate}/s {link.way}, by {measured}; a longer transfer may be faster"
+
+
+def _hand_over_text(hand_over: HandOverFindings) -> str:
+    size = shown_bytes(hand_over.values_bytes)
+    rate = "unknown time" if hand_over.values_s is None else f"{hand_over.values_s:.3f} s at this rate"
+    return (
+        f"{hand_over.count:,} values take A at least {hand_over.server_a_s:.3f} s and B {hand_over.server_b_s:.3f} s "
+        f"over such a link: {hand_over.server_a_turns} and {hand_over.server_b_turns} round trips, {size} in {rate}"
+    )
+
+
+def _written_text(written: list[WrittenKeys]) -> str:
+    parts = [f"{each.keys:,} {_KINDS[each.kind][each.keys != 1]} {shown_bytes(each.bytes)}" for each in written]
+    return f"about {shown_bytes(sum(each.bytes for each in written))}: {', '.join(parts)}"
 
 
 def _peer_text(findings: Findings) -> str:

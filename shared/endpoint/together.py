@@ -54,6 +54,14 @@ def portions(keys: Iterable[str]) -> Iterator[list[str]]:
         yield portion
 
 
+def without_errors(replies: list[Any]) -> list[Any]:
+    """Return replies that `send` left errors in, unless there are any: raise the first."""
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+    return replies
+
+
 def ask_each(
     endpoint: Endpoint,
     keys: Iterable[str],

@@ -16,6 +16,8 @@ _VARYING = (
     (re.compile(r"\d{8}T\d{9}Z-[0-9a-f]{6}"), "RUN"),
     (re.compile(r"redis \d+\.\d+\.\d+"), "redis VERSION"),
     (re.compile(r"[\d.,]+ (ms|s|values/s)\b"), r"N \1"),
+    (re.compile(r"[\d.,]+ (bytes|[KMG]iB)\b"), "N BYTES"),
+    (re.compile(r"percentile of \d+"), "percentile of N"),
 )
 
 
@@ -42,7 +44,7 @@ def read_blocks(page: Path) -> list[Block]:
 
 
 def without_varying_parts(text: str) -> str:
-    """Return a program's output with what differs from run to run replaced: run ids, versions, durations, rates."""
+    """Return a program's output with what differs from run to run replaced: run ids, versions, durations, sizes."""
     for pattern, replacement in _VARYING:
         text = pattern.sub(replacement, text)
     return text

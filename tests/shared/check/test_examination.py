@@ -31,7 +31,10 @@ def test_a_server_that_is_fit(program: Name, server: Server, namespace: str, cli
     assert all(right["is_allowed"] for right in found["rights"])
     assert found["memory"]["used_bytes"] > 0
     assert found["memory"]["policy"] == "noeviction"
-    assert 0 < found["round_trip_ms"] < 1000
+    assert 0 < found["round_trip_ms"] <= found["round_trip_p99_ms"] < 1000
+    assert found["round_trips"] >= 100
+    assert found["link"]["bytes_per_s"] > 10_000
+    assert 0 < found["link"]["measured_bytes"] <= 4 * 2**20
     assert found["peer"] is None
     assert not list(client.scan_iter())
 
@@ -197,6 +200,15 @@ def test_as_people_read_it(program: Name, server: Server, namespace: str) -> Non
     ended = run_program(program, "check", server=server, namespace=namespace)
     assert ended.exit_code == 0
     lines = ended.stdout.splitlines()
+    more = ["Hand-over", "Writes"] if program == "server-a" else []
     assert lines[0] == f"{server.url}, namespace {namespace}"
-    assert [line.partition(":")[0] for line in lines[1:-1]] == ["Server", "TLS", "User", "Memory", "Round trip"]
+    assert [line.partition(":")[0] for line in lines[1:-1]] == [
+        "Server",
+        "TLS",
+        "User",
+        "Memory",
+        "Round trip",
+        "Rate",
+        *more,
+    ]
     assert lines[-1] == f"{program} can do its job here."

@@ -47,7 +47,15 @@ def test_sentinels_of_which_the_first_is_down(
 
 
 def test_encryption_that_nobody_shows_is_only_noted(server: Server, namespace: str, closed_port: int) -> None:
-    job = Job("server-b", requirements=(), values_of={}, count=None, refusal="", try_reading=lambda: None)
+    job = Job(
+        "server-b",
+        requirements=(),
+        keys=(),
+        refusal="",
+        try_reading=lambda: None,
+        payload=lambda payload: ("PING", payload),
+        payload_way="there and back",
+    )
     with closing(open_endpoint(EndpointSettings(parse_url(server.url)))) as endpoint:
         settings = EndpointSettings(
             parse_url(f"rediss+sentinel://127.0.0.1:{closed_port},127.0.0.1:{closed_port}/shop")

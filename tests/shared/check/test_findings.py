@@ -7,20 +7,26 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from redis._parsers.helpers import parse_info
 
 from server_a.check.peer import peer_problems
 from shared.check.encryption import tls_findings, tls_notes
-from shared.check.findings import Findings, MemoryFindings, PeerFindings, Problem
+from shared.check.findings import (
+    Findings,
+    HandOverFindings,
+    LinkFindings,
+    MemoryFindings,
+    PeerFindings,
+    Problem,
+    WrittenKeys,
+)
 from shared.check.memory import (
+    Need,
     NodeMemory,
     decode_memory,
     memory_findings,
     memory_notes,
     memory_problems,
-    needed_bytes,
     shown_bytes,
 )
 from shared.check.permissions import Answer, Permission
@@ -28,7 +34,7 @@ from shared.check.text import findings_text
 from shared.keys import Keyspace
 
 GIB = 2**30
-NODE = NodeMemory("a:1", used_bytes=GIB, max_bytes=2 * GIB, host_bytes=8 * GIB, policy="noeviction", needed_bytes=100)
+NODE = NodeMemory("a:1", used_bytes=GIB, max_bytes=2 * GIB, host_bytes=8 * GIB, policy="noeviction")
 FINDINGS = Findings(
     program="server-a",
     endpoint="redis://a:1/0",
@@ -42,56 +48,51 @@ FINDINGS = Findings(
     permissions=[Answer(Permission(("LPUSH", "key", "v"), "key", "write a segment", is_needed=True), None)],
     memory=MemoryFindings(GIB, 2 * GIB, "noeviction", 10_000, 75_000, GIB),
     round_trip_ms=0.25,
+    round_trip_p99_ms=0.5,
+    round_trips=200,
 )
-
-
-@given(st.integers(0, 10**11), st.integers(0, 10**11))
-def test_needed_bytes_grow_with_the_values(first: int, second: int) -> None:
-    few, many = sorted((first, second))
-    assert needed_bytes(few, largest=few) <= needed_bytes(many, largest=many)
-
-
-def test_needed_bytes_are_what_was_measured_and_a_quarter_more() -> None:
-    assert needed_bytes(100_000_000, largest=100_000_000) == 750_000_000
-    assert needed_bytes(8, largest=2**31) == 110
 
 
 def test_memory_is_read_from_info() -> None:
     info = (
         "# Memory\r\nused_memory:1000\r\nmaxmemory:3000\r\nmaxmemory_policy:allkeys-lru\r\ntotal_system_memory:9000\r\n"
+        "mem_not_counted_for_evict:4\r\nlazyfree_pending_objects:1\r\n"
     )
-    memory = decode_memory("a:1", parse_info(info), 500)
-    assert memory == NodeMemory("a:1", 1000, 3000, 9000, "allkeys-lru", 500)
+    memory = decode_memory("a:1", parse_info(info))
+    assert memory == NodeMemory("a:1", 1000, 3000, 9000, "allkeys-lru", 4, is_freeing=True)
     assert memory.free_bytes == 2000
 
 
 @pytest.mark.parametrize("info", ["", "used_memory:", "used_memory:many", "used_memory_human:1K"])
 def test_an_info_without_the_figures_says_nothing(info: str) -> None:
-    assert decode_memory("a:1", parse_info(info), 0) is None
+    assert decode_memory("a:1", parse_info(info)) is None
 
 
 def test_figures_that_lack_are_no_limit() -> None:
-    assert decode_memory("a:1", parse_info("used_memory:5"), 7) == NodeMemory("a:1", 5, 0, 0, "unknown", 7)
+    assert decode_memory("a:1", parse_info("used_memory:5")) == NodeMemory("a:1", 5, 0, 0, "unknown")
 
 
 @pytest.mark.parametrize(
-    ("changes", "exit_codes"),
+    ("changes", "peak_bytes", "exit_codes"),
     [
-        ({}, []),
-        ({"needed_bytes": GIB}, []),
-        ({"needed_bytes": GIB + 1}, [75]),
-        ({"used_bytes": 3 * GIB}, [75]),
-        ({"max_bytes": 0, "needed_bytes": 7 * GIB}, []),
-        ({"max_bytes": 0, "needed_bytes": 7 * GIB + 1}, [75]),
-        ({"max_bytes": 0, "host_bytes": 0, "needed_bytes": 100 * GIB}, []),
-        ({"policy": "allkeys-lru"}, [78]),
-        ({"policy": "allkeys-random", "max_bytes": 0}, []),
-        ({"policy": "volatile-lru"}, []),
-        ({"policy": "volatile-ttl", "needed_bytes": GIB + 1}, [75]),
+        ({}, 100, []),
+        ({}, GIB, []),
+        ({}, GIB + 1, [75]),
+        ({"uncounted_bytes": 1}, GIB + 1, []),
+        ({"used_bytes": 3 * GIB}, 100, [75]),
+        ({"max_bytes": 0}, 7 * GIB, []),
+        ({"max_bytes": 0}, 7 * GIB + 1, [75]),
+        ({"max_bytes": 0, "host_bytes": 0}, 100 * GIB, []),
+        ({"policy": "allkeys-lru"}, 100, [78]),
+        ({"policy": "allkeys-random", "max_bytes": 0}, 100, []),
+        ({"policy": "volatile-lru"}, 100, []),
+        ({"policy": "volatile-ttl"}, 2 * GIB, []),
+        ({"policy": "volatile-ttl"}, 2 * GIB + 1, [75]),
     ],
 )
-def test_room_and_policy(changes: dict[str, Any], exit_codes: list[int]) -> None:
-    assert [problem.exit_code for problem in memory_problems(replace(NODE, **changes))] == exit_codes
+def test_room_and_policy(changes: dict[str, Any], peak_bytes: int, exit_codes: list[int]) -> None:
+    problems = memory_problems(replace(NODE, **changes), Need(peak_bytes, peak_bytes))
+    assert [problem.exit_code for problem in problems] == exit_codes
 
 
 def test_a_policy_that_takes_what_has_a_time_to_live_is_noted() -> None:
@@ -102,9 +103,9 @@ def test_a_policy_that_takes_what_has_a_time_to_live_is_noted() -> None:
 
 def test_the_memory_of_several_servers_is_added_up() -> None:
     other = replace(NODE, name="a:2", policy="volatile-lru")
-    total = memory_findings([NODE, other], 10)
-    assert total == MemoryFindings(2 * GIB, 4 * GIB, "noeviction,volatile-lru", 10, 200, 2 * GIB)
-    unlimited = memory_findings([NODE, replace(other, max_bytes=0)], None)
+    total = memory_findings([NODE, other], 10, {"a:1": Need(100, 70), "a:2": Need(100, 60)})
+    assert total == MemoryFindings(2 * GIB, 4 * GIB, "noeviction,volatile-lru", 10, 200, 2 * GIB, peak_bytes=130)
+    unlimited = memory_findings([NODE, replace(other, max_bytes=0)], None, {})
     assert (unlimited.max_bytes, unlimited.free_bytes, unlimited.needed_bytes) == (0, None, None)
 
 
@@ -148,8 +149,25 @@ def test_the_text_ends_with_the_good_news() -> None:
         "TLS: no TLS",
         "User: default, all 1 permissions",
         "Memory: 1.0 GiB of 2.0 GiB, policy noeviction; 10,000 values need about 73.2 KiB",
-        "Round trip: 0.250 ms",
+        "Round trip: 0.250 ms in the median, 0.500 ms at the 99th percentile of 200",
         "server-a can do its job here.",
+    ]
+
+
+def test_the_text_says_what_the_link_allows_and_what_is_written() -> None:
+    findings = replace(
+        FINDINGS,
+        link=LinkFindings(1024**2, "to the server", 4 * 1024**2),
+        hand_over=HandOverFindings(10_000, 2048, 0.002, 12, 0.962, 17, 1.362),
+        written=[WrittenKeys("user", 1, 96), WrittenKeys("segment", 2, 1024), WrittenKeys("cart", 0, 0)],
+    )
+    assert findings_text(findings).splitlines()[6:9] == [
+        "Rate: 1.0 MiB/s to the server, by 4.0 MiB; a longer transfer may be faster",
+        (
+            "Hand-over: 10,000 values take A at least 0.962 s and B 1.362 s over such a link: 12 and 17 round trips, "
+            "2.0 KiB in 0.002 s at this rate"
+        ),
+        "Writes: about 1.1 KiB: 1 user 96 bytes, 2 lists 1.0 KiB, 0 carts 0 bytes",
     ]
 
 
@@ -158,7 +176,7 @@ def test_the_text_ends_with_the_problems() -> None:
     assert findings_text(findings).splitlines()[3:] == [
         "User: unknown, all 1 permissions",
         "Memory: unknown, since INFO is not allowed or does not say",
-        "Round trip: 0.250 ms",
+        "Round trip: 0.250 ms in the median, 0.500 ms at the 99th percentile of 200",
         "Note: small",
         "Wrong: large",
     ]

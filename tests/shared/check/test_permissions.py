@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared.check.findings import permission_notes, permission_problems
+from shared.check.permission_findings import permission_notes, permission_problems
 from shared.check.permissions import Answer, Permission, permissions_of
 from shared.check.requirements import SERVER_A, SERVER_B_FOLLOW, SERVER_B_GROUP, Requirement
 from shared.errors import (

@@ -15,6 +15,7 @@ import pytest
 import redis
 
 from demo.servers import Server
+from shared.check.link import LEAST_TURNS
 from tests.stage.certificates import Authority
 from tests.stage.faulty_link import FaultyLink
 from tests.stage.programs import Name, StartProgram, run_program
@@ -81,6 +82,8 @@ def test_a_turn_is_all_that_a_client_sends_without_an_answer(server: Server) -> 
 def test_a_small_run_takes_few_round_trips_and_connections(own_server: Server) -> None:
     counters = counted(own_server, quiet_s=QUIET_S)
     assert all(counter.turns <= MAX_TURNS[program] for program, counter in counters.items()), shown(counters)
+    # what `check` says a hand-over takes at least; fewer turns than that call for a smaller figure there
+    assert all(counter.turns >= LEAST_TURNS[program] for program, counter in counters.items()), shown(counters)
     assert sum(counter.connections for counter in counters.values()) <= MAX_CONNECTIONS, shown(counters)
 
 
