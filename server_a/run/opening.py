@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 from server_a.run.new_run import new_run, source_of
 from server_a.run.resume import KnownRun, read_known_run, remove_staging
-from server_a.run.settings import RunSettings, begin_command
+from server_a.run.room import Room, look_at_resumed, require_room
+from server_a.run.settings import RunSettings, begin_command, with_resume_advice
 from server_a.run.story import Story
 from server_a.run.values import ValueSource
+from server_a.run.writers import segments_at_once
 from server_a.shop.sample_writer import check_shop_size
 from shared.endpoint.endpoint import ServerClock
 from shared.endpoint.opening import open_endpoint
 from shared.endpoint.retry import Retry
-from shared.errors import TransientError, WrongEndpointError
+from shared.errors import NotFinishedError, TransientError, WrongEndpointError
 from shared.fields import check_run_id
 from shared.program.options import CommonSettings
 from shared.stopping import StopRequest
@@ -54,7 +56,7 @@ def open_story(
         if source is not None:
             command = begin_command(common, settings)
             begun = retry.keep_trying(new_run, endpoint, keys, settings, source, command=command)
-            record = begun.record
+            record, found = begun.record, begun.found
             clock.set(begun.server_us)
         else:
             known = retry.keep_trying(read_known_run, endpoint, keys, settings)
@@ -63,4 +65,12 @@ def open_story(
             clock.set(known.server_us)
             retry.keep_trying(remove_staging, endpoint, keys, known.under_way)
             source = stack.enter_context(closing(source_of(settings, record, stop)))
-        yield Story(common, settings, endpoint, record, known, source, retry, clock, stop, log)
+            found = retry.keep_trying(look_at_resumed, endpoint, keys, record)
+        try:
+            room, most = Room(endpoint, keys, record, source, found), segments_at_once(settings, endpoint, record)
+            at_once = require_room(room, most=most, retry=retry, stop=stop, log=log)
+        except NotFinishedError as error:
+            if known is None:
+                raise
+            raise with_resume_advice(error, common, settings, record.run_id) from error
+        yield Story(common, settings, endpoint, record, known, source, at_once, retry, clock, stop, log)

@@ -7,7 +7,7 @@ run is refused is looked more closely: a refusal must be right, while a run that
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -59,33 +59,44 @@ class Room:
         """The bytes of keys at this endpoint's kind of server."""
         return Sizes(self.endpoint.kind.server)
 
-    def needs(self) -> dict[str, Need]:
-        """Return what each server is to hold."""
+    def needs(self, *, at_once: int = 1) -> dict[str, Need]:
+        """Return what each server is to hold, with so many segments under way at once.
+
+        What a segment replaces is freed when it is published, and only then is another one begun.
+        """
         total: Counter[str] = Counter()
         grown: Counter[str] = Counter()  # beside what is used now
         peak: Counter[str] = Counter()
+        under_way: deque[tuple[str, int]] = deque()  # server and bytes that are freed when a segment is published
         for node, size in self._small_bytes():
             total[node] += size
             grown[node] += size
         for number in range(1, self.record.segments + 1):
             if self._is_kept(number):
                 continue
+            if len(under_way) == at_once:
+                published, freed = under_way.popleft()
+                grown[published] -= freed
             node = self.endpoint.node_of(self.keys.segment(number))
             size = sum(segment_bytes(self.keys, self.source, self.record.range_of(number), self.sizes))
             total[node] += size
             grown[node] += size
             peak[node] = max(peak[node], grown[node])
-            grown[node] -= self._freed_bytes(number, node)
+            under_way.append((node, self._freed_bytes(number, node)))
+        for node, freed in under_way:
+            grown[node] -= freed
         return {node: Need(total[node], max(peak[node], grown[node])) for node in total}
 
-    def require(self, stop: StopRequest) -> None:
-        """Raise NotFinishedError if a server has no room; see `require_room`."""
-        if not self._short(self.needs()):
-            return
-        self._look_closer(stop)
-        needs = self.needs()
-        for node in self._short(needs):
-            raise shortage(node, needs[node.name])
+    def require(self, stop: StopRequest, *, most: int) -> int:
+        """Return how many segments may be under way at once; raise NotFinishedError if a server has no room."""
+        if self._short(self.needs()):
+            self._look_closer(stop)
+            needs = self.needs()
+            for node in self._short(needs):
+                raise shortage(node, needs[node.name])
+        while most > 1 and self._short(self.needs(at_once=most)):
+            most -= 1
+        return most
 
     def _short(self, needs: Mapping[str, Need]) -> list[NodeMemory]:
         memory = self.found.memory
@@ -117,9 +128,9 @@ class Room:
             return 0
         if state.run_id in self.old_value_bytes:
             each = self.old_value_bytes[state.run_id]
-            return (
-                used if each is None else min(used, self.sizes.list_bytes(key, each * state.count, count=state.count))
-            )
+            if each is None:
+                return used
+            return min(used, self.sizes.list_bytes(key, each * state.count, count=state.count))
         first_state = self.found.states.get(1, state)
         first = (number - 1) * max(first_state.count, state.count) + 1
         return self.sizes.list_bytes(key, numbers_bytes(first, first + state.count - 1), count=state.count)
@@ -179,12 +190,12 @@ def look_at_resumed(endpoint: Endpoint, keys: Keyspace, record: RunRecord) -> Fo
     return found
 
 
-def require_room(room: Room, *, retry: Retry, stop: StopRequest, log: FilteringBoundLogger) -> None:
-    """Raise NotFinishedError if a server has no room for the run; say in the log if that can't be known.
+def require_room(room: Room, *, most: int, retry: Retry, stop: StopRequest, log: FilteringBoundLogger) -> int:
+    """Return how many segments, at most `most`, the run may have under way at once, so that it fits.
 
-    Redis: nothing, unless the run seems not to fit; see `Room`.
+    Raises NotFinishedError if it has no room even for one after the other; the log says if that can't be known.
     """
     if None in room.found.memory.values():
         reason = "INFO is not allowed or does not say; with the permission +info a run that can't fit is refused"
         log.info("memory not compared", reason=reason)
-    retry.keep_trying(room.require, stop)
+    return retry.keep_trying(room.require, stop, most=most)

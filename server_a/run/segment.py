@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from server_a.run.publish import Publication, is_published, publish
 from server_a.run.record import RunJournal
 from server_a.run.replicas import ReplicaWait
-from server_a.run.settings import RunSettings
 from server_a.run.states import PublishedSegment, Supersession
 from server_a.run.tasks import Acknowledged, Event, WriteTask, Written
 from server_a.run.writers import TASKS_EACH, Writers
@@ -40,7 +39,7 @@ class SegmentProducer:
     endpoint: Endpoint
     keys: Keyspace
     record: RunRecord
-    settings: RunSettings
+    at_once: int  # most segments under way: given to a writer, or written and not published yet
     writers: Writers
     replicas: ReplicaWait
     journal: RunJournal
@@ -75,10 +74,7 @@ class SegmentProducer:
         return self.writers.spread(self._eligible(is_prepared=False), self.keys.segment, most=wanted)
 
     def produce(self) -> Iterator[tuple[int, PublishedSegment]]:
-        """Write what was planned, and yield number and state of each segment as it is published.
-
-        Raises NotFinishedError after 100 lost attempts at one segment, and SupersededError after a newer run.
-        """
+        """Write what was planned, and yield number and state of each segment as it is published."""
         while self._to_do or self._under_way or self._held:
             self._give_out()
             event = self.writers.next_event(timeout_s=LOOK_EVERY_S)
@@ -114,8 +110,8 @@ class SegmentProducer:
         return [number for number in self._to_do[:end] if (number in self.journal.prepared) == is_prepared]
 
     def _give_out(self) -> None:
-        """Give writers tasks until each has two."""
-        while self._to_do and self.writers.has_room:
+        """Give writers tasks until each has two, or as many are under way as may be."""
+        while self._to_do and self.writers.has_room and len(self._under_way) + len(self._held) < self.at_once:
             numbers = {self.keys.segment(number): number for number in self._eligible(is_prepared=True)}
             if not numbers:
                 if not (needed := self.next_numbers()):

@@ -47,6 +47,7 @@ class Story:
     record: RunRecord
     known: KnownRun | None
     source: ValueSource
+    at_once: int  # most segments that may be under way
     retry: Retry
     clock: ServerClock
     stop: StopRequest
@@ -68,12 +69,12 @@ class Story:
         )
         self.supersession = Supersession(endpoint, keys, record, retry=retry)
         self.keeper = SegmentKeeper(endpoint, keys, record, source, retry, stop)
-        count = writers_of(self.settings.writers, endpoint, record.segments)
+        count = min(self.at_once, writers_of(self.settings.writers, endpoint, record.segments))
         self.writers = writers = Writers(endpoint, self.common.endpoint, source, count=count)
         self.replicas = ReplicaWait(endpoint, keys, self.settings.min_replicas, retry)
         journal, replicas, supersession = self.journal, self.replicas, self.supersession
         self.segments = SegmentProducer(
-            endpoint, keys, record, self.settings, writers, replicas, journal, supersession, retry, stop, log
+            endpoint, keys, record, self.at_once, writers, replicas, journal, supersession, retry, stop, log
         )
         self.announcer = Announcer(endpoint, keys, record, retry=retry, clock=clock)
 

@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Protocol
 
+from server_a.run.settings import RunSettings
 from server_a.run.tasks import Acknowledged, Event, WriteTask
 from server_a.run.values import ValueSource
 from server_a.run.writer_process import WriterProcess
 from server_a.run.writing import WriterThread
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.settings import EndpointSettings
+from shared.record import RunRecord
 
 TASKS_EACH = 2  # one being written, and one that follows it without a pause
 
@@ -39,6 +41,11 @@ def writers_of(wanted: int, endpoint: Endpoint, segments: int) -> int:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         wanted = min(len(endpoint.primaries()), cores)
     return max(1, min(wanted, segments))
+
+
+def segments_at_once(settings: RunSettings, endpoint: Endpoint, record: RunRecord) -> int:
+    """Return how many segments may be under way, so that no writer waits: two for each, and one being published."""
+    return TASKS_EACH * writers_of(settings.writers, endpoint, record.segments) + 1
 
 
 @dataclass

@@ -45,6 +45,7 @@ SERVER_A = (
         "HSET {run} f v; HSETNX {run} f v; HDEL {run} f; PEXPIRE {run} 1; HGETALL {run}; HMGET {run} f",
     ),
     Requirement("signal to server-b", "TYPE {signals}; XADD {signals} MINID = 0 * f v; XRANGE {signals} 0 0"),
+    Requirement("run's comparison of memory before it writes", "INFO memory", is_needed=False),
     Requirement("run --await-verdict-s", "HGETALL {result}", is_needed=False),
     Requirement("run --min-replicas", "WAIT 0 1", is_needed=False),
     Requirement(

@@ -20,9 +20,11 @@ from tests.stage.victims import Victim
 def test_a_full_server_is_told_and_the_run_goes_on_later(
     segment_values: str, new_server: NewServer, server_kind: Kind, namespace: str
 ) -> None:
-    server = new_server(server_kind, "--maxmemory", "8mb", "--maxmemory-policy", "noeviction")
+    server = new_server(server_kind, "--maxmemory-policy", "noeviction")
     arguments = ("--count", "2000000", "--segment-values", segment_values)
-    a = run_program("server-a", "run", *arguments, server=server, namespace=namespace)
+    with connect(server) as client, FaultyLink(server.port) as link:  # the room goes while the run writes
+        link.at(b"LPUSHX", lambda: client.config_set("maxmemory", "8mb"))
+        a = run_program("server-a", "run", *arguments, server=link.url, namespace=namespace)
     assert (a.exit_code, a.stdout) == (75, "")
     assert "memory" in a.stderr
     found = re.search(r"go on with: server-a run --resume (\S+) --url \S+ --namespace (\S+)", a.stderr)

@@ -122,7 +122,9 @@ def test_the_command_that_is_advised_goes_on(server: Server, namespace: str, lin
 def test_the_user_of_a_url_is_advised_and_the_password_is_not(new_server: NewServer) -> None:
     own_server = new_server("redis7", "--maxmemory", "3mb", "--maxmemory-policy", "noeviction")
     with connect(own_server) as client:
-        client.acl_setuser("app", enabled=True, passwords=["+s3cr7t9"], categories=["+@all"], keys=["*"])
+        client.acl_setuser(
+            "app", enabled=True, passwords=["+s3cr7t9"], categories=["+@all"], commands=["-info"], keys=["*"]
+        )
     url = own_server.url.replace("//", "//app:s3cr7t9@")
     ended = run_program("server-a", "run", "--count", "2000000", "--url", url)
     assert ended.exit_code == 75

@@ -21,6 +21,7 @@ from shared.endpoint.settings import EndpointSettings
 from shared.endpoint.url import parse_url
 from shared.keys import Keyspace
 from shared.state import SegmentState
+from shared.stopping import StopRequest
 from tests.stage.hand_over_in_process import DIGEST, OLDER
 
 SEGMENT_VALUES, SEGMENTS = 100_000, 10
@@ -69,6 +70,23 @@ def peak_bytes(room: Room) -> int:
 )
 def test_what_a_run_needs_while_it_replaces_an_older_one(endpoint: Endpoint, found: Found, segments: float) -> None:
     assert peak_bytes(room(endpoint, found)) == pytest.approx(segments * SEGMENT_BYTES, rel=0.05, abs=50_000)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 5, 10, 11, 100])
+def test_segments_under_way_at_once_are_there_beside_those_they_replace(endpoint: Endpoint, at_once: int) -> None:
+    (need,) = room(endpoint, Found(states())).needs(at_once=at_once).values()
+    assert need.peak_bytes == pytest.approx(min(at_once, SEGMENTS) * SEGMENT_BYTES, rel=0.05, abs=50_000)
+
+
+@pytest.mark.parametrize("fitting", [1, 2, 3, 4, 5, 9])
+def test_as_many_are_under_way_as_fit(endpoint: Endpoint, fitting: int) -> None:
+    looking = room(endpoint, Found(states()))
+    (need,) = looking.needs(at_once=fitting).values()
+    used_bytes = 100_000_000
+    memory = NodeMemory(endpoint.name, used_bytes, used_bytes + need.peak_bytes, 0, "noeviction")
+    looking.found.memory[endpoint.name] = memory
+    with closing(StopRequest()) as stop:
+        assert looking.require(stop, most=5) == min(fitting, 5)
 
 
 def test_what_older_lines_free_is_taken_at_most(endpoint: Endpoint) -> None:

@@ -71,6 +71,7 @@ def test_what_run_can_do_without_is_only_noted(own_server: Server) -> None:
     code, found = check("server-a", user_url(own_server, "-scan", "-wait", "-info", "-acl"))
     assert (code, found["troubles"], found["memory"], found["user"]) == (0, [], None, "worker")
     assert found["notes"] == [
+        "not allowed: INFO; only run's comparison of memory before it writes needs it",
         "not allowed: WAIT; only run --min-replicas needs it",
         "not allowed: SCAN; only user list, sku list, status and purge needs it",
     ]

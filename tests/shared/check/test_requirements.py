@@ -20,7 +20,7 @@ __all__ = ["guarded"]
 Sent = set[tuple[str, str]]
 """Names of commands, and the kinds of keys they were sent with; empty for none."""
 
-OPENING = {"HELLO", "AUTH", "CLUSTER", "ACL", "INFO", "CLIENT"}
+OPENING = {"HELLO", "AUTH", "CLUSTER", "ACL", "CLIENT"}
 """What opens a connection or an endpoint, and what `check` asks for and goes on without."""
 OF_THE_PEER = {("HGET", "canary")}
 """Sent by `server-a check --peer-url` as the peer's user."""

@@ -16,6 +16,7 @@ import server_a.cli
 import server_b.cli
 from demo.processes import program_environment
 from demo.servers import Server
+from tests.stage.check_runs import user_url
 from tests.stage.command_tree import GROUPS
 from tests.stage.programs import Finished, Name, run_program
 from tests.stage.servers import Kind, NewServer, connect
@@ -196,6 +197,10 @@ def test_75_no_verdict_came_in_time(valkey9: Server, namespace: str) -> None:
 def test_75_memory_is_full(new_server: NewServer) -> None:
     full = new_server("valkey9", "--maxmemory", "3mb", "--maxmemory-policy", "noeviction")
     ended = run_program("server-a", "run", "--count", "5000000", server=full)
+    assert (ended.exit_code, ended.stdout) == (75, "")
+    assert_is_one_sentence(ended, "server-a")
+    assert "--resume" not in ended.stderr, "nothing was begun"
+    ended = run_program("server-a", "run", "--count", "5000000", server=user_url(full, "-info"))  # finds out by writing
     assert (ended.exit_code, ended.stdout) == (75, "")
     assert_is_one_sentence(ended, "server-a")
     assert "server-a run --resume " in ended.stderr

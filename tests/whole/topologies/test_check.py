@@ -12,6 +12,7 @@ from tests.stage.clusters import Cluster
 from tests.stage.programs import Name, run_program
 from tests.stage.raw import call
 from tests.stage.replicas import ReplicatedPair
+from tests.stage.runs import require_one_sentence
 from tests.stage.sentinel_groups import SentinelGroup
 
 pytestmark = [pytest.mark.cluster, pytest.mark.kept_together("topologies")]
@@ -32,10 +33,13 @@ def test_room_is_looked_for_on_every_primary(cluster: Cluster) -> None:
     call(small, "CONFIG", "SET", "maxmemory", "4mb")
     try:
         code, found = check("server-a", cluster.url, "--count", "30000000")
+        run = run_program("server-a", "run", "--count", "30000000", server=cluster.url)
     finally:
         call(small, "CONFIG", "SET", "maxmemory", "0")
     assert (code, len(found["troubles"])) == (75, 1)
     assert f":{small.port}" in found["troubles"][0]
+    require_one_sentence(run, 75, f":{small.port}", "of memory below its maxmemory for the run")
+    assert [call(primary, "DBSIZE") for primary in cluster.primaries()] == [0, 0, 0]
 
 
 def test_canaries_in_a_cluster(cluster: Cluster) -> None:
