@@ -8,7 +8,7 @@ from dataclasses import replace
 from server_a.check.peer import PeerCheck, peer_problems
 from server_a.run.new_run import new_run, record_of
 from server_a.run.room import Found, Room
-from server_a.run.settings import RunSettings
+from server_a.run.settings import RunSettings, begin_command
 from server_a.run.values import NumberSource
 from server_a.run.written import written
 from shared.check.examination import Job, Plan, examine
@@ -30,7 +30,7 @@ _REFUSAL = "server-a has to write; give the URL of the primary, or that of the S
 def check(common: CommonSettings, *, count: int, peer_settings: EndpointSettings | None) -> Findings:
     """Return what was found about the endpoint, for a run of `count` numbers, and about the peer if there is one."""
     with closing(open_endpoint(common.endpoint)) as endpoint:
-        findings = examine(endpoint, common.endpoint, common.keys, _job(endpoint, common.keys, count))
+        findings = examine(endpoint, common.endpoint, common.keys, _job(endpoint, common, count))
         if peer_settings is None:
             return findings
         if endpoint.kind.is_replica:
@@ -38,9 +38,10 @@ def check(common: CommonSettings, *, count: int, peer_settings: EndpointSettings
         return _with_peer(findings, endpoint, common.keys, peer_settings)
 
 
-def _job(endpoint: Endpoint, keys: Keyspace, count: int) -> Job:
-    settings, source = RunSettings(count=count), NumberSource(count)
-    room = Room(endpoint, keys, record_of(settings, source, ANY_TOKEN), source, Found())
+def _job(endpoint: Endpoint, common: CommonSettings, count: int) -> Job:
+    keys, settings, source = common.keys, RunSettings(count=count), NumberSource(count)
+    record = record_of(settings, source, ANY_TOKEN, command=begin_command(common, settings))
+    room = Room(endpoint, keys, record, source, Found())
 
     def try_reading() -> None:
         """Read every list and the stream that a run would replace or add to."""

@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
 SHOP_LOOKS = 1_000
-FREEING_S = 5.0
-_FREEING_PAUSE_S = 0.05
+FREEING_S, _FREEING_PAUSE_S = 5.0, 0.05
 
 
 @dataclass(frozen=True)
@@ -193,7 +192,7 @@ def look_at_resumed(endpoint: Endpoint, keys: Keyspace, record: RunRecord) -> Fo
 def require_room(room: Room, *, most: int, retry: Retry, stop: StopRequest, log: FilteringBoundLogger) -> int:
     """Return how many segments, at most `most`, the run may have under way at once, so that it fits.
 
-    Raises NotFinishedError if it has no room even for one after the other; the log says if that can't be known.
+    Raises NotFinishedError without room even for one after the other. The log says if that can't be known.
     """
     if None in room.found.memory.values():
         reason = "INFO is not allowed or does not say; with the permission +info a run that can't fit is refused"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import pytest
+
 from demo.servers import Server
 from server_a.run.new_run import record_of
 from server_a.run.settings import RunSettings
@@ -47,9 +49,10 @@ def compare(found: dict[str, tuple[int, int]], server: Server) -> None:
     assert not wrong, "said and seen"
 
 
-def test_check_says_what_run_writes(own_server: Server) -> None:
-    code, found = check("server-a", own_server, "--count", "1200000")
-    produce(own_server.url, "--count", "1200000")
+@pytest.mark.parametrize("count", ["10000", "1200000"])
+def test_check_says_what_run_writes(own_server: Server, count: str) -> None:
+    code, found = check("server-a", own_server, "--count", count)
+    produce(own_server.url, "--count", count)
     assert code == 0
     compare({each["kind"]: (each["keys"], each["bytes"]) for each in found["written"]}, own_server)
 
