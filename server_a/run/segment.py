@@ -107,15 +107,17 @@ class SegmentProducer:
         """Return segments to give out, less than 100 ahead of the lowest one that is not published."""
         lowest = min([*self._to_do[:1], *self._under_way, *self._held])
         end = bisect_left(self._to_do, lowest + MOST_AHEAD)
+        if len(self._under_way) + len(self._held) >= self.at_once:
+            end = int(lowest == self._to_do[0] == 1)  # the first one always: no other is published before it
         return [number for number in self._to_do[:end] if (number in self.journal.prepared) == is_prepared]
 
     def _give_out(self) -> None:
         """Give writers tasks until each has two, or as many are under way as may be."""
-        while self._to_do and self.writers.has_room and len(self._under_way) + len(self._held) < self.at_once:
+        while self._to_do and self.writers.has_room:
             numbers = {self.keys.segment(number): number for number in self._eligible(is_prepared=True)}
             if not numbers:
-                if not (needed := self.next_numbers()):
-                    return  # all of the next hundred are under way
+                if not (needed := self.next_numbers() or self._eligible(is_prepared=False)[:1]):
+                    return  # as many are under way as may be
                 self.journal.prepare(needed)
                 continue
             self.writers.give(list(numbers), lambda key: self._begin(numbers[key]))  # noqa: B023 - called at once
