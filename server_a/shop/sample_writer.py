@@ -15,6 +15,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import KW_ONLY, dataclass, field
+from typing import TypeVar
 
 from server_a.shop.sample import Sample
 from server_a.shop.sample_commands import SampleCommands, text_of
@@ -22,13 +23,17 @@ from server_a.shop.sample_parts import Part, leave_existing
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.pipelined import Pipelines
 from shared.endpoint.retry import Retry
-from shared.errors import InvalidInputError
+from shared.endpoint.translation import is_reply
+from shared.errors import InvalidInputError, WrongEndpointError
 from shared.keys import Keyspace
 from shared.record import ShopCount
 from shared.stopping import StopRequest
 
+T = TypeVar("T")
+
 PORTION_RECORDS = 50_000
 BATCH_RECORDS = 1_000
+FEW_RECORDS = 100  # asked about one by one: a count that says some would cost another round trip
 
 
 def check_shop_size(*, users: int, skus: int, carts: int) -> None:
@@ -55,10 +60,12 @@ class SampleWriter:
     count: ShopCount = field(default_factory=ShopCount)
     on_counted: Callable[[ShopCount], None] = lambda _count: None
     _commands: SampleCommands = field(init=False)
+    _asks_each: bool = field(init=False)
     _looked: list[Part] = field(init=False, default_factory=list)  # the first portion, between `look` and `write`
     _written: int = field(init=False, default=0)  # records that this pass has brought to their end
 
     def __post_init__(self) -> None:
+        self._asks_each = self.endpoint.kind.is_cluster  # where keys of several slots can't be in one command
         self._commands = SampleCommands(self.keys, self.sample)
 
     def look(self) -> ShopCount:
@@ -66,10 +73,10 @@ class SampleWriter:
 
         A record of the run that is begun now can hold the count at once, which saves a small run a round trip.
 
-        Redis: As in `write`, without an HSET: one round trip, two where only some are there.
+        Redis: As in `write`, without an HSET: one round trip, for many records two where only some are there.
         """
         if self.sample.records and not self.overwrite:
-            self._looked = self.retry.keep_trying(self._look_first)
+            self._looked = self._keep_trying(self._look_first)
         return self.count
 
     def write(self) -> None:
@@ -83,7 +90,16 @@ class SampleWriter:
         """
         self._written = 0
         if self.sample.records:
-            self.retry.keep_trying(self._write_rest)
+            self._keep_trying(self._write_rest)
+
+    def _keep_trying(self, operation: Callable[[], T]) -> T:
+        try:
+            return self.retry.keep_trying(operation)
+        except WrongEndpointError as error:  # a cluster behind one endpoint, which does not say that it is one
+            if self._asks_each or not is_reply(error, "Keys in request don't hash to the same slot"):
+                raise
+        self._asks_each = True
+        return self.retry.keep_trying(operation)
 
     def _look_first(self) -> list[Part]:
         with closing(Pipelines(self.endpoint, self._replied)) as pipelines:
@@ -114,7 +130,7 @@ class SampleWriter:
         parts = [part for start in starts for part in self._parts(range(start, min(start + BATCH_RECORDS, end)))]
         if not self.overwrite:
             for part in parts:
-                if self.endpoint.kind.is_cluster:  # where keys of several slots can't be in one command
+                if self._asks_each or len(part.records) <= FEW_RECORDS:
                     part.ask_each(pipelines)
                 else:
                     part.ask_count(pipelines)

@@ -66,7 +66,7 @@ Cart 1:
   sku456  Mechanical Keyboard   89.99 {TIMES} 1   89.99
   total                                    289.98
 $ server-a run
-Wrote 1 user, 2 SKUs and 1 cart.
+Of 1 user, 2 SKUs and 1 cart, 4 records were there already and left unchanged; --overwrite writes over what is there.
 Inserted 1 to 10,000 into 'biglist'.
 Signalled run <run>: 1 segment, digest {DIGEST}.
 Writing took <time> s (<number> values/s), signalling <time> s.

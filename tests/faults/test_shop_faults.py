@@ -32,6 +32,7 @@ def names(keys: Keyspace, client: redis.Redis, monkeypatch: pytest.MonkeyPatch) 
     """The sample's keys, some of them somebody else's; it has two portions and a half, of four batches each."""
     monkeypatch.setattr(sample_writer, "PORTION_RECORDS", 20)
     monkeypatch.setattr(sample_writer, "BATCH_RECORDS", 5)
+    monkeypatch.setattr(sample_writer, "FEW_RECORDS", 1)
     found = sample_keys(keys, **SIZE)
     for record in OTHERS:
         client.set(found[record], "somebody else's")

@@ -40,6 +40,7 @@ def small_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes of the sample two portions and a half, of four batches each."""
     monkeypatch.setattr(room, "PORTION_RECORDS", 20)
     monkeypatch.setattr(room, "BATCH_RECORDS", 5)
+    monkeypatch.setattr(room, "FEW_RECORDS", 1)
 
 
 def make(endpoint: Endpoint, name: str, kind: str) -> None:
@@ -166,7 +167,7 @@ def test_a_stop_request_is_noticed_within_a_portion(endpoint: Endpoint, keys: Ke
     assert not any(endpoint.at(name).exists(name) for name in sample_keys(keys, **SIZE))
 
 
-@pytest.mark.parametrize(("size", "looks"), [(DEFAULT, 1), ({"skus": 0, "users": 3_000, "carts": 0}, 3)])
+@pytest.mark.parametrize(("size", "looks"), [(DEFAULT, 4), ({"skus": 0, "users": 3_000, "carts": 0}, 3)])
 def test_looking_costs_few_commands(server: Server, keys: Keyspace, size: dict[str, Any], looks: int) -> None:
     """Where nothing or everything is there, one EXISTS for a batch says so."""
     for _ in range(2):
@@ -179,8 +180,12 @@ def test_looking_costs_few_commands(server: Server, keys: Keyspace, size: dict[s
         assert 0 < sent.count(b"EXISTS\r\n") <= looks, str(counter)
 
 
-def test_the_default_sample_takes_two_round_trips(server: Server, keys: Keyspace) -> None:
+@pytest.mark.parametrize("is_mixed", [False, True])
+def test_the_default_sample_takes_two_round_trips(server: Server, keys: Keyspace, *, is_mixed: bool) -> None:
     """One to look, one to write, on the one connection."""
+    if is_mixed:
+        with closing(open_endpoint(EndpointSettings(url=parse_url(server.url)))) as direct:
+            write_shop(direct, keys, skus=1, users=1, carts=0)
     turns = []
     for size in (DEFAULT, None):
         with (

@@ -293,7 +293,7 @@ def test_78_a_key_of_another_type(valkey9: Server, namespace: str, program: Name
 @pytest.mark.parametrize(
     ("program", "command", "key"),
     [
-        ("server-a", ("run", "--count", "10"), "<prefix>user:1"),
+        ("server-a", ("run", "--count", "10", "--overwrite"), "<prefix>user:1"),
         ("server-a", ("user", "show", "1"), "<prefix>user:1"),
         ("server-a", ("sku", "remove", "sku123"), "<prefix>sku:sku123"),
         ("server-a", ("cart", "show", "1"), "<prefix>cart:1"),

@@ -45,7 +45,7 @@ def redis7() -> Path:
 
 def hand_over(url: str, trust: tuple[str, str]) -> None:
     """Hand a list of several segments over, verified, and then what else server-a does."""
-    run = ("run", "--json", "--count", "50000", "--segment-values", "5000", *trust)
+    run = ("run", "--json", "--count", "50000", "--segment-values", "5000", "--users", "1500", *trust)
     produced = run_program("server-a", *run, server=url, env=WITH_KEY)
     assert produced.exit_code == 0, produced.stderr
     options = ("run", "--once", "--json", "--wait-s", "30", *trust)
