@@ -24,10 +24,14 @@ PRODUCER_FIELDS: dict[str, type] = {
     "carts": int,
     "shop_kept": int,
     "attempts": int,
+    "writers": int,
     "lost_acknowledged": int,
+    "segments_rewritten": int,
+    "outages": int,
     "outage_s": float,
     "write_s": float,
     "values_per_s": int,
+    "reply_ms": dict,
     "endpoint": str,
 }
 CONSUMER_FIELDS: dict[str, type] = {
