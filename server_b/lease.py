@@ -1,4 +1,4 @@
-"""The lease on the entry in hand, and what else is due once a second: heartbeat, stop request, end of the wait.
+"""The leases on the entries we hold, and what else is due once a second: heartbeat, stop request, end of the wait.
 
 The consumer calls it between the steps of its work. A thread was rejected: it would keep lease and heartbeat alive for
 a consumer that hangs, which is exactly what they exist to reveal.
@@ -26,6 +26,12 @@ ADVICE = "is it the database server-a writes to, or connected to it?"
 NO_SIGNALS = f"no signals at this endpoint; {ADVICE}"
 
 
+@dataclass
+class _Hold:
+    renew: Callable[[], bool]
+    due_s: float
+
+
 class GivenBack(Exception):  # noqa: N818 - an outcome, not an error
     """The entry is left to another consumer: a stop was requested, or another one claimed it."""
 
@@ -36,7 +42,11 @@ class WaitOverError(NotFinishedError):
 
 @dataclass
 class Lease:
-    """Holds one entry at most; `endpoint` is its name, for messages."""
+    """Holds the entry in hand, and the one behind it if that was taken already.
+
+    Attributes:
+        endpoint: Its name, for messages.
+    """
 
     settings: ConsumerSettings
     stop: StopRequest
@@ -45,21 +55,20 @@ class Lease:
 
     def __post_init__(self) -> None:
         """Start all clocks now."""
-        self._renew: Callable[[], bool] | None = None
+        self._held: dict[str, _Hold] = {}  # by entry id; the first is the entry in hand
         self._renew_every_s = self.settings.claim_idle_ms / 3_000
         self._beat_every_s = min(BEAT_EVERY_S, self._renew_every_s)
-        self._started = self._progress_at = self._next_beat = self._next_renewal = time.monotonic()
+        self._started = self._progress_at = self._next_beat = time.monotonic()
         self._stop_seen: float | None = None
         self._is_quiet = True
 
-    def hold(self, renew: Callable[[], bool]) -> None:
-        """Hold an entry; `renew` resets the entry's idle time and returns whether it is still ours."""
-        self._renew = renew
-        self._next_renewal = time.monotonic() + self._renew_every_s
+    def hold(self, entry_id: str, renew: Callable[[], bool]) -> None:
+        """Hold an entry, or go on; `renew` resets the entry's idle time and returns whether it is still ours."""
+        self._held.setdefault(entry_id, _Hold(renew, time.monotonic() + self._renew_every_s))
 
-    def release(self) -> None:
-        """Hold no entry any more."""
-        self._renew = None
+    def release(self, entry_id: str) -> None:
+        """Hold an entry no more."""
+        self._held.pop(entry_id, None)
 
     def found_something(self) -> None:
         """Note that signals do come here."""
@@ -70,9 +79,9 @@ class Lease:
         self._progress_at = time.monotonic()
 
     def beat(self) -> None:
-        """Touch the heartbeat file and renew the lease, when it is time.
+        """Touch the heartbeat file and renew the leases, when it is time.
 
-        Raises GivenBack if another consumer claimed the entry.
+        Raises GivenBack if another consumer claimed the entry in hand.
         """
         now = time.monotonic()
         if now < self._next_beat:
@@ -80,9 +89,12 @@ class Lease:
         self._next_beat = now + self._beat_every_s
         if self.settings.heartbeat_file:
             touch_heartbeat(self.settings.heartbeat_file)
-        if self._renew is not None and now >= self._next_renewal:
-            self._next_renewal = now + self._renew_every_s
-            if not self._renew():
+        for number, hold in enumerate(list(self._held.values())):
+            if now < hold.due_s:
+                continue
+            if hold.renew():
+                hold.due_s = now + self._renew_every_s
+            elif number == 0:  # of the other it is found again when its turn has come
                 raise GivenBack("claimed by another consumer")
         if self._is_quiet and now - self._started > QUIET_AFTER_S:
             self._is_quiet = False

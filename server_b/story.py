@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from server_b.follow.follower import Follower
+from server_b.group.ahead import EntryAhead
 from server_b.group.consumer import Consumer
-from server_b.group.entries import Delivery, EntrySource
+from server_b.group.delivery import Delivery
+from server_b.group.entries import EntrySource
 from server_b.group.settling import EntryEndings, EntrySettler
 from server_b.group.signal_group import Entry, SignalGroup
 from server_b.lease import GivenBack, Lease, WaitOverError, touch_heartbeat
@@ -22,6 +24,7 @@ from server_b.report.once import Reports
 from server_b.report.run_report import RunReport
 from server_b.segment.examiner import NEVER_ARRIVED, SegmentExaminer, StillMissingError
 from server_b.segment.progress import RunProgress
+from server_b.segment.reading import Reading
 from server_b.serving import Serving
 from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
@@ -55,9 +58,7 @@ def consume(
     log: FilteringBoundLogger,
     emit: Callable[[RunReport], None],
 ) -> None:
-    """Serve signals until stopped or, with `--once`, until a run is complete.
-
-    A stop request ends serving at the next step; an entry in hand is finished or given back.
+    """Serve signals until a stop request, which finishes the entry in hand or gives it back, or `--once` has its run.
 
     Raises:
         VerificationFailedError: The run that `--once` waited for failed.
@@ -98,6 +99,7 @@ class Story:
         settler = EntrySettler(endpoint, keys, settings.consumer)
         self.endings = EntryEndings(settler, source, lease, retry, log)
         self.consumer = Consumer(group, source, settings, serving, lease, retry, reports, log)
+        self.ahead = EntryAhead(self.consumer, source, examiner, self.stop, settings.max_deliveries)
         self.follower = Follower(endpoint, keys, settings, serving, lease, retry, reports, examiner, progress, log)
 
     def run(self) -> None:
@@ -114,9 +116,10 @@ class Story:
 
     def _serve(self) -> None:
         try:
-            for entry in self.consumer.entries():
-                with self.consumer.holding(entry):
-                    self._handle(entry)
+            with closing(self.ahead):
+                for entry in self.consumer.entries():
+                    with self.consumer.holding(entry), self.ahead.dropped_at_fault():
+                        self._handle(entry)
         except (NotFinishedError, EndpointUnreachableError):
             self.consumer.leave()
             raise
@@ -134,11 +137,11 @@ class Story:
             self.endings.dead_letter(entry, str(error))
             return
         try:
-            self._decide(self.source.look_at(entry, signal))
+            self._decide(*self.ahead.look_at(entry, signal))
         except WrongKeyError as error:  # the result is not ours, so there is no place for a verdict
             self.endings.dead_letter(entry, str(error))
 
-    def _decide(self, delivery: Delivery) -> None:
+    def _decide(self, delivery: Delivery, begun: Reading | None) -> None:
         """Acknowledge what is known, give up what can't be read, and examine the rest."""
         entry, signal, number = delivery.entry, delivery.signal, delivery.number
         self.reports.took_part(signal.run_id)
@@ -151,14 +154,14 @@ class Story:
         elif number > self.settings.max_deliveries:
             self._give_up(delivery, f"delivered {number - 1} times without a verdict")
         else:
-            self._examine(delivery)
+            self._examine(delivery, begun)
 
-    def _examine(self, delivery: Delivery) -> None:
+    def _examine(self, delivery: Delivery, begun: Reading | None) -> None:
         """Read and verify a segment, and record the verdict; or leave the entry for another delivery."""
         entry, signal, number = delivery.entry, delivery.signal, delivery.number
         self.progress.begin(signal)
         try:
-            verdict = self.examiner.examine(signal, delivery.look)
+            verdict = self.ahead.examine(delivery, begun, takes_next=not self.endings.is_last(signal))
             if verdict is not None:
                 self._record(delivery, verdict)
             else:

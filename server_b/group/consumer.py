@@ -77,7 +77,7 @@ class Consumer:
         Raises EndpointUnreachableError if it was lost too often with this entry.
         """
         self._fault = None
-        self.lease.hold(lambda: self.group.renew(entry))
+        self.hold(entry)
         try:
             yield
         except ReadOnlyEndpointError:
@@ -94,7 +94,15 @@ class Consumer:
         except GivenBack as reason:  # another consumer claimed the entry during an outage
             self.log.info("entry given back", entry_id=entry.entry_id, reason=str(reason))
         finally:
-            self.lease.release()
+            self.release(entry)
+
+    def hold(self, entry: Entry) -> None:
+        """Hold the lease on an entry until `release`."""
+        self.lease.hold(entry.entry_id, lambda: self.group.renew(entry))
+
+    def release(self, entry: Entry) -> None:
+        """Hold it no more."""
+        self.lease.release(entry.entry_id)
 
     def leave(self) -> None:
         """Leave the group, and remove our name from it if nothing is pending with us."""

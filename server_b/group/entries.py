@@ -14,6 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from server_b.group.delivery import Delivery
 from server_b.group.signal_group import Entry, SignalGroup
 from server_b.segment.look import SegmentLook
 from server_b.serving import Faults
@@ -32,26 +33,12 @@ WATCH_BLOCK_MS = 200
 CLAIM_EVERY_S = 5.0
 
 
-@dataclass(frozen=True)
-class Delivery:
-    """An entry that holds a signal, and what is known before its segment is read."""
-
-    entry: Entry
-    signal: Signal
-    number: int  # how often the entry was delivered, without deliveries that a lost connection ended
-    standing: SegmentVerdict | None  # the verdict on the segment that is recorded already
-    look: SegmentLook
-    clock: ServerClock  # the server's
-
-    @property
-    def is_known(self) -> bool:
-        """Whether a verdict on this attempt or a later one is recorded already."""
-        return self.standing is not None and self.standing.attempt >= self.signal.attempt
-
-
 @dataclass
 class EntrySource:
-    """Hands out one entry at a time, and takes it back; `faults` are of entries that are to be processed again."""
+    """Hands out one entry at a time, and takes it back; `faults` are of entries that are to be processed again.
+
+    One more may be taken ahead of its turn. If that never comes, it counts as if it had not been delivered.
+    """
 
     group: SignalGroup
     settings: ConsumerSettings
@@ -63,6 +50,7 @@ class EntrySource:
         self._left: dict[str, Entry] = {}
         self._taken: dict[str, Entry] = {}
         self._miscounted: Counter[str] = Counter()
+        self._ahead: Entry | None = None
         self._lost_reads = 0
         self._claim_after = "0-0"
         self.begin()
@@ -72,17 +60,41 @@ class EntrySource:
         self._own_after = "0"
         self._claim_at = 0.0
         self._is_first_claim = True
+        self._put_back_ahead()
 
     def next_entry(self) -> Entry | None:
         """Return the next entry, waiting a moment for a new one; None when none came."""
+        if self._ahead is not None:
+            ahead, self._ahead = self._ahead, None
+            return ahead
         block_ms = WATCH_BLOCK_MS if self.settings.is_once else BLOCK_MS
         try:
             entry = self._own_pending() or self._claimed() or self.group.read_new(block_ms=block_ms)
         except TransientError:
             self._lost_reads += 1  # an entry may have been delivered to us all the same
             raise
-        if entry is None:
-            return None
+        return self._first_seen(entry) if entry is not None else None
+
+    def take_ahead(self, in_hand: Entry) -> Entry | None:
+        """Return an entry that waits already, if there is one, which `next_entry` returns again in its turn.
+
+        None when it is time to look for entries to claim: those come before new ones.
+
+        Redis: XREADGROUP with an id if own pending entries are still being read, then without BLOCK; O(1).
+        """
+        try:
+            entry = self._own_pending()
+            if entry is not None and entry.entry_id == in_hand.entry_id:
+                entry = self._own_pending()
+            if entry is None and time.monotonic() < self._claim_at:
+                entry = self.group.read_new(block_ms=None)
+        except TransientError:
+            self._lost_reads += 1
+            raise
+        self._ahead = self._first_seen(entry) if entry is not None else None
+        return self._ahead
+
+    def _first_seen(self, entry: Entry) -> Entry:
         # a later delivery does not tell when we first received the entry, nor from whom we claimed it
         first = self._taken.setdefault(entry.entry_id, replace(entry, taken_s=time.monotonic()))
         return replace(entry, taken_s=first.taken_s, claimed_from=entry.claimed_from or first.claimed_from)
@@ -143,6 +155,7 @@ class EntrySource:
 
     def close(self) -> None:
         """Let others claim at once what is pending with us, with the right delivery count."""
+        self._put_back_ahead()
         for entry in self._left.values():
             self.group.renew(entry, idle_ms=self.settings.claim_idle_ms)
         self._left.clear()
@@ -151,6 +164,11 @@ class EntrySource:
         for entry_id in taken & counts.keys():
             counted = max(0, counts[entry_id] - self._miscounted[entry_id] - self._lost_reads)
             self.group.renew(self._taken[entry_id], idle_ms=self.settings.claim_idle_ms, deliveries=counted)
+
+    def _put_back_ahead(self) -> None:
+        if self._ahead is not None:
+            self._miscounted[self._ahead.entry_id] += 1
+            self._ahead = None
 
     def _own_pending(self) -> Entry | None:
         if not self._own_after:

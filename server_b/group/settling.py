@@ -9,16 +9,17 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from server_b.group.dead_letters import MAX_LETTERS, letter_fields
-from server_b.group.entries import Delivery, EntrySource
+from server_b.group.delivery import Delivery
+from server_b.group.entries import EntrySource
 from server_b.group.signal_group import Entry
 from server_b.lease import Lease
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import NodePipeline
-from shared.endpoint.optimistic import Step, execute_all, optimistic
+from shared.endpoint.optimistic import Step, execute_all, optimistic, optimistic_on
 from shared.endpoint.published import LOOK_BACK
 from shared.endpoint.retry import Retry
 from shared.keys import Keyspace
-from shared.signal import CONSUMER_GROUP
+from shared.signal import CONSUMER_GROUP, Signal
 from shared.verdict import MAX_OUTAGES, VERIFIED, SegmentVerdict
 
 if TYPE_CHECKING:
@@ -64,13 +65,12 @@ class EntrySettler:
 
         With a `dead_reason` the entry becomes a dead letter too. The run's results are kept for `retain_ms` from now.
 
-        Redis: WATCH, HGET, then MULTI HSET HLEN PEXPIRE XACK EXEC; for a dead letter also XREVRANGE and XADD. O(1).
+        Redis: WATCH and HGET together, then MULTI HSET HLEN PEXPIRE XACK EXEC; for a dead letter XREVRANGE, XADD too.
         """
         key, segment = self.keys.result(run_id), str(verdict.segment)
         client = self.endpoint.at(key)
 
-        def attempt(pipeline: NodePipeline) -> Recorded:
-            raw = cast("bytes | None", pipeline.hget(key, segment))
+        def attempt(pipeline: NodePipeline, raw: bytes | None) -> Recorded:
             found = SegmentVerdict.decode(raw) if raw is not None else None
             is_written = found is None or found.attempt < verdict.attempt
             letter = self._letter(pipeline, entry, dead_reason) if dead_reason else []
@@ -82,7 +82,8 @@ class EntrySettler:
             # equal to ours: we wrote it, and the reply was lost
             return Recorded(is_written or found == verdict, fields=int(replies[1 if is_written else 0]))
 
-        return optimistic(client, [key, self.keys.dead_letters()] if dead_reason else [key], attempt)
+        watched = [key, self.keys.dead_letters()] if dead_reason else [key]
+        return optimistic_on(client, watched, ["HGET", key, segment], attempt)
 
     def _acknowledgement(self, entry: Entry) -> Step:
         return lambda pipeline: pipeline.xack(self.keys.signals(), CONSUMER_GROUP, entry.entry_id)
@@ -107,6 +108,7 @@ class EntryEndings:
     retry: Retry
     log: FilteringBoundLogger
     _outages_told: int = field(init=False, default=0)
+    _recorded: tuple[str, int] = field(init=False, default=("", 0))  # the last run, and verdicts recorded of it
 
     def record(self, delivery: Delivery, verdict: SegmentVerdict, *, dead_reason: str = "") -> bool:
         """Record a verdict with its entry's acknowledgement; return whether it stands and completes the run."""
@@ -118,11 +120,17 @@ class EntryEndings:
         recorded = self.retry.keep_trying(
             self.settler.record, entry, signal.run_id, verdict, retain_ms=retain_ms, dead_reason=dead_reason
         )
+        self._recorded = (signal.run_id, recorded.fields)
         self._finish(entry)
         tell = self.log.debug if verdict.verdict == VERIFIED else self.log.warning
         told = ("segment", "segments", "verdict", "reason")
         tell("segment examined", run_id=signal.run_id, **{name: getattr(verdict, name) for name in told})
         return recorded.is_standing and recorded.fields >= signal.segments
+
+    def is_last(self, signal: Signal) -> bool:
+        """Return whether the verdict on this segment completes its run, as far as we know."""
+        run_id, recorded = self._recorded
+        return (recorded if run_id == signal.run_id else 0) + 1 >= signal.segments
 
     def dead_letter(self, entry: Entry, reason: str) -> None:
         """Make a dead letter of an entry without a verdict."""

@@ -90,8 +90,8 @@ class SignalGroup:
         """Return the next entry pending with us, or None. Redis: XREADGROUP COUNT 1 with an id; O(1)."""
         return self._read_group(after, block_ms=None)
 
-    def read_new(self, *, block_ms: int) -> Entry | None:
-        """Return an entry never delivered before, or None after a wait. Redis: XREADGROUP COUNT 1 BLOCK >; O(1)."""
+    def read_new(self, *, block_ms: int | None) -> Entry | None:
+        """Return an entry never delivered before, or None, after a wait if any. Redis: XREADGROUP COUNT 1 >; O(1)."""
         return self._read_group(">", block_ms=block_ms)
 
     def _read_group(self, after: str, *, block_ms: int | None) -> Entry | None:

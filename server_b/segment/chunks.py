@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from shared.digest import BLOCK_VALUES, blocks_of
 from shared.record import RunRecord
-from shared.segments import MAX_VALUE_BYTES, safe_chunk_values
+from shared.segments import MAX_CHUNK_BYTES, MAX_VALUE_BYTES, safe_chunk_values
 
 _MOST_TOGETHER = 4
 
@@ -22,6 +22,16 @@ class ChunkSize(NamedTuple):
 
     values: int
     together: int
+    value_bytes: int  # no value of the segment is longer
+
+    def within(self, transaction_bytes: int) -> ChunkSize:
+        """Return a size whose transactions are no longer than so many bytes, where single values allow that.
+
+        A server with a `client-output-buffer-limit` cuts whoever asks for a longer reply, however often it is asked.
+        """
+        values = max(1, min(self.values, transaction_bytes // self.value_bytes))
+        together = max(1, min(self.together, transaction_bytes // (self.value_bytes * values)))
+        return ChunkSize(values, together, self.value_bytes)
 
 
 def chunk_size(record: RunRecord | None, chunk_values: bytes | None = None) -> ChunkSize:
@@ -29,10 +39,11 @@ def chunk_size(record: RunRecord | None, chunk_values: bytes | None = None) -> C
     longest = record.max_value_bytes if record is not None else MAX_VALUE_BYTES
     values = safe_chunk_values(longest, block_values=BLOCK_VALUES)
     # anybody may have written the field: what is no number, or more than a block, is ignored
-    if record is not None and chunk_values is not None and re.fullmatch(rb"[0-9]{1,4}", chunk_values):
-        values = int(chunk_values) if 1 <= int(chunk_values) <= BLOCK_VALUES else values
+    given = int(chunk_values) if chunk_values is not None and re.fullmatch(rb"[0-9]{1,4}", chunk_values) else 0
+    if record is not None and 1 <= given <= BLOCK_VALUES:
+        values, longest = given, min(longest, MAX_CHUNK_BYTES // given)  # the producer saw that so many fit
     fitting = safe_chunk_values(longest, block_values=values * _MOST_TOGETHER)
-    return ChunkSize(values, max(1, fitting // values))
+    return ChunkSize(values, max(1, fitting // values), max(1, longest))
 
 
 class Chunk(NamedTuple):

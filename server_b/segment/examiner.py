@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import codecs
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 
 from server_b.lease import Lease
 from server_b.segment.chunks import chunks_by_block
 from server_b.segment.look import SegmentLook
 from server_b.segment.progress import RunProgress
-from server_b.segment.reader import Opening, SegmentReader
-from server_b.segment.verifier import SegmentVerifier
+from server_b.segment.reader import SegmentReader
+from server_b.segment.reading import Reading
 from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.published import read_state
 from shared.endpoint.retry import Retry, growing_pauses
-from shared.errors import SegmentChangedError
+from shared.errors import SegmentChangedError, WrongKeyError
 from shared.keys import Keyspace
 from shared.signal import Signal
 from shared.state import SegmentState
@@ -27,6 +27,7 @@ MAX_READINGS = 5
 FIRST_POLL_S = 0.005
 LONGEST_POLL_S = 0.25
 SHOWN_BYTES = 200
+POLL_S = 0.02
 NEVER_ARRIVED = "never arrived"
 _Utf8Decoder = codecs.getincrementaldecoder("utf-8")
 
@@ -46,8 +47,47 @@ class SegmentExaminer:
     retry: Retry
     progress: RunProgress
 
-    def examine(self, signal: Signal, look: SegmentLook) -> SegmentVerdict | None:
+    def watch(self, signal: Signal) -> SegmentReader:
+        """Begin to watch a signal's segment, before it is looked at: what that saves is a round trip.
+
+        Redis: WATCH, whose reply is not waited for.
+        """
+        expected = (signal.run_id.encode(), signal.attempt.encode())
+        return SegmentReader(self.endpoint, self.keys, self.keys.segment(signal.segment), expected=expected)
+
+    def begin(
+        self, signal: Signal, look: SegmentLook, reader: SegmentReader, *, behind: Reading | None = None
+    ) -> Reading | None:
+        """Begin to read a segment that is watched, `behind` another reading or at once; None unless it is as announced.
+
+        The reader is the reading's from now on, and closed with it. Whoever gets a reading gives it to `examine` or
+        closes it.
+        """
+        announced = (signal.run_id, signal.attempt)
+        if look.state is not None and (look.state.run_id, look.state.attempt) == announced:
+            with suppress(SegmentChangedError, WrongKeyError):  # `examine` meets it again
+                return self._begin(signal, look, reader, behind)
+        reader.close()
+        return None
+
+    def follow(self, reading: Reading, *, to_end: bool) -> None:
+        """Wait until a reading has ended, or only until nearly all of its values were asked for.
+
+        Raises GivenBack if another consumer claimed the entry, or the reading takes too long after a stop request.
+        """
+        has_come = reading.has_ended if to_end else reading.is_nearly_asked
+        is_over = False
+        while not is_over:
+            is_over = has_come(POLL_S)
+            if values := reading.new_values():  # else nothing is due: a reading that hangs must not keep its lease
+                self.progress.add(values)
+                self.retry.succeeded()
+                self.lease.tick()
+
+    def examine(self, signal: Signal, look: SegmentLook, begun: Reading | None = None) -> SegmentVerdict | None:
         """Return the verdict on a signal's segment; None when a later attempt of the same run has replaced it.
+
+        A reading that `begin` has begun is the first that counts, and is closed.
 
         Raises:
             StillMissingError: The list did not come in time.
@@ -57,15 +97,17 @@ class SegmentExaminer:
         """
         state = look.state
         for _ in range(MAX_READINGS):
-            later = self._settle(signal, state)
-            if later is not None:
-                if later.run_id == signal.run_id:
-                    return None  # the later attempt has a signal of its own
-                return self._verdict(signal, look, SUPERSEDED, f"by run {later.run_id}")
+            if begun is None:
+                later = self._settle(signal, state)
+                if later is not None:
+                    if later.run_id == signal.run_id:
+                        return None  # the later attempt has a signal of its own
+                    return self._verdict(signal, look, SUPERSEDED, f"by run {later.run_id}")
             try:
-                return self._read(signal, look)
+                with closing(begun or self._begin(signal, look, self.watch(signal))) as reading:
+                    return self._finish(signal, look, reading)
             except SegmentChangedError:
-                state = None  # ask again: the new state says whether the list was replaced or only touched
+                begun = state = None  # ask again: the new state says whether the list was replaced or only touched
         return self.given_up(signal, look, f"{self.keys.segment(signal.segment)} kept changing while it was read")
 
     def given_up(self, signal: Signal, look: SegmentLook, reason: str) -> SegmentVerdict:
@@ -87,14 +129,24 @@ class SegmentExaminer:
             self.lease.pause(min(next(pauses), max(0.0, give_up_at - time.monotonic())))
             state = None
 
-    def _read(self, signal: Signal, look: SegmentLook) -> SegmentVerdict:
-        key, keep = self.keys.segment(signal.segment), self.settings.kept_values
-        expected = (signal.run_id.encode(), signal.attempt.encode())
-        with closing(SegmentReader(self.endpoint, self.keys, key, expected=expected)) as reader:
-            chunks = chunks_by_block(signal.count, chunk_values=look.size.values)
-            opening = reader.open(chunks, together=look.size.together, first=look.kept_values(signal, keep))
-            wrong = self._read_through(reader, opening, signal)
-            ended_us = self.endpoint.server_us(key) if wrong else reader.require_untouched(signal.count)
+    def _begin(
+        self, signal: Signal, look: SegmentLook, reader: SegmentReader, behind: Reading | None = None
+    ) -> Reading:
+        try:
+            size = look.size.within(reader.most)
+            chunks = chunks_by_block(signal.count, chunk_values=size.values)
+            first = look.kept_values(signal, self.settings.kept_values)
+            opening = reader.open(chunks, count=signal.count, size=size, first=first)
+        except BaseException:
+            reader.close()
+            raise
+        return Reading(reader, opening, signal, behind=behind)
+
+    def _finish(self, signal: Signal, look: SegmentLook, reading: Reading) -> SegmentVerdict:
+        self.follow(reading, to_end=True)
+        wrong, opening = reading.result(), reading.opening
+        ended_us = self.endpoint.server_us(self.keys.segment(signal.segment)) if wrong else reading.require_untouched()
+        self.progress.add_times(signal.run_id, reading.times)
         last = opening.last if signal.segment == 1 else None
         return replace(
             self._verdict(signal, look, FAILED if wrong else VERIFIED, wrong),
@@ -103,20 +155,6 @@ class SegmentExaminer:
             started_us=opening.started_us,
             ended_us=ended_us,
         )
-
-    def _read_through(self, reader: SegmentReader, opening: Opening, signal: Signal) -> str:
-        """Return what is wrong with the list, or an empty text."""
-        if opening.length != signal.count:
-            kind = "long" if opening.length > signal.count else "short"
-            return f"{kind}: {opening.length} values where {signal.count} were announced"
-        verifier = SegmentVerifier(signal.count, signal.digest)
-        for chunk, values in reader.read():
-            if wrong := verifier.add(chunk, values):
-                return wrong
-            self.progress.add(chunk.values)
-            self.retry.succeeded()
-            self.lease.tick()
-        return verifier.verdict()
 
     def _verdict(self, signal: Signal, look: SegmentLook, verdict: str, reason: str) -> SegmentVerdict:
         return SegmentVerdict(

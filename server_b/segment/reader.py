@@ -13,15 +13,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from server_b.segment.chunks import Chunk
+from server_b.segment.chunks import Chunk, ChunkSize
 from shared.endpoint.batch_connection import pack
 from shared.endpoint.endpoint import Endpoint, microseconds
 from shared.endpoint.node_client import Command
+from shared.endpoint.reply_times import ReplyTimes
 from shared.errors import SegmentChangedError
 from shared.keys import Keyspace
 
-TRANSACTIONS_AHEAD = 3
 PING_EVERY_S = 2.0
+_VALUE_OVERHEAD_BYTES = 6  # of a value in a reply: $, a digit, twice \r\n
+_TRANSACTION_BYTES = 200  # of a transaction's replies besides the values
+_SAMPLE_EVERY = 125  # values whose length is taken: measuring each would take a tenth of the time
 
 
 @dataclass(frozen=True)
@@ -46,19 +49,43 @@ class SegmentReader:
         self._ping_at = time.monotonic() + PING_EVERY_S
         self._asked: deque[list[Chunk]] = deque()
         self._chunks: Iterator[Chunk] = iter(())
+        self._group: list[Chunk] = []  # to be asked for next
         self._together = 1
+        self._value_bytes = 1.0
+        self.left = 0  # values that were not asked for yet
         self._guard: Command = ("HMGET", self._state_key, "run_id", "attempt")
         self._begin, self._end = pack("MULTI") + pack(*self._guard), pack("EXEC")
-        self._watch = endpoint.batch(segment_key)
+        self._endpoint = endpoint
+        self._watch = self._connection = endpoint.batch(segment_key)  # `open` takes another one for the chunks
         try:
-            self._watch.watch(self._key, self._state_key)
-            self._connection = endpoint.batch(segment_key)
+            self._watch.send_watch(self._key, self._state_key)  # `open` reads the reply
         except BaseException:
             self._watch.close()
             raise
 
-    def open(self, chunks: Iterable[Chunk], *, together: int = 1, first: int = 0) -> Opening:
+    @property
+    def times(self) -> ReplyTimes:
+        """How long the replies took."""
+        return self._connection.times
+
+    @property
+    def most(self) -> int:
+        """How many bytes a transaction should ask for at most."""
+        return self._connection.most
+
+    @property
+    def is_nearly_asked(self) -> bool:
+        """Whether what is left to be asked for is no more than the window: the link needs more work soon."""
+        return self.left * self._value_bytes <= self._connection.limit
+
+    def open(self, chunks: Iterable[Chunk], *, count: int, size: ChunkSize, first: int = 0) -> Opening:
         """Open with a transaction, ask for the first chunks, and return what it found, with the newest `first` values.
+
+        Args:
+            chunks: What `read` yields.
+            count: Values in them.
+            size: How long values are at most, which is what the window counts until their mean is known.
+            first: How many of the newest values to return.
 
         Raises:
             SegmentChangedError: The state no longer names what was expected.
@@ -67,12 +94,15 @@ class SegmentReader:
         Redis: MULTI HMGET TIME LLEN LRANGE LRANGE EXEC, with the first transactions of `read` in the same round trip.
         """
         key = self._key
+        self._watch.read()  # before anything is asked for on the other connection
+        self._connection = self._endpoint.batch(key)
         commands: list[Command] = [self._guard, ("TIME",), ("LLEN", key), ("LRANGE", key, -1, -1)]
         if first:
             commands.append(("LRANGE", key, 0, first - 1))
         self._connection.send_transaction(*commands)
-        self._chunks, self._together = iter(chunks), together
-        self._ask_ahead()
+        self._chunks, self._together, self.left = iter(chunks), size.together, count
+        self._value_bytes = float(size.value_bytes + _VALUE_OVERHEAD_BYTES)
+        self.ask_ahead()
         keys = [self._state_key, "", *[key] * (len(commands) - 2)]
         state, now, length, last, *newest = self._connection.read_transaction(len(commands), keys=keys) or [None] * 4
         self._require_expected(state)
@@ -92,14 +122,32 @@ class SegmentReader:
             group = self._asked.popleft()
             state, *values = self._connection.read_transaction(1 + len(group)) or [None]
             self._require_expected(state)
-            self._ask_ahead()
+            self._measure(values[0])
+            self.ask_ahead()
             yield from zip(group, values, strict=True)
+        self._watch.send_transaction(("LLEN", self._key), ("TIME",))
 
-    def _ask_ahead(self) -> None:
-        while len(self._asked) < TRANSACTIONS_AHEAD and (group := list(islice(self._chunks, self._together))):
+    def ask_ahead(self) -> None:
+        """Ask for as many chunks as the window has room for; all were asked for when none is `left`."""
+        while group := self._group or list(islice(self._chunks, self._together)):
+            self._group = group
+            values = sum(chunk.values for chunk in group)
+            flight_bytes = int(values * self._value_bytes) + _TRANSACTION_BYTES
+            if not self._connection.has_room(flight_bytes):
+                return
             ranges = [pack("LRANGE", self._key, chunk.start, chunk.stop) for chunk in group]
-            self._connection.send(self._begin + b"".join(ranges) + self._end, replies=len(group) + 3)
+            packed = self._begin + b"".join(ranges) + self._end
+            self._connection.send(packed, replies=len(group) + 3, flight_bytes=flight_bytes)
             self._asked.append(group)
+            self._group = []
+            self.left -= values
+
+    def _measure(self, values: list[bytes]) -> None:
+        """Follow the length of the values: longer ones count at once, since a server keeps what is asked for ahead."""
+        sample = values[::_SAMPLE_EVERY]
+        if sample:
+            mean = sum(map(len, sample)) / len(sample) + _VALUE_OVERHEAD_BYTES
+            self._value_bytes = max(mean, 0.75 * self._value_bytes + 0.25 * mean)
 
     def _require_expected(self, state: list[bytes | None] | None) -> None:
         if state != self._expected:
@@ -108,8 +156,11 @@ class SegmentReader:
             )
 
     def require_untouched(self, count: int) -> int:
-        """Return the server's clock; SegmentChangedError if list or state changed. Redis: MULTI LLEN TIME EXEC."""
-        reply = self._watch.transaction(("LLEN", self._key), ("TIME",))
+        """Return the server's clock; SegmentChangedError if list or state changed before the end of `read`.
+
+        Redis: MULTI LLEN TIME EXEC, which `read` has sent at its end.
+        """
+        reply = self._watch.read_transaction(2, keys=[self._key])
         if reply is None or reply[0] != count:
             raise SegmentChangedError(where=self._key, expected="a list at rest", got="a change while it was read")
         return _server_us(reply[1])

@@ -75,7 +75,8 @@ def _segment_values(endpoint: Endpoint, keys: Keyspace, segment: CurrentSegment)
     count = state.count if state is not None else endpoint.at(key).llen(key)
     expected = (state.run_id.encode(), state.attempt.encode()) if state is not None else (None, None)
     with closing(SegmentReader(endpoint, keys, key, expected=expected)) as reader:
-        opening = reader.open(chunks_from_head(count, chunk_values=size.values), together=size.together)
+        size = size.within(reader.most)
+        opening = reader.open(chunks_from_head(count, chunk_values=size.values), count=count, size=size)
         if opening.length != count:
             raise NotFinishedError(where=key, expected=f"{count} values", got=f"{opening.length}")
         for chunk, values in reader.read():

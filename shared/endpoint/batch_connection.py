@@ -62,6 +62,16 @@ class BatchConnection:
         """Tell whether so many bytes may be sent, or asked for, ahead of the replies; something always may."""
         return not self._flights or self._window.has_room(flight_bytes)
 
+    @property
+    def limit(self) -> int:
+        """How many bytes may be in flight to the server now."""
+        return self._window.limit
+
+    @property
+    def most(self) -> int:
+        """How many bytes may ever be, less after each lost connection: a single reply should not be larger."""
+        return self._window.most
+
     def send(self, packed: bytes, *, replies: int, flight_bytes: int = 0) -> None:
         """Send packed commands, one behind the other, without waiting; the caller then reads so many replies.
 
@@ -135,10 +145,10 @@ class BatchConnection:
         self.send(pack(*command), replies=1)
         return self.read(key=str(command[1]) if len(command) > 1 else "")
 
-    def watch(self, *keys: str) -> None:
-        """Watch keys until the next transaction."""
+    def send_watch(self, *keys: str) -> None:
+        """Watch keys until the next transaction, without waiting; the caller reads the reply."""
         self._is_watching = True
-        self.call("WATCH", *keys)
+        self.send(pack("WATCH", *keys), replies=1)
 
     def watch_and_ask(self, keys: Sequence[str], *commands: Command) -> list[Reply]:
         """Watch keys and return the replies to commands sent right behind: one round trip for all of it."""

@@ -42,12 +42,27 @@ def optimistic(client: NodeClient, watched: Sequence[str], attempt: Callable[[No
 
     Redis: WATCH, what `attempt` sends, UNWATCH when it sends no transaction.
     """
+
+    def attempt_watching(pipeline: NodePipeline) -> T:
+        pipeline.watch(*watched)
+        return attempt(pipeline)
+
+    return _repeat(client, watched, attempt_watching)
+
+
+def optimistic_on(
+    client: NodeClient, watched: Sequence[str], question: Sequence[str], attempt: Callable[[NodePipeline, Any], T]
+) -> T:
+    """Do as `optimistic` with one command that is sent together with WATCH; `attempt` gets its reply too."""
+    return _repeat(client, watched, lambda pipeline: attempt(pipeline, pipeline.watch_and_ask(watched, *question)))
+
+
+def _repeat(client: NodeClient, watched: Sequence[str], attempt: Callable[[NodePipeline], T]) -> T:
     give_up_at = time.monotonic() + LIMIT_S
     pauses = growing_pauses(FIRST_PAUSE_S, LONGEST_PAUSE_S)
     while True:
         try:
             with closing(client.pipeline()) as pipeline:
-                pipeline.watch(*watched)
                 return attempt(pipeline)
         except WatchError as error:
             if time.monotonic() >= give_up_at:

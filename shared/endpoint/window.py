@@ -40,6 +40,7 @@ class Window:
     Attributes:
         limit: Bytes that may be in flight now.
         in_flight: Bytes that are.
+        most: Bytes that `limit` never exceeds.
 
     Source:
         The delivery rate and the gain of 2 are those of BBR: Cardwell et al., "BBR: Congestion-Based Congestion
@@ -48,7 +49,7 @@ class Window:
 
     def __init__(self) -> None:
         self.in_flight = 0
-        self._most = MAX_BYTES
+        self.most = MAX_BYTES
         self._lost_s = -_DOUBLE_AFTER_S
         self._answered = 0
         self._lock = Lock()  # several threads may have connections to one server
@@ -62,8 +63,8 @@ class Window:
 
     def begin(self, *, now_s: float) -> None:
         """Note a new connection: a minute after a loss more is tried again."""
-        if self._most < MAX_BYTES and now_s - self._lost_s >= _DOUBLE_AFTER_S:
-            self._most = min(MAX_BYTES, self._most * 2)
+        if self.most < MAX_BYTES and now_s - self._lost_s >= _DOUBLE_AFTER_S:
+            self.most = min(MAX_BYTES, self.most * 2)
             self._lost_s = now_s
 
     def sent(self, size: int, *, now_s: float) -> Flight:
@@ -83,7 +84,7 @@ class Window:
             rate = max(self._rates)
             gain = FAST_GAIN if took_s <= _NOT_LATER * self._round_trip_s else GAIN
             wanted = max(FIRST_BYTES, gain * rate * self._round_trip_s)
-            self.limit = int(min(self._most, wanted, max(LEAST_BYTES, rate * LATEST_REPLY_S)))
+            self.limit = int(min(self.most, wanted, max(LEAST_BYTES, rate * LATEST_REPLY_S)))
         return took_s
 
     def abandoned(self, size: int) -> None:
@@ -99,11 +100,11 @@ class Window:
         with self._lock:
             self.in_flight -= size
             if size > LEAST_BYTES:
-                self._most = max(LEAST_BYTES, size // 2)
+                self.most = max(LEAST_BYTES, size // 2)
             self._lost_s = now_s
             self._forget()
 
     def _forget(self) -> None:
-        self.limit = min(FIRST_BYTES, self._most)
+        self.limit = min(FIRST_BYTES, self.most)
         self._round_trip_s = math.inf
         self._rates.clear()

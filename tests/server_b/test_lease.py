@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from server_b import lease
 from server_b.group import entries as entry_source
+from server_b.lease import GivenBack, Lease
+from server_b.segment import examiner
+from server_b.settings import ConsumerSettings
+from shared.endpoint import window
 from shared.errors import NotFinishedError
 from shared.keys import Keyspace
 from shared.signal import CONSUMER_GROUP, Signal
@@ -68,9 +73,12 @@ def _signal_without_a_list(client: redis.Redis, keys: Keyspace) -> None:
 
 
 def test_a_claim_is_renewed_while_a_long_list_is_read(
-    hand_over: HandOver, group: Group, link: FaultyLink, claim: Claim
+    hand_over: HandOver, group: Group, link: FaultyLink, claim: Claim, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    summary = hand_over.produce(count=50_000)
+    """With one transaction in flight there are dozens of round trips between the two moments."""
+    monkeypatch.setattr(window, "MAX_BYTES", window.LEAST_BYTES)
+    monkeypatch.setattr(examiner, "POLL_S", 0.001)
+    summary = hand_over.produce(count=200_000)
     found: list[object] = []
 
     def look() -> None:
@@ -78,7 +86,7 @@ def test_a_claim_is_renewed_while_a_long_list_is_read(
         found.append((group.pending(), group.deliveries()))
 
     link.at(b"LRANGE", claim.wait_until_silent, nth=5)
-    link.at(b"LRANGE", look, nth=45)
+    link.at(b"LRANGE", look, nth=190)
     report = hand_over.consume(url=link.url, claim_idle_ms=CLAIM_IDLE_MS)
     assert found == [None, ({"b": 1}, [1])]
     assert (report.run_id, report.verdict) == (summary.run_id, "verified")
@@ -159,3 +167,24 @@ def test_an_entry_left_pending_for_a_missing_list_is_not_taken_for_one_that_was_
         hand_over.consume(settle_s=0.0, wait_s=1.0, claim_idle_ms=86_400_000)
     assert hand_over.events().count("list not there yet, left pending") == 1
     assert (group.pending(), group.deliveries()) == ({"b": 1}, [1])
+
+
+def test_a_claim_lost_behind_the_entry_in_hand_is_told_in_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lease, "BEAT_EVERY_S", 0.0)
+    renewed: list[str] = []
+
+    def renew(entry_id: str, *, is_ours: bool) -> bool:
+        renewed.append(entry_id)
+        return is_ours
+
+    with closing(StopRequest()) as stop:
+        # each beat renews: a claim of no time at all is always due
+        held = Lease(ConsumerSettings(consumer="b", claim_idle_ms=0), stop, log=None, endpoint="")  # type: ignore[arg-type]
+        held.hold("1-0", lambda: renew("1-0", is_ours=True))
+        held.hold("2-0", lambda: renew("2-0", is_ours=False))
+        held.beat()
+        assert renewed == ["1-0", "2-0"]
+        held.release("1-0")
+        held.hold("2-0", lambda: renew("held anew", is_ours=True))
+        with pytest.raises(GivenBack):
+            held.beat()

@@ -115,10 +115,10 @@ def test_a_claim_is_renewed_in_time_however_short_it_is() -> None:
 
     with closing(StopRequest()) as stop:
         lease = Lease(settings, stop, log=None, endpoint="")  # type: ignore[arg-type] # has nothing to log
-        lease.hold(renew)
+        lease.hold("1-0", renew)
         lease.pause(1.5)
         assert len(renewed) >= 4
-        lease.release()
+        lease.release("1-0")
         lease.pause(0.2)
     assert len(renewed) >= 4
 

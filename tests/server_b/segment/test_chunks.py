@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server_b.segment.chunks import Chunk, chunks_by_block, chunks_from_head
+from server_b.segment.chunks import Chunk, ChunkSize, chunk_size, chunks_by_block, chunks_from_head
+from shared.record import RunRecord
+from tests.stage.hand_over_in_process import RUN
 
 
 def _elements(chunks: list[Chunk]) -> list[int]:
@@ -60,3 +62,30 @@ def test_chunks_from_the_head_are_in_the_order_of_the_list(count: int, chunk_val
     chunks = list(chunks_from_head(count, chunk_values=chunk_values))
     assert _elements(chunks) == list(range(count))
     assert all(chunk.values == chunk_values for chunk in chunks[:-1])
+
+
+def _record(max_value_bytes: int) -> RunRecord:
+    return RunRecord(RUN, "values", 10, 10, max_value_bytes, users=0, skus=0, carts=0, seed=1, retain_ms=1)
+
+
+@pytest.mark.parametrize(
+    ("longest", "field", "expected"),
+    [
+        (7, None, ChunkSize(1_000, 4, 7)),
+        (2_048, None, ChunkSize(1_000, 2, 2_048)),
+        (1_048_576, None, ChunkSize(4, 1, 1_048_576)),
+        (1_048_576, b"1000", ChunkSize(1_000, 1, 4_194)),  # the longest value is in another segment
+        (1_048_576, b"1001", ChunkSize(4, 1, 1_048_576)),
+        (0, None, ChunkSize(1_000, 4, 1)),
+    ],
+)
+def test_the_longest_value_bounds_a_transaction(longest: int, field: bytes | None, expected: ChunkSize) -> None:
+    assert chunk_size(_record(longest), field) == expected
+
+
+@given(st.integers(1, 1_048_576), st.integers(65_536, 8_388_608))
+def test_a_transaction_is_no_longer_than_a_window_that_shrank(longest: int, most: int) -> None:
+    size = chunk_size(_record(longest)).within(most)
+    assert size.values >= 1
+    assert size.together >= 1
+    assert size.values * size.together * longest <= most or (size.values, size.together) == (1, 1)

@@ -1,6 +1,7 @@
 """Round trips and connections of both programs, counted from outside: on a long link they decide the time.
 
-The bounds are the design's. A test that fails prints every connection with its turns, to show which of them grew.
+The bounds are the design's, or less where that was reached. A test that fails prints every connection with its turns,
+to show which of them grew.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from tests.stage.servers import NewServer
 from tests.stage.turns import QUIET_S, TurnCounter
 from tests.stage.waiting import wait_until
 
-MAX_TURNS: dict[Name, int] = {"server-a": 16, "server-b": 18}
+MAX_TURNS: dict[Name, int] = {"server-a": 16, "server-b": 17}
 # For a run of 10,000 values: both programs together. For a run of many segments: each program, since connections are
 # kept from one segment to the next; a program needs one for each thing it does at the same time, not for each segment.
 MAX_CONNECTIONS = 10
@@ -125,7 +126,7 @@ def test_connections_that_are_cut_while_a_list_is_read_cost_no_verdict(own_serve
 
     The reading is held up until B renews its lease, for which it opens a third connection.
     """
-    summary = produce(own_server.url, "--count", "100000")
+    summary = produce(own_server.url, "--count", "1000000")
     with redis.Redis.from_url(own_server.url) as client, FaultyLink(own_server.port) as link:
 
         def wait_until_silent() -> None:

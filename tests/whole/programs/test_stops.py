@@ -90,7 +90,9 @@ def test_a_consumer_stopped_between_two_segments_ends_with_75_and_another_goes_o
     assert stopped.program.wait(20) == 75, stopped.program.errors()
     assert lines_of(stopped.program) == []
     assert 1 <= client.hlen(keys.result(summary["run_id"])) < 5
-    assert (group.pending(), group.names()) == ({}, set())
+    # the entry it had taken already behind the one in hand is given back, as if it had not been delivered
+    assert group.deliveries() in ([], [0])
+    assert len(group.names()) == len(group.deliveries())
     assert_exact(client, keys, summary, verify(server, namespace, summary["run_id"]), count=50_000)
 
 

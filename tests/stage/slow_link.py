@@ -1,0 +1,32 @@
+"""A link to a server that takes its time: each byte comes so much later, and none the later for those before it."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+
+from tests.stage.relay import Direction, Pair, Relay
+
+
+class SlowLink(Relay):
+    """A relay that keeps everything back for half a round trip, in both directions."""
+
+    def __init__(self, server_port: int, *, round_trip_s: float) -> None:
+        """Open the link."""
+        self._one_way_s = round_trip_s / 2
+        self._under_way: deque[tuple[float, Pair, bytes, Direction]] = deque()
+        super().__init__(server_port)
+
+    def take(self, pair: Pair, data: bytes, direction: Direction) -> None:
+        """Keep bytes back until they are due."""
+        self._under_way.append((time.monotonic() + self._one_way_s, pair, data, direction))
+
+    def next_due_s(self) -> float | None:
+        """Return when the first bytes are due."""
+        return max(0.0, self._under_way[0][0] - time.monotonic()) if self._under_way else None
+
+    def carry_due(self) -> None:
+        """Forward what is due."""
+        while self._under_way and self._under_way[0][0] <= time.monotonic():
+            _, pair, data, direction = self._under_way.popleft()
+            self.forward(pair, data, direction)
