@@ -89,7 +89,10 @@ class Reports:
     def report(self, run_id: str, verdicts: Mapping[int, SegmentVerdict], record: RunRecord | None, mode: str) -> None:
         """Print the report of a complete run, unless `--once` waits for another one; see `make_report`."""
         consumer, is_once, awaited = self.settings.consumer, self.settings.is_once, self.settings.run_id
-        report = make_report(self.endpoint, self.keys, run_id, verdicts, consumer=consumer, mode=mode, record=record)
+        times = self.progress.times_of(run_id)
+        report = make_report(
+            self.endpoint, self.keys, run_id, verdicts, consumer=consumer, mode=mode, record=record, times=times
+        )
         # without a name `--once` passes over superseded runs
         is_awaited = is_once and (run_id == awaited if awaited else report.verdict != SUPERSEDED)
         if is_awaited or not is_once:

@@ -11,6 +11,7 @@ from server_b.segment.look import RECORD_FIELDS, decode_record
 from server_b.settings import JSON_VALUES
 from shared.digest import run_digest
 from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.reply_times import ReplyTimes
 from shared.endpoint.together import Together
 from shared.errors import WrongKeyError
 from shared.keys import Keyspace
@@ -41,6 +42,7 @@ class RunReport:
     lag_ms: int  # the longest time that a signal of the run took to reach its consumer
     read_s: float  # from the first LRANGE to the last verdict, over all segments
     values_per_s: int  # values read and verified a second; 0 when none were read
+    reply_ms: Mapping[str, float] | None  # of a chunk transaction: p50, p95, p99, max; None when we read none
     consumer: str
     mode: str
     endpoint: str
@@ -64,6 +66,9 @@ class RunReport:
         lines.append(f"Run {self.run_id} {self.verdict}: {what}")
         took = f"reading and verifying {self.read_s:.3f} s ({self.values_per_s:,} values/s)"
         lines.append(f"The signal took {self.lag_ms:,} ms, {took}.")
+        if self.reply_ms:
+            p50, p99, longest = (f"{self.reply_ms[name]:,.1f} ms" for name in ("p50", "p99", "max"))
+            lines.append(f"A reply took {p50} (median), {p99} (99th percentile), {longest} at most.")
         return "\n".join(lines)
 
 
@@ -76,6 +81,7 @@ def make_report(
     consumer: str,
     mode: str,
     record: RunRecord | None = None,
+    times: ReplyTimes | None = None,
 ) -> RunReport:
     """Return the report of a complete run; it has no carts where the run's record is not here.
 
@@ -103,6 +109,7 @@ def make_report(
         lag_ms=max(verdict.lag_ms for verdict in in_order),
         read_s=read_s,
         values_per_s=round(count / read_s) if read_s else 0,
+        reply_ms=times.as_json() if times is not None else None,
         consumer=consumer,
         mode=mode,
         endpoint=endpoint.name,

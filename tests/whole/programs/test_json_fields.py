@@ -47,6 +47,7 @@ CONSUMER_FIELDS: dict[str, type] = {
     "lag_ms": int,
     "read_s": float,
     "values_per_s": int,
+    "reply_ms": dict,
     "consumer": str,
     "mode": str,
     "endpoint": str,
@@ -120,6 +121,8 @@ def test_server_b(server: Server, namespace: str) -> None:
     assert 0 <= found["lag_ms"] < 30_000
     assert 0 < found["read_s"] < 30
     assert found["values_per_s"] == pytest.approx(2_500 / found["read_s"], rel=0.01)
+    assert list(found["reply_ms"]) == ["p50", "p95", "p99", "max"]
+    assert 0 < found["reply_ms"]["p50"] <= found["reply_ms"]["max"] < found["read_s"] * 1_000
     assert ended.exit_code == 0
 
 
@@ -168,7 +171,7 @@ def test_a_superseded_run_is_passed_over_and_shown_on_demand(valkey9: Server, na
     assert (found["run_id"], found["verdict"]) == (second["run_id"], "verified")
     ended = consume(valkey9, namespace, "--run", first["run_id"])
     found = only_object(ended)
-    _assert_fields(found, CONSUMER_FIELDS)
+    _assert_fields(found, CONSUMER_FIELDS | {"reply_ms": type(None)})  # nothing of it was read
     assert (found["run_id"], found["verdict"], found["count"]) == (first["run_id"], "superseded", 5)
     assert found["reason"]
     assert ended.exit_code == 75

@@ -127,7 +127,7 @@ def test_a_report_in_words_has_cart_values_verdict_and_times(server: Server, nam
     )
     b = run_program("server-b", "run", "--once", "--print-values", "3", server=server, namespace=namespace)
     assert b.exit_code == 0, b
-    *report, verdict, times = b.stdout.splitlines()
+    *report, verdict, times, replies = b.stdout.splitlines()
     assert report == [
         "Cart 1:",
         f"  sku123  AirPods              199.99 {TIMES} 1  199.99",
@@ -144,6 +144,9 @@ def test_a_report_in_words_has_cart_values_verdict_and_times(server: Server, nam
     assert re.fullmatch(
         r"The signal took [\d,]+ ms, reading and verifying \d+\.\d{3} s \([1-9][\d,]* values/s\)\.", times
     ), times
+    assert re.fullmatch(
+        r"A reply took [\d.]+ ms \(median\), [\d.]+ ms \(99th percentile\), [\d.]+ ms at most\.", replies
+    ), replies
 
 
 def test_a_list_whose_reader_has_had_enough_ends_quietly(listed: None, server: Server, namespace: str) -> None:
