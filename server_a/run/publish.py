@@ -7,15 +7,13 @@ was rejected: it would need the same checks, and managed services may refuse scr
 from __future__ import annotations
 
 import time
-from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import chain
+from typing import Any
 
 from server_a.run.states import require_not_newer
-from shared.endpoint.batch_connection import Reply
 from shared.endpoint.endpoint import Endpoint, ServerClock
-from shared.endpoint.node_client import Command
-from shared.endpoint.optimistic import optimistic_at_once
+from shared.endpoint.node_client import Command, NodePipeline
+from shared.endpoint.optimistic import optimistic_on
 from shared.endpoint.retry import Retry
 from shared.errors import TransientError, WrongKeyError
 from shared.keys import Keyspace
@@ -47,7 +45,9 @@ def publish(endpoint: Endpoint, keys: Keyspace, publication: Publication, *, ove
     segment_key, staging_key, state = publication.segment_key, publication.staging_key, publication.state
     state_key = keys.state(segment_key)
 
-    def decide(replies: list[Reply]) -> list[Command]:
+    fields: dict[Any, Any] = {**state.encode(), "blocks": publication.blocks}
+
+    def attempt(pipeline: NodePipeline, replies: list[Any]) -> None:
         found, length, exists = replies
         now = SegmentState.decode(state_key, found)
         require_not_newer(segment_key, now, run_id=state.run_id, attempt=state.attempt)
@@ -55,18 +55,16 @@ def publish(endpoint: Endpoint, keys: Keyspace, publication: Publication, *, ove
             raise foreign_list_error(segment_key)
         if length != state.count:
             raise TransientError(where=staging_key, expected=f"{state.count} values", got=f"{length}", answered=True)
-        fields: dict[str, str | bytes] = {**state.encode(), "blocks": publication.blocks}
-        return [
-            ("UNLINK", segment_key),
-            ("RENAME", staging_key, segment_key),
-            ("PERSIST", segment_key),
-            ("UNLINK", state_key),  # a retired state has a TTL
-            ("HSET", state_key, *chain.from_iterable(fields.items())),
-        ]
+        pipeline.multi()
+        pipeline.unlink(segment_key)
+        pipeline.rename(staging_key, segment_key)
+        pipeline.persist(segment_key)
+        pipeline.unlink(state_key)  # a retired state has a TTL
+        pipeline.hset(state_key, mapping=fields)
+        pipeline.execute()
 
     look: list[Command] = [("HMGET", state_key, *SegmentState.FIELDS), ("LLEN", staging_key), ("EXISTS", segment_key)]
-    with closing(endpoint.batch(segment_key)) as connection:
-        optimistic_at_once(connection, [staging_key, state_key, segment_key], look, decide)
+    optimistic_on(endpoint.at(segment_key), [staging_key, state_key, segment_key], look, attempt)
 
 
 def is_ours(state: SegmentState | None) -> bool:

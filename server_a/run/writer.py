@@ -48,7 +48,7 @@ class SegmentWriter:
         """Write a whole segment over a connection that nobody else uses; see `send`."""
         for batch in batches:
             packed = self.packed(batch)
-            while not self.connection.has_room(len(packed)):
+            while not self.connection.flights.has_room(len(packed)):
                 self.check_reply()
             self.send(batch, packed)
         while not self.is_answered:

@@ -17,7 +17,6 @@ from server_a.run.tasks import Acknowledged, Event, Lost, WriteTask, Written
 from server_a.run.values import ValueSource
 from server_a.run.writer import SegmentWriter
 from shared.endpoint.endpoint import Endpoint
-from shared.endpoint.reply_times import ReplyTimes
 from shared.errors import TransientError
 
 TELL_EVERY_S = 0.02
@@ -106,7 +105,7 @@ class WriterThread(Thread):
     def _make_room(self, attempt: _Attempt, size: int) -> None:
         """Read replies until so many bytes may be sent."""
         connection = attempt.writer.connection
-        while not connection.has_room(size):
+        while not connection.flights.has_room(size):
             if self._behind is not None and self._behind.writer.connection is connection:
                 self._read_behind(wait=True)
             else:
@@ -135,7 +134,7 @@ class WriterThread(Thread):
     def _end(self, attempt: _Attempt) -> None:
         writer, connection = attempt.writer, attempt.writer.connection
         self._tell(attempt, is_last=True)
-        times, connection.times = connection.times, ReplyTimes()
+        times = connection.flights.take_times()
         self._leave(attempt)
         assert writer.began_s is not None, "a segment has at least one value"
         self._emit(Written(attempt.task, writer.finish(), writer.longest, writer.began_s, times))

@@ -70,7 +70,8 @@ class EntrySettler:
         key, segment = self.keys.result(run_id), str(verdict.segment)
         client = self.endpoint.at(key)
 
-        def attempt(pipeline: NodePipeline, raw: bytes | None) -> Recorded:
+        def attempt(pipeline: NodePipeline, replies: list[Any]) -> Recorded:
+            raw = replies[0]
             found = SegmentVerdict.decode(raw) if raw is not None else None
             is_written = found is None or found.attempt < verdict.attempt
             letter = self._letter(pipeline, entry, dead_reason) if dead_reason else []
@@ -78,12 +79,12 @@ class EntrySettler:
             if is_written:
                 result.insert(0, lambda pipeline: pipeline.hset(key, segment, verdict.encode()))
                 result.append(lambda pipeline: pipeline.pexpire(key, retain_ms))
-            replies = execute_all(client, pipeline, [result, letter, [self._acknowledgement(entry)]])
+            done = execute_all(client, pipeline, [result, letter, [self._acknowledgement(entry)]])
             # equal to ours: we wrote it, and the reply was lost
-            return Recorded(is_written or found == verdict, fields=int(replies[1 if is_written else 0]))
+            return Recorded(is_written or found == verdict, fields=int(done[1 if is_written else 0]))
 
         watched = [key, self.keys.dead_letters()] if dead_reason else [key]
-        return optimistic_on(client, watched, ["HGET", key, segment], attempt)
+        return optimistic_on(client, watched, [("HGET", key, segment)], attempt)
 
     def _acknowledgement(self, entry: Entry) -> Step:
         return lambda pipeline: pipeline.xack(self.keys.signals(), CONSUMER_GROUP, entry.entry_id)

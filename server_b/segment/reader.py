@@ -66,17 +66,17 @@ class SegmentReader:
     @property
     def times(self) -> ReplyTimes:
         """How long the replies took."""
-        return self._connection.times
+        return self._connection.flights.times
 
     @property
     def most(self) -> int:
         """How many bytes a transaction should ask for at most."""
-        return self._connection.most
+        return self._connection.flights.window.most
 
     @property
     def is_nearly_asked(self) -> bool:
         """Whether what is left to be asked for is no more than the window: the link needs more work soon."""
-        return self.left * self._value_bytes <= self._connection.limit
+        return self.left * self._value_bytes <= self._connection.flights.window.limit
 
     def open(self, chunks: Iterable[Chunk], *, count: int, size: ChunkSize, first: int = 0) -> Opening:
         """Open with a transaction, ask for the first chunks, and return what it found, with the newest `first` values.
@@ -133,7 +133,7 @@ class SegmentReader:
             self._group = group
             values = sum(chunk.values for chunk in group)
             flight_bytes = int(values * self._value_bytes) + _TRANSACTION_BYTES
-            if not self._connection.has_room(flight_bytes):
+            if not self._connection.flights.has_room(flight_bytes):
                 return
             ranges = [pack("LRANGE", self._key, chunk.start, chunk.stop) for chunk in group]
             packed = self._begin + b"".join(ranges) + self._end

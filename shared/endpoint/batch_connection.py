@@ -7,17 +7,15 @@ send the next. The connection comes from the client's pool, so redis-py does TLS
 
 from __future__ import annotations
 
-import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from hiredis import pack_command
 from redis.exceptions import RedisError, ResponseError
 
+from shared.endpoint.flights import Flights
 from shared.endpoint.node_client import Command, NodeClient
-from shared.endpoint.reply_times import ReplyTimes
-from shared.endpoint.window import Flight, Window
+from shared.endpoint.window import Window
 from shared.errors import HandoverError, TransientError
 
 PIECE_BYTES = 64 * 1024
@@ -35,42 +33,21 @@ def pack(*command: str | bytes | int) -> bytes:
 class BatchConnection:
     """A connection to one server; after the first fault it stays closed, and nothing is sent on it again.
 
-    Whoever sends ahead gives the bytes that go or come (`flight_bytes`) and asks `has_room` before: the window is the
-    server's, shared by all connections to it and kept from one to the next.
+    Whoever sends ahead gives the bytes that go or come (`flight_bytes`) and asks `flights.has_room` before.
 
     Attributes:
-        where: The server, for messages.
-        times: How long flights took, from sending to their last reply.
+        flights: What is in flight on it.
     """
 
     def __init__(self, client: NodeClient, window: Window | None = None) -> None:
-        self.times = ReplyTimes()
-        self.where = client.where
         self._client = client
-        self._window = window or Window()
-        self._flights: deque[tuple[int, Flight]] = deque()  # with what `_read` is at its end
-        self._sent = self._read = 0  # replies asked for and read
         self._is_watching = False
         self.is_open = True
         try:
             self._connection = client.connection_pool.get_connection()
         except RedisError as error:
             raise client.translated(error) from error
-        self._window.begin(now_s=time.monotonic())
-
-    def has_room(self, flight_bytes: int) -> bool:
-        """Tell whether so many bytes may be sent, or asked for, ahead of the replies; something always may."""
-        return not self._flights or self._window.has_room(flight_bytes)
-
-    @property
-    def limit(self) -> int:
-        """How many bytes may be in flight to the server now."""
-        return self._window.limit
-
-    @property
-    def most(self) -> int:
-        """How many bytes may ever be, less after each lost connection: a single reply should not be larger."""
-        return self._window.most
+        self.flights = Flights(window or Window())
 
     def send(self, packed: bytes, *, replies: int, flight_bytes: int = 0) -> None:
         """Send packed commands, one behind the other, without waiting; the caller then reads so many replies.
@@ -80,9 +57,7 @@ class BatchConnection:
         Raises TransientError if the connection is lost; whether the commands were carried out is unknown.
         """
         self._require_open()
-        self._sent += replies
-        if flight_bytes:
-            self._flights.append((self._sent, self._window.sent(flight_bytes, now_s=time.monotonic())))
+        self.flights.sent(flight_bytes, replies=replies)
         # the socket's timeout is for each piece, so that a slow link gets through with it
         pieces = [packed[start : start + PIECE_BYTES] for start in range(0, len(packed), PIECE_BYTES)]
         try:
@@ -120,12 +95,12 @@ class BatchConnection:
             if isinstance(ours, TransientError) or not isinstance(error, ResponseError):
                 self._lose()
             else:
-                self._answered(len(found) + 1)
+                self.flights.answered(len(found) + 1)
             raise ours from error
         except BaseException:
             self.close(keep=False)
             raise
-        self._answered(len(found))
+        self.flights.answered(len(found))
         return found
 
     def is_readable(self) -> bool:
@@ -149,13 +124,6 @@ class BatchConnection:
         """Watch keys until the next transaction, without waiting; the caller reads the reply."""
         self._is_watching = True
         self.send(pack("WATCH", *keys), replies=1)
-
-    def watch_and_ask(self, keys: Sequence[str], *commands: Command) -> list[Reply]:
-        """Watch keys and return the replies to commands sent right behind: one round trip for all of it."""
-        self._is_watching = True
-        asked: list[Command] = [("WATCH", *keys), *commands]
-        self.send(b"".join(pack(*command) for command in asked), replies=len(asked))
-        return self._read_all([str(command[1]) for command in asked])[1:]
 
     def transaction(self, *commands: Command) -> list[Reply] | None:
         """Carry out commands in one MULTI/EXEC and return their replies; None when a watched key had changed.
@@ -207,27 +175,15 @@ class BatchConnection:
         if not self.is_open:
             return
         self.is_open = False
-        self._window.abandoned(self._bytes_in_flight())
-        if self._sent > self._read or self._is_watching or not keep:
+        self.flights.abandon()
+        if self.flights.replies_left or self._is_watching or not keep:
             self._connection.disconnect()
         self._client.connection_pool.release(self._connection)
 
-    def _answered(self, replies: int) -> None:
-        """Count replies that were read, and tell the window of the flights that they end."""
-        self._read += replies
-        while self._flights and self._flights[0][0] <= self._read:
-            _, flight = self._flights.popleft()
-            self.times.add(self._window.answered(flight, now_s=time.monotonic()))
-
     def _lose(self) -> None:
-        """Close a connection that is lost, so that the window asks for less on the next one."""
-        size = self._bytes_in_flight()
-        self._flights.clear()
-        self._window.lost(size, now_s=time.monotonic())
+        """Close a connection that is lost."""
+        self.flights.lose()
         self.close(keep=False)
-
-    def _bytes_in_flight(self) -> int:
-        return sum(flight.size for _, flight in self._flights)
 
     def _require_open(self) -> None:
         # redis-py would connect again by itself, and commands of one attempt would mix with another's

@@ -118,24 +118,29 @@ class NodePipeline(ShapeChecked, Pipeline):
     def annotate_exception(self, exception: Exception, number: int, command: Sequence[Any]) -> None:
         """Leave an error as the server said it; redis-py would put the command's arguments before it."""
 
-    def watch_and_ask(self, names: Sequence[str], *command: str) -> Any:
-        """Send WATCH and a command that reads, and return its reply: one round trip, where redis-py takes two."""
+    def watch_and_ask(self, names: Sequence[str], commands: Sequence[Command]) -> list[Any]:
+        """Send WATCH and commands that read, and return their replies: one round trip, where redis-py takes one each.
+
+        Raises the first error among the replies when all have been read.
+        """
         self.connection = connection = self.connection or self.connection_pool.get_connection()
+        sent: list[Command] = [("WATCH", *names), *commands]
         replies: list[Any] = []
+        command = sent[0]
         try:
-            connection.send_packed_command(connection.pack_commands([("WATCH", *names), command]))
-            for sent in ("WATCH", command[0]):
+            connection.send_packed_command(connection.pack_commands(sent))
+            for command in sent:
                 try:
-                    replies.append(self.parse_response(connection, sent))
-                except ResponseError as error:  # the other reply has to be read all the same
+                    replies.append(self.parse_response(connection, str(command[0])))
+                except ResponseError as error:
                     replies.append(error)
         except RedisError as error:
             connection.disconnect()
             raise self._client.translated(error, command) from error
-        for reply in replies:
+        for command, reply in zip(sent, replies, strict=True):
             if isinstance(reply, ResponseError):
                 raise self._client.translated(reply, command) from reply
-        return replies[-1]
+        return replies[1:]
 
     def reset(self) -> None:  # type: ignore[override]
         """Give the connection back; close one that is still watching and can't be told to stop."""

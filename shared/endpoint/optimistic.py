@@ -14,10 +14,9 @@ from typing import Any, TypeVar
 
 from redis.exceptions import WatchError
 
-from shared.endpoint.batch_connection import BatchConnection, Reply
 from shared.endpoint.node_client import Command, NodeClient, NodePipeline
 from shared.endpoint.retry import growing_pauses
-from shared.errors import NotFinishedError, OutcomeUnknownError, TransientError
+from shared.errors import NotFinishedError
 
 T = TypeVar("T")
 
@@ -51,10 +50,13 @@ def optimistic(client: NodeClient, watched: Sequence[str], attempt: Callable[[No
 
 
 def optimistic_on(
-    client: NodeClient, watched: Sequence[str], question: Sequence[str], attempt: Callable[[NodePipeline, Any], T]
+    client: NodeClient,
+    watched: Sequence[str],
+    questions: Sequence[Command],
+    attempt: Callable[[NodePipeline, list[Any]], T],
 ) -> T:
-    """Do as `optimistic` with one command that is sent together with WATCH; `attempt` gets its reply too."""
-    return _repeat(client, watched, lambda pipeline: attempt(pipeline, pipeline.watch_and_ask(watched, *question)))
+    """Do as `optimistic` with questions that are sent together with WATCH; `attempt` gets their replies too."""
+    return _repeat(client, watched, lambda pipeline: attempt(pipeline, pipeline.watch_and_ask(watched, questions)))
 
 
 def _repeat(client: NodeClient, watched: Sequence[str], attempt: Callable[[NodePipeline], T]) -> T:
@@ -69,36 +71,6 @@ def _repeat(client: NodeClient, watched: Sequence[str], attempt: Callable[[NodeP
                 where, expected = f"{watched[0]} at {client.where}", "a moment without changes by others"
                 raise NotFinishedError(where=where, expected=expected, got=f"none in {LIMIT_S:g} s") from error
             time.sleep(next(pauses))
-
-
-def optimistic_at_once(
-    connection: BatchConnection,
-    watched: Sequence[str],
-    look: Sequence[Command],
-    decide: Callable[[list[Reply]], Sequence[Command]],
-) -> None:
-    """Watch keys and look at them in one round trip, and carry out what `decide` says in another; see `optimistic`.
-
-    `decide` gets the replies to the commands of `look` and returns those of the transaction, or raises.
-
-    Redis: WATCH and `look`; MULTI, what `decide` returned, EXEC.
-    """
-    give_up_at = time.monotonic() + LIMIT_S
-    pauses = growing_pauses(FIRST_PAUSE_S, LONGEST_PAUSE_S)
-    while True:
-        commands = decide(connection.watch_and_ask(watched, *look))
-        try:
-            replies = connection.transaction(*commands)
-        except TransientError as error:
-            if error.answered:
-                raise
-            raise OutcomeUnknownError(where=error.where, expected="the reply to EXEC", got=error.got) from error
-        if replies is not None:
-            return
-        if time.monotonic() >= give_up_at:
-            where, expected = f"{watched[0]} at {connection.where}", "a moment without changes by others"
-            raise NotFinishedError(where=where, expected=expected, got=f"none in {LIMIT_S:g} s")
-        time.sleep(next(pauses))
 
 
 def execute_all(client: NodeClient, pipeline: NodePipeline, groups: Sequence[Sequence[Step]]) -> list[Any]:

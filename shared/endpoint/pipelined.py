@@ -41,7 +41,7 @@ class Pipelines:
         if server not in self._lanes:
             self._lanes[server] = self.endpoint.batch(key_at(0)), deque()
         connection, under_way = self._lanes[server]
-        while not connection.has_room(len(packed)):
+        while not connection.flights.has_room(len(packed)):
             self._read_next(server)
         connection.send(packed, replies=commands, flight_bytes=len(packed))
         batch = SentBatch(server, commands, key_at)
