@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from server_b.settings import ConsumerSettings
+from shared.advice import CHECK_BOTH_ENDS
 from shared.errors import InvalidInputError, NotFinishedError
 from shared.stopping import StopRequest
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 BEAT_EVERY_S = 1.0
 DRAIN_S = 5.0
 QUIET_AFTER_S = 10.0
-ADVICE = "is it the database server-a writes to, or connected to it?"
-NO_SIGNALS = f"no signals at this endpoint; {ADVICE}"
+NO_SIGNALS = f"no signals at this endpoint; {CHECK_BOTH_ENDS}"
+ALL_READ = "signals do come here, but no new one did"
 
 
 @dataclass
@@ -61,6 +62,7 @@ class Lease:
         self._started = self._progress_at = self._next_beat = time.monotonic()
         self._stop_seen: float | None = None
         self._is_quiet = True
+        self._has_found = False
 
     def hold(self, entry_id: str, renew: Callable[[], bool]) -> None:
         """Hold an entry, or go on; `renew` resets the entry's idle time and returns whether it is still ours."""
@@ -71,8 +73,8 @@ class Lease:
         self._held.pop(entry_id, None)
 
     def found_something(self) -> None:
-        """Note that signals do come here."""
-        self._is_quiet = False
+        """Note that signals do come here, now or before we started."""
+        self._has_found, self._is_quiet = True, False
 
     def made_progress(self) -> None:
         """Start the wait of `--wait-s` again."""
@@ -133,7 +135,8 @@ class Lease:
         wait_s = self.settings.wait_s
         if wait_s is not None and time.monotonic() - self._progress_at >= wait_s:
             expected = f"a complete run within {wait_s:g} s"
-            raise WaitOverError(where=self.endpoint, expected=expected, got="none", advice=ADVICE)
+            advice = ALL_READ if self._has_found else CHECK_BOTH_ENDS
+            raise WaitOverError(where=self.endpoint, expected=expected, got="none", advice=advice)
 
 
 def touch_heartbeat(path: str) -> None:

@@ -10,6 +10,7 @@ from typing import cast
 
 from server_a.run.segment import SegmentProducer
 from server_a.run.states import PublishedSegment
+from shared.advice import CHECK_BOTH_ENDS
 from shared.digest import run_digest
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.retry import Retry
@@ -98,7 +99,7 @@ def await_verdict(
             break
         if time.monotonic() >= deadline or stop.wait(POLL_S):
             expected, got = f"a verdict within {limit_s:g} s", f"verdicts on {len(verdicts)} segments"
-            advice = "is a server-b running at a connected endpoint?"
+            advice = f"is a server-b running? {CHECK_BOTH_ENDS}"
             raise NotFinishedError(where=where, expected=expected, got=got, advice=advice)
     verdict = run_verdict(verdicts)
     if verdict != VERIFIED:

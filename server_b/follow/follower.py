@@ -84,6 +84,8 @@ class Follower:
     def _rewind_after_failover(self) -> None:
         """Read a stream from its beginning whose last id is before our cursor: it is another one, or lost entries."""
         last = self._stream.newest_id()
+        if last != START:
+            self.lease.found_something()
         if order_of(last) < order_of(self._cursor):
             self.log.warning("stream is older than the checkpoint, reading it anew", last_id=last)
             self._cursor = START

@@ -15,6 +15,7 @@ from server_b.serving import Serving
 from server_b.settings import ConsumerSettings
 from shared.endpoint.retry import Retry
 from shared.errors import NotFinishedError, ReadOnlyEndpointError, TransientError
+from shared.signal import Signal
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -44,7 +45,7 @@ class Consumer:
         is_start = True
         while not self.serving.is_over:
             try:
-                newest = self.group.join()
+                newest = self._join()
                 self.source.begin()
                 self.reports.look_at_newest(newest, is_start=is_start)
                 is_start = False
@@ -69,6 +70,12 @@ class Consumer:
                 self.serving.wait_out(error)
                 if not self.source.faults:  # an entry in hand is tried again even if the time of `--wait-s` is over
                     self.lease.check_wait()
+
+    def _join(self) -> Signal | None:
+        newest = self.group.join()
+        if newest is not None:  # read before we started, maybe: signals do come here
+            self.lease.found_something()
+        return newest
 
     @contextmanager
     def holding(self, entry: Entry) -> Iterator[None]:

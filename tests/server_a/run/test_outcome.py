@@ -64,7 +64,7 @@ def test_time_that_is_up_and_a_stop_request_end_it(
     hand_over: HandOver, endpoint: Endpoint, keys: Keyspace, stop: StopRequest
 ) -> None:
     summary = hand_over.produce(count=10)
-    with pytest.raises(NotFinishedError):
+    with pytest.raises(NotFinishedError, match="server-a check --peer-url"):
         await_verdict(endpoint, keys, summary.run_id, attempts={}, limit_s=0, stop=stop)
     stop.request()
     with pytest.raises(NotFinishedError):

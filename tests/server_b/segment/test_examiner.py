@@ -17,6 +17,7 @@ from server_b.group.settling import EntrySettler
 from server_b.group.signal_group import Entry
 from server_b.lease import Lease
 from server_b.settings import ConsumerSettings
+from shared.advice import CHECK_BOTH_ENDS
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import NotFinishedError
 from shared.keys import Keyspace
@@ -32,7 +33,7 @@ from tests.stage.waiting import wait_until
 if TYPE_CHECKING:
     import redis
 
-HINT = "no signals at this endpoint; is it the database server-a writes to, or connected to it?"
+HINT = f"no signals at this endpoint; {CHECK_BOTH_ENDS}"
 DAY_MS = 86_400_000
 
 
