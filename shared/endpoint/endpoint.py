@@ -7,7 +7,6 @@ one may have to go to another server.
 
 from __future__ import annotations
 
-import math
 import time
 from abc import ABC, abstractmethod
 from collections import defaultdict
@@ -62,17 +61,16 @@ class Endpoint(ABC):
         """Return the TIME of the server that holds a key, in microseconds since 1970."""
         return microseconds(self.at(key).time())
 
-    def scan(self, pattern: str, *, limit_s: float = math.inf) -> Iterator[bytes]:
+    def scan(self, pattern: str) -> Iterator[bytes]:
         """Yield the keys of every primary that match a glob pattern; a key may come twice.
 
-        Each server's scan ends after `limit_s` seconds, however far it is.
+        It ends when all keys were passed over; `shared.endpoint.scanning` has one that is bounded in time.
 
         Redis: SCAN with COUNT 1000 until the cursor is 0; O(keys in the database).
         """
         for client in self.primaries():
-            give_up_at = time.monotonic() + limit_s
             cursor: int | None = None
-            while cursor != 0 and (cursor is None or time.monotonic() < give_up_at):
+            while cursor != 0:
                 reply = client.scan(cursor or 0, match=pattern, count=SCAN_COUNT)
                 cursor, keys = cast("tuple[int, list[bytes]]", reply)
                 yield from keys

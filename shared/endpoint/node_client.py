@@ -123,11 +123,11 @@ class NodePipeline(ShapeChecked, Pipeline):
 
         Raises the first error among the replies when all have been read.
         """
-        self.connection = connection = self.connection or self.connection_pool.get_connection()
         sent: list[Command] = [("WATCH", *names), *commands]
         replies: list[Any] = []
         command = sent[0]
         try:
+            self.connection = connection = self.connection or self.connection_pool.get_connection()
             connection.send_packed_command(connection.pack_commands(sent))
             for command in sent:
                 try:
@@ -135,7 +135,8 @@ class NodePipeline(ShapeChecked, Pipeline):
                 except ResponseError as error:
                     replies.append(error)
         except RedisError as error:
-            connection.disconnect()
+            if self.connection is not None:
+                self.connection.disconnect()
             raise self._client.translated(error, command) from error
         for command, reply in zip(sent, replies, strict=True):
             if isinstance(reply, ResponseError):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from shared.advice import CHECK_BOTH_ENDS
 from shared.program.ending import print_outcome
 from shared.program.options import CommonSettings, endpoint_options, json_option
 from shared.text import shown_text
@@ -37,12 +38,16 @@ def status_command(program: str) -> click.Command:
 
 _HELP = """Show runs, segments, verdicts, lag, pending entries, consumers and dead letters.
 
-Exits with 0 only when nothing is wrong, with 65 for a failed run, a damaged list or dead letters, and with 75 for what
-is not finished. A server-b that follows a replica can't write its verdicts here: such a run counts as not finished, and
-the text says why.
+Exits with 0 only when the newest run is verified and nothing is wrong; with 65 for a failed run, a damaged list or dead
+letters; with 75 for what is not finished, when nothing of a hand-over is here, and when not everything could be looked
+at; the text says which. A server-b that follows a replica can't write its verdicts here: such a run counts as not
+finished, and the text says why. Runs that have published nothing yet are shown by server-a alone.
 
 Example: {program} status --json
 """
+
+_ELSEWHERE = f"Nothing of a hand-over is here. {CHECK_BOTH_ENDS[0].upper()}{CHECK_BOTH_ENDS[1:]}."
+_NO_RUN = "No run is here yet, though a server-b has been."
 
 
 def status_text(status: Status) -> str:
@@ -56,7 +61,16 @@ def status_text(status: Status) -> str:
     for consumer in status.group.consumers:
         idle_s = consumer["idle_ms"] / 1_000
         lines.append(f"Consumer {consumer['name']}: {consumer['pending']} pending, idle for {idle_s:.1f} s")
-    lines += [f"Wrong: {problem}" for problem in status.problems] or ["Nothing is wrong."]
+    for heading, sentences in (
+        ("Wrong", status.problems),
+        ("Under way", status.under_way),
+        ("Not looked at", status.not_looked_at),
+    ):
+        lines += [f"{heading}: {sentence}" for sentence in sentences]
+    if status.is_empty:
+        lines.append(_NO_RUN if status.group.is_there else _ELSEWHERE)
+    elif not status.exit_code:
+        lines.append("Nothing is wrong.")
     return "\n".join(shown_text(line) for line in lines)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.signal import Signal
 from shared.state import SegmentState
+from shared.verdict import SegmentVerdict
 
 PENDING = "pending"
 UNKNOWN = "unknown"
@@ -21,8 +23,8 @@ class RunStatus:
     segments: int
     published: int  # segments published so far
     is_finished: bool
-    verdicts: int  # segments with a verdict
-    verdict: str  # `pending` until every segment has one, `unknown` where they may have expired with the record
+    verdicts: int  # segments with a verdict; of the newest run only verdicts on what is published now
+    verdict: str  # `pending` until every segment has one; `unknown` where they may have expired, or were not read
     reason: str  # why it failed, was superseded, or can't have a verdict; else empty
 
 
@@ -35,24 +37,38 @@ class GroupStatus:
     has_undelivered: bool = False
     pending: int = 0  # entries delivered and not acknowledged
     consumers: list[dict[str, Any]] = field(default_factory=list)  # name, pending and idle_ms of each
+    last_delivered_id: str = "0-0"  # every entry up to this one was delivered to a consumer
 
 
 @dataclass(frozen=True)
 class SegmentFacts:
-    """One segment of the newest run: its state, and the length of its list."""
+    """One segment of the newest run.
 
+    Attributes:
+        state: What is published under its name.
+        length: The length of its list.
+        verdict: What the result holds for it.
+        signal_id: The entry that the record names; empty where it names none, or where nobody has to know.
+        has_entry: Whether the stream holds an entry of that id.
+        signal: That entry, where it is a signal.
+    """
+
+    number: int
     name: str
     state: SegmentState | None
     length: int
+    verdict: SegmentVerdict | None = None
+    signal_id: str = ""
+    has_entry: bool = False
+    signal: Signal | None = None
 
 
 @dataclass(frozen=True)
-class Facts:
-    """Everything that was read."""
+class StreamFacts:
+    """What the server that holds the stream said, in one round trip."""
 
-    runs: list[RunStatus]  # those with a signal or a record, newest first, at most 10
-    first_segment: str  # the name of segment 1, which every run publishes first
-    first_run: str  # the run that segment 1's state names; empty when there is none
+    entries: int  # of the stream
+    first_page: list[Any]  # its newest entries, as XREVRANGE returns them
     group: GroupStatus
-    segments: list[SegmentFacts]  # of the newest run; empty while its record says that it is not finished
     dead_letters: int
+    first_run: str  # the run that segment 1's state names; empty when there is none

@@ -5,6 +5,9 @@ lists and states don't: a run without a record is judged by lists and states alo
 
 Where no server-b has taken part in the group, either one followed a replica and keeps its verdicts to itself, or none
 has come yet. Nothing here tells these cases apart, so both count as not finished.
+
+What goes its way is told from what is wrong: a run in progress needs nobody. What was not looked at is told too, since
+silence about it would be taken for an all-clear.
 """
 
 from __future__ import annotations
@@ -15,9 +18,10 @@ from typing import Any
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace
-from shared.status.facts import PENDING, Facts, GroupStatus, RunStatus, SegmentFacts
-from shared.status.reading import read_facts
-from shared.verdict import FAILED
+from shared.status.facts import PENDING, GroupStatus, RunStatus
+from shared.status.findings import LOST_CAUSES, REPLACED, Facts
+from shared.status.reading import SCAN_S, read_facts
+from shared.verdict import FAILED, SUPERSEDED
 
 _WRITE_ANOTHER = "it can't be resumed without its record, so write another with: server-a run"
 _NOBODY = "none has taken part in the group here, and one that follows a replica keeps its verdicts to itself"
@@ -32,26 +36,38 @@ class Status:
     runs: list[RunStatus]  # newest first, at most 10
     group: GroupStatus
     dead_letters: int
-    problems: list[str]  # what is wrong or not finished, as sentences
-    exit_code: int  # 0 without problems, 65 when data or entries are wrong, 75 when something is not finished
+    problems: list[str]  # what is wrong, or will never be finished unless somebody does something; sentences
+    under_way: list[str]  # what is not finished and needs nobody yet, as sentences
+    not_looked_at: list[str]  # as sentences
+    is_empty: bool  # whether nothing of a hand-over is here
+    exit_code: int  # 0 when all of it is finished and right, 65 when data or entries are wrong, 75 otherwise
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
         return {"troubles" if name == "problems" else name: value for name, value in asdict(self).items()}
 
 
-def read_status(endpoint: Endpoint, keys: Keyspace, *, is_scanned: bool = False) -> Status:
+def read_status(endpoint: Endpoint, keys: Keyspace, *, is_scanned: bool = False, scan_s: float = SCAN_S) -> Status:
     """Read the facts and judge them; arguments and costs are those of `read_facts`."""
-    facts = read_facts(endpoint, keys, is_scanned=is_scanned)
-    wrong, unfinished = wrong_things(facts), unfinished_things(facts)
+    return judge(read_facts(endpoint, keys, is_scanned=is_scanned, scan_s=scan_s), endpoint.name, keys.namespace)
+
+
+def judge(facts: Facts, endpoint: str, namespace: str) -> Status:
+    """Return the status that the facts amount to."""
+    wrong, never, under_way = wrong_things(facts), endless_things(facts), unfinished_things(facts)
+    is_empty = not (facts.runs or facts.first_run or facts.dead_letters)
+    is_finished = not (never or under_way or facts.not_looked_at or is_empty)
     return Status(
-        endpoint=endpoint.name,
-        namespace=keys.namespace,
+        endpoint=endpoint,
+        namespace=namespace,
         runs=facts.runs,
         group=facts.group,
         dead_letters=facts.dead_letters,
-        problems=wrong + unfinished,
-        exit_code=VerificationFailedError.exit_code if wrong else NotFinishedError.exit_code if unfinished else 0,
+        problems=wrong + never,
+        under_way=under_way,
+        not_looked_at=facts.not_looked_at,
+        is_empty=is_empty,
+        exit_code=VerificationFailedError.exit_code if wrong else 0 if is_finished else NotFinishedError.exit_code,
     )
 
 
@@ -59,13 +75,15 @@ def wrong_things(facts: Facts) -> list[str]:
     """Return what is wrong with data or entries, a sentence each."""
     found = []
     for run in facts.runs[:1]:
-        for segment in facts.segments:
-            state = segment.state
-            if state is None or _is_older(segment, run):
-                if run.has_record:
-                    found.append(f"{segment.name} is not that of run {run.run_id}")
-            elif segment.length != state.count:
-                found.append(f"{segment.name} has {segment.length:,} values where its state says {state.count:,}")
+        findings = facts.findings
+        if findings is not None:
+            lost = findings.lost if run.has_record else []
+            cure = f"; write it again with: {_resume(run.run_id)}" if run.has_record else ""
+            found += [sentence + cure for sentence in [*lost, *findings.damaged]]
+            more = findings.kinds["lost"] - len(findings.lost) if run.has_record else 0
+            more += findings.kinds["damaged"] - len(findings.damaged)
+            if more:
+                found.append(f"{more:,} more segments of run {run.run_id} are damaged or not there")
         if run.verdict == FAILED:
             found.append(f"run {run.run_id} failed: {run.reason}")
     if facts.dead_letters:
@@ -73,20 +91,43 @@ def wrong_things(facts: Facts) -> list[str]:
     return found
 
 
+def endless_things(facts: Facts) -> list[str]:
+    """Return what will never be finished unless somebody does something, a sentence each, with the cure."""
+    found = []
+    newest = facts.runs[0].run_id if facts.runs else ""
+    if facts.first_run > newest:
+        lost = f"run {facts.first_run}, of which neither a record nor a signal is here"
+        found.append(f"{facts.first_segment} is that of {lost}; {_WRITE_ANOTHER}")
+    if facts.foreign_entries:
+        theirs = f"{facts.foreign_entries:,} entries, of which none that was read is a signal"
+        found.append(f"{facts.stream} holds {theirs}; if it is somebody else's, give both programs a --namespace")
+    for run in facts.runs[:1]:
+        kinds = facts.findings.kinds if facts.findings is not None else {}
+        missing = kinds.get("lost", 0)
+        if missing and not run.has_record:  # whether they were ever written can't be told any more
+            found.append(f"{missing} of {run.segments} segments are not those of run {run.run_id}; {_WRITE_ANOTHER}")
+        causes = [f"{kinds[cause]:,} {cause}" for cause in LOST_CAUSES if kinds.get(cause)]
+        foreign = [run.reason] if run.verdict == PENDING and run.reason else []
+        if causes or foreign:
+            cure = f"; signal again with: {_resume(run.run_id)}" if causes else ""
+            found.append(f"{_verdicts_so_far(run)}: {', '.join([*foreign, *causes])}{cure}")
+        if run.verdict == SUPERSEDED and facts.first_run <= newest and not kinds.get(REPLACED):
+            found.append(f"run {run.run_id} was superseded ({run.reason}); write another with: server-a run")
+    return found
+
+
 def unfinished_things(facts: Facts) -> list[str]:
-    """Return what somebody has yet to do, a sentence each."""
+    """Return what is under way, a sentence each."""
     found = _newer_runs(facts)
     for run in facts.runs[:1]:
         if run.has_record and not run.is_finished:
             published = f"{run.published} of {run.segments} segments"
-            found.append(f"run {run.run_id} has published {published} and is not finished; {_resume(run.run_id)}")
-        missing = sum(_is_older(segment, run) for segment in facts.segments)
-        if missing and not run.has_record:  # whether they were ever written can't be told any more
-            found.append(f"{missing} of {run.segments} segments are not those of run {run.run_id}; {_WRITE_ANOTHER}")
-        if run.verdict == PENDING:
-            why = f": {run.reason}" if run.reason else ""
-            found.append(f"run {run.run_id} has verdicts on {run.verdicts} of {run.segments} segments{why}")
-    return found + _unfinished_group(facts.group)
+            found.append(f"run {run.run_id} has published {published} and is not finished; {_if_stopped(run.run_id)}")
+        kinds = facts.findings.kinds if facts.findings is not None else {}
+        is_told = run.reason or any(kinds.get(cause) for cause in (*LOST_CAUSES, "lost"))
+        if run.verdict == PENDING and not is_told:
+            found.append(_verdicts_so_far(run))
+    return found if facts.foreign_entries else found + _unfinished_group(facts.group)
 
 
 def _newer_runs(facts: Facts) -> list[str]:
@@ -95,21 +136,12 @@ def _newer_runs(facts: Facts) -> list[str]:
     The state of segment 1 was read before the runs: the record of its run, if it had one, would have been found. Any
     other newer state was read after the runs, so its run began meanwhile and has a record.
     """
-    newest = facts.runs[0].run_id if facts.runs else ""
-    begun: dict[str, str] = {}
-    for segment in facts.segments:
-        if segment.state is not None and newest < segment.state.run_id != facts.first_run:
-            begun.setdefault(segment.state.run_id, segment.name)
-    found = [f"{name} is that of the newer run {run_id}; {_resume(run_id)}" for run_id, name in begun.items()]
-    if facts.first_run > newest:
-        lost = f"run {facts.first_run}, of which neither a record nor a signal is here"
-        found.insert(0, f"{facts.first_segment} is that of {lost}; {_WRITE_ANOTHER}")
-    return found
-
-
-def _is_older(segment: SegmentFacts, run: RunStatus) -> bool:
-    """Tell whether this run's list is not there: nothing is, or an older run's."""
-    return segment.state is None or segment.state.run_id < run.run_id
+    begun = facts.findings.newer.items() if facts.findings is not None else ()
+    return [
+        f"{name} is that of the newer run {run_id}; {_if_stopped(run_id)}"
+        for run_id, name in begun
+        if run_id != facts.first_run
+    ]
 
 
 def _unfinished_group(group: GroupStatus) -> list[str]:
@@ -123,5 +155,13 @@ def _unfinished_group(group: GroupStatus) -> list[str]:
     return found
 
 
+def _verdicts_so_far(run: RunStatus) -> str:
+    return f"run {run.run_id} has verdicts on {run.verdicts} of {run.segments} segments"
+
+
+def _if_stopped(run_id: str) -> str:
+    return f"if it was stopped, go on with: {_resume(run_id)}"
+
+
 def _resume(run_id: str) -> str:
-    return f"if it was stopped, go on with: server-a run --resume {run_id}"
+    return f"server-a run --resume {run_id}"

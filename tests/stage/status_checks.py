@@ -34,12 +34,19 @@ def begun_run(hand_over: HandOver) -> str:
     return str(started["run_id"])
 
 
-def require_status(status: Status, exit_code: int, *problems: str) -> None:
-    """Check the exit code, and that the problems are just these, each known by some of its words."""
+def require_status(status: Status, exit_code: int, *sentences: str) -> None:
+    """Check the exit code, and that the sentences are just these, each known by some of its words.
+
+    What is wrong comes first, then what is under way, then what was not looked at.
+    """
     assert status.exit_code == exit_code, status
-    assert len(status.problems) == len(problems), status.problems
-    for problem, words in zip(status.problems, problems, strict=True):
-        assert words in problem
+    said = status.problems + status.under_way + status.not_looked_at
+    assert len(said) == len(sentences), said
+    for sentence, words in zip(said, sentences, strict=True):
+        assert words in sentence
     text = status_text(status)
-    assert text.count("Wrong: ") == len(problems)
-    assert ("Nothing is wrong." in text) == (not problems)
+    assert text.count("\nWrong: ") == len(status.problems)
+    assert text.count("\nUnder way: ") == len(status.under_way)
+    assert text.count("\nNot looked at: ") == len(status.not_looked_at)
+    assert ("\nNothing is wrong." in text) == (exit_code == DONE)
+    assert text.splitlines()[-1].startswith(("Nothing of a hand-over", "No run is here yet")) == status.is_empty

@@ -29,8 +29,18 @@ def look(endpoint: Endpoint, keys: Keyspace) -> Status:
 
 def test_nothing_has_been_here(endpoint: Endpoint, keys: Keyspace) -> None:
     status = look(endpoint, keys)
-    require_status(status, DONE)
-    assert status.runs == []
+    require_status(status, UNFINISHED)
+    assert (status.runs, status.is_empty) == ([], True)
+    text = status_text(status)
+    for words in ("Nothing of a hand-over is here", "database number", "--namespace", "server-a check --peer-url"):
+        assert words in text
+
+
+def test_a_consumer_that_waits_for_the_first_run(group: Group, endpoint: Endpoint, keys: Keyspace) -> None:
+    assert group.names() == set()
+    status = look(endpoint, keys)
+    require_status(status, UNFINISHED)
+    assert "No run is here yet, though a server-b has been." in status_text(status)
 
 
 def test_a_run_stopped_before_its_first_signal_is_shown_with_what_resumes_it(
@@ -47,7 +57,7 @@ def test_a_run_stopped_before_its_first_signal_is_shown_with_what_resumes_it(
 
 
 def test_a_run_stopped_in_the_middle(hand_over: HandOver, link: FaultyLink, endpoint: Endpoint, keys: Keyspace) -> None:
-    run_id = run_stopped_at(b"LPUSHX", hand_over, link, nth=102)
+    run_id = run_stopped_at(b"XADD", hand_over, link)
     status = look(endpoint, keys)
     require_status(status, UNFINISHED, f"--resume {run_id}", "verdicts on 0 of 3", "1 signals not delivered")
     assert [(run.run_id, run.published, run.is_finished) for run in status.runs] == [(run_id, 1, False)]

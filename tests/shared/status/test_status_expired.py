@@ -62,7 +62,7 @@ def test_a_run_that_nobody_took_waits_for_its_consumer_still(
 def test_a_run_that_was_stopped_is_not_to_be_resumed_without_its_record(
     hand_over: HandOver, link: FaultyLink, endpoint: Endpoint, client: redis.Redis, keys: Keyspace
 ) -> None:
-    _expire(client, keys, run_stopped_at(b"LPUSHX", hand_over, link, nth=102))
+    _expire(client, keys, run_stopped_at(b"XADD", hand_over, link))
     status = read_status(endpoint, keys)
     require_status(status, UNFINISHED, "2 of 3 segments are not those of run", "1 signals not delivered")
     assert "--resume" not in status_text(status)
@@ -126,7 +126,7 @@ def test_a_run_that_publishes_while_status_looks_is_named_with_what_resumes_it(
     hand_over.produce(count=20, segment_values=10)
     hand_over.consume()
     newer: list[RunSummary] = []
-    link.at(b"XLEN", lambda: newer.append(hand_over.produce(count=20, segment_values=10)))
+    link.at(b"LLEN", lambda: newer.append(hand_over.produce(count=20, segment_values=10)))
     with closing(open_endpoint(EndpointSettings(url=parse_url(link.url)))) as linked:
         status = read_status(linked, keys)
     words = f"{keys.segment(1)} is that of the newer run {newer[0].run_id}; if it was stopped, go on with: server-a run"

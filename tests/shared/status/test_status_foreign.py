@@ -13,7 +13,7 @@ from shared.keys import Keyspace
 from shared.status.command import status_text
 from shared.status.status import read_status
 from tests.stage.hand_over_in_process import HandOver
-from tests.stage.status_checks import DONE, UNFINISHED, require_status
+from tests.stage.status_checks import DONE, UNFINISHED, WRONG, require_status
 
 if TYPE_CHECKING:
     import redis
@@ -86,5 +86,5 @@ def test_names_of_others_forge_no_line(
     assert "Consumer b: 0 pending, idle for 0.0 s\\nNothing is wrong.\\x1b[2J: 0 pending" in text
     assert text.splitlines().count("Nothing is wrong.") == 1
     assert all(line.isprintable() for line in text.split("\n"))
-    troubled = replace(read_status(endpoint, keys), problems=["one\nNothing is wrong."])
+    troubled = replace(read_status(endpoint, keys), problems=["one\nNothing is wrong."], exit_code=WRONG)
     assert "Nothing is wrong." not in status_text(troubled).splitlines()

@@ -290,6 +290,17 @@ def test_78_a_key_of_another_type(valkey9: Server, namespace: str, program: Name
     assert f"{namespace}:signals" in ended.stderr
 
 
+@pytest.mark.parametrize("program", GROUPS)
+def test_75_status_of_a_server_that_neither_program_ever_touched(
+    valkey9: Server, namespace: str, program: Name
+) -> None:
+    ended = run_program(program, "status", server=valkey9, namespace=namespace)
+    assert ended.exit_code == 75, ended
+    assert ended.stdout.splitlines()[-1].startswith("Nothing of a hand-over is here. Check URL, database number and ")
+    found = run_program(program, "status", "--json", server=valkey9, namespace=namespace)
+    assert (found.exit_code, found.json()["is_empty"], found.json()["troubles"]) == (75, True, [])
+
+
 @pytest.mark.parametrize(
     ("program", "command", "key"),
     [

@@ -1,0 +1,88 @@
+"""What `status` asks the server that holds the stream: its newest entries, the group, dead letters, the first state."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.together import Together
+from shared.endpoint.translation import is_reply
+from shared.errors import WrongKeyError
+from shared.keys import Keyspace
+from shared.signal import CONSUMER_GROUP
+from shared.state import SegmentState
+from shared.status.facts import GroupStatus, StreamFacts
+from shared.status.findings import entry_order
+from shared.text import stored_text
+
+PAGE_ENTRIES = 1_000
+
+
+def read_stream(endpoint: Endpoint, keys: Keyspace) -> StreamFacts:
+    """Read it in one round trip. Redis: XLEN of two streams, XRANGE, XREVRANGE, XINFO GROUPS and CONSUMERS, HMGET."""
+    stream, dead_letters, first = keys.signals(), keys.dead_letters(), keys.state(keys.segment(1))
+    asked = Together(endpoint)
+    asked.at(stream).xlen(stream)
+    asked.at(stream).xrange(stream, count=1)
+    asked.at(stream).xrevrange(stream, count=PAGE_ENTRIES)
+    asked.at(stream).xinfo_groups(stream)
+    asked.at(stream).xinfo_consumers(stream, CONSUMER_GROUP)
+    asked.at(dead_letters).xlen(dead_letters)
+    asked.at(first).hmget(first, SegmentState.FIELDS)
+    entries, oldest, page, groups, consumers, letters, state = map(_without_refusal, asked.send(raise_on_error=False))
+    ends = [entry[0].decode() for entry in (*oldest, *page[:1])]
+    group = _group_status(entries, ends, groups, consumers)
+    first_run = ""
+    if isinstance(state, list):
+        with suppress(WrongKeyError):  # it is somebody else's
+            decoded = SegmentState.decode(first, state)
+            first_run = decoded.run_id if decoded is not None and decoded.count else ""
+    return StreamFacts(entries, page, group, letters, first_run)
+
+
+def _without_refusal(reply: Any) -> Any:  # noqa: ANN401 - whatever the command answers
+    """Return a reply; nothing for a stream or a group that is not there, and for a state of another type."""
+    if not isinstance(reply, Exception):
+        return reply
+    if is_reply(reply, "no such key", "NOGROUP"):
+        return []
+    if isinstance(reply, WrongKeyError) and ":state at " in reply.where:
+        return None
+    raise reply
+
+
+def _group_status(entries: int, ends: list[str], groups: list[Any], consumers: list[Any]) -> GroupStatus:
+    """Return the group's figures; without the group every entry of the stream counts as undelivered.
+
+    The lag is counted again: the servers count entries too that were trimmed before the group came to them, and some
+    do so for ever.
+
+    Args:
+        entries: How many the stream has.
+        ends: The ids of its oldest and its newest entry; nothing when it is empty.
+        groups: As XINFO GROUPS says.
+        consumers: As XINFO CONSUMERS says.
+    """
+    ours = next((group for group in groups if group["name"] == CONSUMER_GROUP.encode()), None)
+    if ours is None:
+        return GroupStatus(lag=entries, has_undelivered=entries > 0)
+    last_delivered, lag = ours["last-delivered-id"].decode(), ours.get("lag")
+    has_undelivered = bool(ends) and entry_order(ends[-1]) > entry_order(last_delivered)
+    if not has_undelivered:
+        lag = 0
+    elif entry_order(ends[0]) > entry_order(last_delivered):
+        lag = entries
+    elif lag is not None:  # after an XDEL among the undelivered entries the server does not know it
+        lag = min(lag, entries)
+    return GroupStatus(
+        is_there=True,
+        lag=lag,
+        has_undelivered=has_undelivered,
+        pending=ours["pending"],
+        consumers=[
+            {"name": stored_text(consumer["name"]), "pending": consumer["pending"], "idle_ms": consumer["idle"]}
+            for consumer in consumers
+        ],
+        last_delivered_id=last_delivered,
+    )

@@ -1,0 +1,85 @@
+"""The judgement of `status` on whatever may be found: no false all-clear, and no silence about anything else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.signal import Signal
+from shared.state import SegmentState
+from shared.status.facts import GroupStatus, RunStatus, SegmentFacts
+from shared.status.findings import entry_order
+from shared.verdict import FAILED, SUPERSEDED, VERIFIED
+from tests.stage.hand_over_in_process import DIGEST, NEWER, OLDER, RUN
+from tests.stage.status_facts import (
+    AFTER,
+    ATTEMPTS,
+    BEFORE,
+    FINISHED,
+    OTHER_DIGEST,
+    RUNNING,
+    STATE,
+    VERDICT,
+    status_of,
+    verdict_on,
+)
+
+STATES = st.none() | st.builds(
+    SegmentState,
+    st.sampled_from([OLDER, RUN, NEWER]),
+    st.sampled_from(ATTEMPTS),
+    st.sampled_from([0, 9, 10]),
+    st.sampled_from([DIGEST, OTHER_DIGEST]),
+)
+VERDICTS = st.none() | st.builds(
+    verdict_on,
+    st.sampled_from([VERIFIED, FAILED, SUPERSEDED]),
+    st.sampled_from(ATTEMPTS),
+    st.sampled_from([DIGEST, OTHER_DIGEST]),
+)
+SIGNALS = st.none() | st.builds(
+    Signal,
+    st.sampled_from([OLDER, RUN]),
+    st.sampled_from(ATTEMPTS),
+    st.just(1),
+    st.just(1),
+    st.just(10),
+    st.just(DIGEST),
+)
+
+
+@given(
+    st.builds(
+        SegmentFacts,
+        st.just(1),
+        st.just("biglist"),
+        STATES,
+        st.sampled_from([0, 9, 10]),
+        VERDICTS,
+        st.sampled_from(["", BEFORE, AFTER]),
+        st.booleans(),
+        SIGNALS,
+    ),
+    st.sampled_from([RUNNING, FINISHED]),
+    st.builds(GroupStatus, is_there=st.booleans(), pending=st.sampled_from([0, 1])),
+)
+def test_zero_means_verified_as_published_and_anything_else_says_why(
+    segment: SegmentFacts, run: RunStatus, group: GroupStatus
+) -> None:
+    status = status_of([segment], run, group)
+    said = status.problems + status.under_way
+    assert (status.exit_code == 0) == (said == [])
+    if status.exit_code == 0:
+        assert run.is_finished
+        assert segment.verdict == VERDICT
+        assert segment.length
+        assert segment.state == replace(STATE, count=segment.length)
+    for sentence in said:
+        assert RUN in sentence or NEWER in sentence or "signals" in sentence
+
+
+@given(*[st.integers(0, 10**18 - 1)] * 4)
+def test_entry_ids_are_ordered_as_the_server_does(a: int, b: int, c: int, d: int) -> None:
+    assert (entry_order(f"{a}-{b}") < entry_order(f"{c}-{d}")) == ((a, b) < (c, d))
