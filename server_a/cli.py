@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from server_a.run.settings import DEFAULTS, MAX_WRITERS, RunSettings
+from shared.endpoint.reply_times import times_text
 from shared.errors import InvalidInputError
 from shared.program.ending import print_outcome, run_program
 from shared.program.group import main_group
@@ -143,6 +144,8 @@ def _summary_text(summary: RunSummary, story: Story) -> str:
         f"Signalled run {summary.run_id}: {segments}, digest {summary.digest}.",
         f"Writing took {summary.write_s:.3f} s ({values_per_s}), signalling {story.announcer.signal_s:.3f} s.",
     ]
+    if summary.reply_ms:
+        lines.append(times_text(summary.reply_ms))
     if summary.lost_acknowledged or summary.outage_s:
         lines.append(
             f"Outages lasted {summary.outage_s:.1f} s; {summary.lost_acknowledged:,} acknowledged values had been lost "

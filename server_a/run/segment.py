@@ -147,9 +147,10 @@ class SegmentProducer:
             return
         if not isinstance(event.error, TransientError):
             raise event.error
+        self._tell_lost(event.task, event.error)
         if event.lost_s > self._answered_s:  # else what caused it is over: one outage may end many attempts
             self.retry.wait_out(event.error)
-        self._give_up(event.task, event.error)
+        self._give_up(event.task)
 
     def _publishable(self) -> Written | None:
         """Return a segment to publish; the first one is published before any other, and names the run."""
@@ -166,11 +167,12 @@ class SegmentProducer:
         try:
             publish(self.endpoint, self.keys, publication, overwrite=self.record.overwrite)
         except TransientError as error:
+            self._tell_lost(task, error)
             self.retry.wait_out(error)
             if not self.retry.keep_trying(is_published, self.endpoint, self.keys, publication):
                 del self._held[number]
                 self._under_way[number] = task
-                self._give_up(task, error)
+                self._give_up(task)
                 return None
         self.retry.succeeded()
         self.replicas.require(number, task.attempt)
@@ -181,10 +183,12 @@ class SegmentProducer:
         self.log.debug("segment published", segment=number, attempt=task.attempt)
         return PublishedSegment(state, longest=done.longest)
 
-    def _give_up(self, task: WriteTask, error: TransientError) -> None:
+    def _tell_lost(self, task: WriteTask, error: TransientError) -> None:
+        self.log.warning("attempt lost", segment=task.segment.number, attempt=task.attempt, reason=str(error))
+
+    def _give_up(self, task: WriteTask) -> None:
         """Undo an attempt that is lost, and plan the next one."""
         number = task.segment.number
-        self.log.warning("attempt lost", segment=number, attempt=task.attempt, reason=str(error))
         self.lost_staging_keys.append(task.staging_key)
         self.retry.keep_trying(self._unlink, task.staging_key)
         self._answered_s = time.monotonic()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +17,7 @@ from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.optimistic import optimistic
 from shared.endpoint.published import read_state, read_states
 from shared.endpoint.retry import Retry
-from shared.errors import SupersededError
+from shared.errors import SupersededError, TransientError
 from shared.keys import Keyspace
 from shared.record import RunRecord
 from shared.state import SegmentState
@@ -97,11 +98,16 @@ class Supersession:
         self._look_at_s = time.monotonic() + LOOK_EVERY_S
 
     def look(self) -> None:
-        """Raise SupersededError if a newer run has published; asks once a second at most."""
-        now_s = time.monotonic()
-        if now_s >= self._look_at_s:
-            self._look_at_s = now_s + LOOK_EVERY_S
-            self.require_newest()
+        """Raise SupersededError if a newer run has published; asks once a second at most, and once only.
+
+        A lost connection is passed over: the writers meet it too, and what they tell is more than that.
+        """
+        if time.monotonic() < self._look_at_s:
+            return
+        first, run_id = self.keys.segment(1), self.record.run_id
+        with suppress(TransientError):
+            require_not_newer(f"run {run_id}", read_state(self.endpoint, self.keys, first), run_id=run_id)
+        self._look_at_s = time.monotonic() + LOOK_EVERY_S
 
     def require_newest(self) -> None:
         """Raise SupersededError if a newer run has published; one HMGET."""

@@ -7,7 +7,7 @@ connection needs no recovery code of its own; what may not, an attempt at a segm
 from __future__ import annotations
 
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from server_a.run.audit import AuditFindings, audit
@@ -97,7 +97,7 @@ class Story:
         summary = summarize(
             record, self.published, self.segments, self.retry, **counts, rewritten=self.segments_rewritten
         )
-        self.log.info("run finished", **asdict(summary))
+        self.log.info("run finished", **asdict(replace(summary, reply_ms=None)))
         return summary
 
     def await_verdict(self) -> str:

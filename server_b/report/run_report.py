@@ -11,7 +11,7 @@ from server_b.segment.look import RECORD_FIELDS, decode_record
 from server_b.settings import JSON_VALUES
 from shared.digest import run_digest
 from shared.endpoint.endpoint import Endpoint
-from shared.endpoint.reply_times import ReplyTimes
+from shared.endpoint.reply_times import ReplyTimes, times_text
 from shared.endpoint.together import Together
 from shared.errors import WrongKeyError
 from shared.keys import Keyspace
@@ -67,8 +67,7 @@ class RunReport:
         took = f"reading and verifying {self.read_s:.3f} s ({self.values_per_s:,} values/s)"
         lines.append(f"The signal took {self.lag_ms:,} ms, {took}.")
         if self.reply_ms:
-            p50, p99, longest = (f"{self.reply_ms[name]:,.1f} ms" for name in ("p50", "p99", "max"))
-            lines.append(f"A reply took {p50} (median), {p99} (99th percentile), {longest} at most.")
+            lines.append(times_text(self.reply_ms))
         return "\n".join(lines)
 
 

@@ -11,6 +11,12 @@ _STEPS_PER_DOUBLING = 32  # each bucket ends 2.2 % above where it begins
 PERCENTILES = {"p50": 0.50, "p95": 0.95, "p99": 0.99}
 
 
+def times_text(reply_ms: Mapping[str, float]) -> str:
+    """Return percentiles, as `ReplyTimes.as_json` gives them, as a sentence."""
+    p50, p99, longest = (f"{reply_ms[name]:,.1f} ms" for name in ("p50", "p99", "max"))
+    return f"A reply took {p50} (median), {p99} (99th percentile), {longest} at most."
+
+
 @dataclass
 class ReplyTimes:
     """Counts times in buckets that grow by 2.2 %; keeping every time was rejected: 100,000,000 values have 100,000."""

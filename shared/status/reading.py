@@ -17,7 +17,7 @@ from typing import Any, cast
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.published import signals_in
 from shared.endpoint.scanning import TimedScan
-from shared.errors import NotAllowedError, WrongEndpointError
+from shared.errors import NotAllowedError, TransientError, WrongEndpointError
 from shared.keys import Keyspace
 from shared.status.facts import PENDING, RunStatus, StreamFacts
 from shared.status.findings import REPLACED, Facts, Findings
@@ -47,8 +47,13 @@ def read_facts(endpoint: Endpoint, keys: Keyspace, *, is_scanned: bool, scan_s: 
     findings = None
     if runs:
         findings = Findings(runs[0], stream.group)
-        for segment in segments_of_newest(endpoint, keys, runs[0]):
-            findings.add(segment)
+        try:
+            for segment in segments_of_newest(endpoint, keys, runs[0]):
+                findings.add(segment)
+        except TransientError as error:
+            if not error.answered:
+                raise
+            not_looked_at.append(f"all segments of run {runs[0].run_id}: {error}")  # a slot in migration
         runs = [
             judged(findings, keys.result(runs[0].run_id)),
             *(_superseded(run, stream.first_run) for run in runs[1:]),

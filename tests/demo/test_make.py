@@ -70,6 +70,7 @@ Of 1 user, 2 SKUs and 1 cart, 4 records were there already and left unchanged; -
 Inserted 1 to 10,000 into 'biglist'.
 Signalled run <run>: 1 segment, digest {DIGEST}.
 Writing took <time> s (<number> values/s), signalling <time> s.
+A reply took <time> ms (median), <time> ms (99th percentile), <time> ms at most.
 $ server-b run --once --wait-s 60
 Cart 1:
   sku123  AirPods              199.99 {TIMES} 1  199.99
@@ -79,7 +80,7 @@ First 10 values in reverse order:
 ['10000', '9999', '9998', '9997', '9996', '9995', '9994', '9993', '9992', '9991']
 Run <run> verified: 10,000 values in 1 segment, complete, in order and once, digest {DIGEST}.
 The signal took <number> ms, reading and verifying <time> s (<number> values/s).
-A reply took <number> ms (median), <number> ms (99th percentile), <number> ms at most.
+A reply took <time> ms (median), <time> ms (99th percentile), <time> ms at most.
 Handed over in <time> s: users, SKUs and cart <time> s, list and verdict <time> s.
 """.replace("{TIMES}", TIMES).replace("{DIGEST}", "e0f5f4ef25f10d8f4be2254428fb4bbb")
 _PLACES = {"<run>": _RUN_ID, "<number>": r"\d[\d,]*", "<time>": r"\d+\.\d+"}

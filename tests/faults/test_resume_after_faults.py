@@ -52,7 +52,7 @@ def test_a_record_lost_in_mid_run_comes_back_whole(
 ) -> None:
     with closing(StopRequest()) as stop:
         link.at(b"XADD", lambda: client.delete(*client.keys(f"{keys.prefix}run:*")))
-        link.at(b"LPUSHX", stop.request, nth=15)
+        link.at(b"XADD", stop.request, nth=2)
         with pytest.raises(NotFinishedError):
             hand_over.produce(url=link.url, stop=stop, count=30_000, segment_values=10_000)
     (key,) = client.scan_iter(match=f"{keys.prefix}run:*")

@@ -127,8 +127,11 @@ def test_overwriting_contradicts_a_run_that_was_begun_without(
 def test_a_server_that_is_full_in_the_middle_of_the_shop(
     new_server: NewServer, server_kind: Kind, namespace: str
 ) -> None:
-    server = new_server(server_kind, "--maxmemory", "8mb", "--maxmemory-policy", "noeviction")
-    ended = run_program("server-a", "run", "--users", "100000", "--count", "10", server=server, namespace=namespace)
+    server = new_server(server_kind, "--maxmemory-policy", "noeviction")
+    with FaultyLink(server.port) as full, connect(server) as client:
+        full.at(b":user:1500\r", lambda: client.config_set("maxmemory", "4mb"))  # after A has compared the memory
+        arguments = ("run", "--users", "100000", "--count", "10")
+        ended = run_program("server-a", *arguments, server=full.url, namespace=namespace)
     assert (ended.exit_code, ended.stdout) == (75, "")
     assert "memory" in ended.stderr
     found = re.search(r"go on with: server-a run --resume (\S+)", ended.stderr)

@@ -21,7 +21,7 @@ from server_a.run.lines import LineSource, ScannedLines
 from shared.errors import InvalidInputError
 from shared.segments import segment_range, segments_of
 from shared.stopping import StopRequest
-from tests.server_a.run.test_lines import MIB, _batches, _lines
+from tests.stage.line_values import MIB, batches_of, lines_of_batches
 from tests.stage.second_opinions import decode_bulk
 
 NEVER = StopRequest()
@@ -54,7 +54,7 @@ def test_a_fifo_is_spooled(path: Path) -> None:
     with closing(open_lines(str(path), segment_values=999)) as source:
         feeder.join()
         for _ in range(2):
-            assert _lines(_batches(source, 999)) == CONTENT.split(b"\n")
+            assert lines_of_batches(batches_of(source, 999)) == CONTENT.split(b"\n")
 
 
 def test_standard_input_is_spooled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +66,7 @@ def test_standard_input_is_spooled(monkeypatch: pytest.MonkeyPatch) -> None:
             feeder.join()
             assert source.describe() == "30,001 lines of standard input"
             for _ in range(2):
-                assert _lines(_batches(source, 7_000)) == CONTENT.split(b"\n")
+                assert lines_of_batches(batches_of(source, 7_000)) == CONTENT.split(b"\n")
 
 
 def test_a_file_as_standard_input_is_read_from_where_it_stands(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +75,7 @@ def test_a_file_as_standard_input_is_read_from_where_it_stands(path: Path, monke
         file.read(7)
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(file)))
         with closing(open_lines("-", segment_values=10)) as source:
-            assert _lines(_batches(source, 10)) == [b"a", b"b"]
+            assert lines_of_batches(batches_of(source, 10)) == [b"a", b"b"]
 
 
 @pytest.mark.parametrize("before", [b"", b"a\n" * 700_000 + b"b", b"a\n" * 3])
@@ -115,7 +115,7 @@ def test_lines_of_a_pipe_may_have_1_mib_however_they_come(path: Path, size: int,
             open_lines(str(path), segment_values=9)
     else:
         with closing(open_lines(str(path), segment_values=9)) as source:
-            assert _lines(_batches(source, 9)) == content.split(b"\n")
+            assert lines_of_batches(batches_of(source, 9)) == content.split(b"\n")
     feeder.join()
 
 

@@ -18,31 +18,19 @@ from server_a.run.line_file import LineFile
 from server_a.run.lines import LineSource
 from server_a.run.values import Batch
 from shared.errors import InvalidInputError, NotFinishedError
-from shared.segments import segment_range, segments_of
+from shared.segments import segment_range
 from shared.stopping import StopRequest
+from tests.stage.line_values import MIB, batches_of, lines_of_batches
 from tests.stage.second_opinions import decode_bulk
 
-MIB = 1024 * 1024
 QUARTER = MAX_BATCH_BYTES // 4
 NEVER = StopRequest()
 open_lines = partial(LineSource, stop=NEVER)
 
 
-def _batches(source: LineSource, segment_values: int) -> list[list[Batch]]:
-    """Return the batches of each segment."""
-    return [
-        list(source.batches(segment_range(number, count=source.count, segment_values=segment_values)))
-        for number in range(1, segments_of(source.count, segment_values) + 1)
-    ]
-
-
-def _lines(segments: list[list[Batch]]) -> list[bytes]:
-    return [value for batches in segments for batch in batches for value in decode_bulk(batch)]
-
-
 def _read(path: Path, segment_values: int = 1_000_000) -> list[bytes]:
     with closing(open_lines(str(path), segment_values=segment_values)) as source:
-        lines = _lines(_batches(source, segment_values))
+        lines = lines_of_batches(batches_of(source, segment_values))
         assert source.count == len(lines)
         assert source.max_value_bytes == max(map(len, lines))
     return lines
@@ -127,8 +115,8 @@ def test_sources_describe_themselves(path: Path) -> None:
 def test_batches_are_whole_blocks(path: Path, count: int, segment_values: int) -> None:
     path.write_bytes(b"".join(b"%d\n" % number for number in range(count)))
     with closing(open_lines(str(path), segment_values=segment_values)) as source:
-        segments = _batches(source, segment_values)
-    assert _lines(segments) == [b"%d" % number for number in range(count)]
+        segments = batches_of(source, segment_values)
+    assert lines_of_batches(segments) == [b"%d" % number for number in range(count)]
     for batches in segments:
         assert [batch.values for batch in batches[:-1]] == [1_000] * (len(batches) - 1)
         assert 1 <= batches[-1].values <= 1_000
@@ -155,9 +143,9 @@ def test_batches_hold_at_most_256_kib(
     with path.open("wb") as file:
         file.writelines(b"x" * size + b"\n" for size in sizes)
     with closing(open_lines(str(path), segment_values=segment_values)) as source:
-        segments = _batches(source, segment_values)
+        segments = batches_of(source, segment_values)
     assert [[batch.values for batch in batches] for batches in segments] == expected
-    assert [len(line) for line in _lines(segments)] == sizes
+    assert [len(line) for line in lines_of_batches(segments)] == sizes
 
 
 def test_segments_can_be_read_in_any_order_and_again(path: Path) -> None:
@@ -186,7 +174,7 @@ def test_a_file_that_was_replaced_is_still_the_one_that_was_scanned(path: Path) 
     with closing(open_lines(str(path), segment_values=3)) as source:
         path.unlink()
         path.write_bytes(b"other\n")
-        assert _lines(_batches(source, 3)) == [b"1", b"2", b"3"]
+        assert lines_of_batches(batches_of(source, 3)) == [b"1", b"2", b"3"]
 
 
 lines_strategy = st.lists(st.binary(max_size=20).map(lambda raw: raw.replace(b"\n", b"\r")), min_size=1, max_size=60)
@@ -218,8 +206,8 @@ def test_batches_of_large_lines_keep_within_blocks_and_256_kib(
         file.writelines(b"%b\n" % (b"x" * size) for size in sizes)
         file.flush()
         with closing(open_lines(file.name, segment_values=segment_values)) as source:
-            segments = _batches(source, segment_values)
-    assert [len(line) for line in _lines(segments)] == sizes
+            segments = batches_of(source, segment_values)
+    assert [len(line) for line in lines_of_batches(segments)] == sizes
     for batches in segments:
         _assert_keeps_within_blocks(batches)
 

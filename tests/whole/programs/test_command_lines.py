@@ -35,7 +35,7 @@ COMMON_OPTIONS = (
 COMMAND_LINES: dict[tuple[Name, str], tuple[str, str]] = {
     ("server-a", "run"): (
         "",
-        """--count --values --segment-values --resume --users --skus --carts --seed --overwrite --min-replicas
+        """--count --values --segment-values --writers --resume --users --skus --carts --seed --overwrite --min-replicas
         --patience-s --await-verdict-s --retain-days --json""",
     ),
     ("server-a", "user add"): ("ID", "--first-name --last-name"),
@@ -150,7 +150,7 @@ def test_version(program: Name) -> None:
 @pytest.mark.parametrize("program", GROUPS)
 def test_the_programs_are_installed_as_commands(program: Name) -> None:
     (script,) = entry_points(group="console_scripts", name=program)
-    assert script.value == f"{program.replace('-', '_')}.cli:main"
+    assert script.value == f"{program.replace('-', '_')}.__main__:main"
 
 
 @pytest.fixture
@@ -210,6 +210,7 @@ def test_a_shop_has_up_to_100_million_records_of_a_kind(option: str, number: str
     [
         ("--count", "10000"),
         ("--segment-values", "1000000"),
+        ("--writers", "auto"),
         ("--users", "1"),
         ("--skus", "2"),
         ("--carts", "1"),

@@ -17,7 +17,7 @@ from tests.stage.hand_over_by_programs import assert_exact, lines_of, resume, ru
 from tests.stage.hand_over_in_process import list_keys
 from tests.stage.leftovers import is_alive
 from tests.stage.programs import StartProgram, run_program
-from tests.stage.servers import Kind, NewServer
+from tests.stage.servers import Kind, NewServer, connect
 from tests.stage.waiting import wait_until
 from tests.stage.writer_processes import wait_for_writers, writers_of
 
@@ -180,9 +180,11 @@ def test_a_link_that_is_cut_costs_every_writer_an_attempt_at_most(
 
 
 def test_a_full_server_ends_it_in_one_sentence(new_server: NewServer, server_kind: Kind) -> None:
-    full = new_server(server_kind, "--maxmemory", "6mb", "--maxmemory-policy", "noeviction")
+    full = new_server(server_kind, "--maxmemory-policy", "noeviction")
     arguments = ("run", "--count", "3000000", "--segment-values", "500000", "--writers", "2")
-    a = run_program("server-a", *arguments, server=full, timeout_s=90)
+    with FaultyLink(full.port) as link, connect(full) as client:
+        link.at(b"LPUSHX", lambda: client.config_set("maxmemory", "6mb"))  # after A has compared the memory
+        a = run_program("server-a", *arguments, server=link.url, timeout_s=90)
     assert (a.exit_code, a.stdout) == (75, "")
     require_no_traceback(a.stderr)
     assert "free memory or raise maxmemory" in a.stderr
