@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.errors import InvalidInputError
 from shared.fields import SCHEMA_VERSION, check_bounds, check_version, decode_flag, decode_number, decode_token
+from shared.keys import TOKEN_PATTERN
 from shared.segments import MAX_COUNT, MAX_SEGMENT_VALUES, SegmentRange, segment_range, segments_of
+from shared.tokens import is_token
 
 SOURCE_NUMBERS = "numbers"
 SOURCE_VALUES = "values"
 MAX_COMMAND_CHARACTERS = 1_000
 MAX_POINTS = 1_000
+LOST_ATTEMPTS = "lost_attempts"
+MAX_LOST_ATTEMPTS = 1_000
 MAX_SHOP_RECORDS = 100_000_000  # of each kind
 
 
@@ -23,7 +28,8 @@ class RunRecord:
 
     The hash also holds `published` (segments so far), `finished_ms` (0 until the audit is done), `ShopCount`'s fields,
     `outages` and `samples` (JSON: when A lost the server and had it back, and how many values were written by when;
-    milliseconds of the server's clock), and, for each segment, `attempt:<n>` (token of an attempt under way),
+    milliseconds of the server's clock), `lost_attempts` where an attempt has failed (segment and token of each: its
+    staging key may be there once more), and, for each segment, `attempt:<n>` (token of an attempt under way),
     `signal:<n>` (stream id of its signal) and, only where values are large, `chunk_values:<n>`.
     """
 
@@ -101,6 +107,18 @@ def decode_points(raw: bytes | None) -> list[tuple[int, int]]:
     is_ours = isinstance(found, list) and len(found) <= MAX_POINTS
     pairs = [tuple(pair) for pair in found if isinstance(pair, list) and len(pair) == 2] if is_ours else []
     return [(a, b) for a, b in pairs if type(a) is int and type(b) is int and min(a, b) >= 0 and max(a, b) < 2**53]
+
+
+def encode_attempts(attempts: Sequence[tuple[int, str]]) -> str:
+    """Return segments and tokens as the record keeps them: the last thousand, as `3:20261122T205801123Z-3f9a1c …`."""
+    return " ".join(f"{number}:{attempt}" for number, attempt in attempts[-MAX_LOST_ATTEMPTS:])
+
+
+def decode_attempts(raw: bytes | None) -> list[tuple[int, str]]:
+    """Return segments and tokens that a field of a run's hash holds, without what is malformed."""
+    words = (raw or b"").decode("ascii", "replace").split(" ")[:MAX_LOST_ATTEMPTS]
+    found = (re.fullmatch(f"([1-9][0-9]{{0,5}}):({TOKEN_PATTERN})", word) for word in words)
+    return [(int(match[1]), match[2]) for match in found if match is not None and is_token(match[2])]
 
 
 def signal_field(segment: int) -> str:

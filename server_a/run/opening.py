@@ -63,7 +63,7 @@ def open_story(
             record = known.record
             check_shop_size(users=record.users, skus=record.skus, carts=record.carts)
             clock.set(known.server_us)
-            retry.keep_trying(remove_staging, endpoint, keys, known.under_way)
+            retry.keep_trying(remove_staging, endpoint, keys, known.abandoned)
             source = stack.enter_context(closing(source_of(settings, record, stop)))
             found = retry.keep_trying(look_at_resumed, endpoint, keys, record)
         try:

@@ -18,7 +18,15 @@ from shared.endpoint.endpoint import Endpoint, ServerClock
 from shared.endpoint.retry import Retry
 from shared.keys import Keyspace
 from shared.program.progress import Progress
-from shared.record import RunRecord, ShopCount, attempt_field, chunk_field, signal_field
+from shared.record import (
+    LOST_ATTEMPTS,
+    RunRecord,
+    ShopCount,
+    attempt_field,
+    chunk_field,
+    encode_attempts,
+    signal_field,
+)
 from shared.segments import safe_chunk_values
 from shared.tokens import make_token
 
@@ -67,16 +75,21 @@ class RunJournal:
     shop: ShopCount = field(init=False)
     history_at: float = field(init=False, default=0.0)
     prepared: dict[int, str] = field(init=False, default_factory=dict)  # tokens noted and not taken, by segment
+    noted: dict[int, str] = field(init=False, default_factory=dict)  # tokens that the record has as under way
+    lost: list[tuple[int, str]] = field(init=False)  # segment and token of attempts that failed
     newest: str = field(init=False)  # the newest token that was made or seen
 
     def __post_init__(self) -> None:
         self.samples = Samples(self.known.samples if self.known else ())
         self.shop = self.known.shop if self.known else ShopCount()
+        # those of a killed process too: what it had sent may arrive after its staging key was removed
+        self.lost = self.known.abandoned if self.known else []
         self.newest = self.record.run_id
 
     def begin(self, numbers: Sequence[int] = ()) -> None:
         """Write the record, with a token for an attempt at each of these segments; other notes stay."""
-        self._write(self._new_tokens(numbers), is_start=True)
+        self._make_tokens(numbers)
+        self._write({}, is_start=True)
 
     def note_shop(self, shop: ShopCount) -> None:
         """Note what was counted of the shop, before the records that were looked for are written."""
@@ -88,14 +101,22 @@ class RunJournal:
 
         A resumed run can then remove what the attempts wrote. Tokens sort after all that were made or seen before.
         """
-        self._write(self._new_tokens(numbers))
+        self._make_tokens(numbers)
+        self._write({})
 
     def take(self, number: int) -> str:
         """Return the token that was prepared for an attempt at a segment."""
         return self.prepared.pop(number)
 
+    def lose(self, number: int, attempt: str) -> None:
+        """Note, with the next note, that an attempt failed: only then may another token take its place in the record.
+
+        Its staging key is gone, but late bytes may create it again, and a resumed run must find it then.
+        """
+        self.lost.append((number, attempt))
+
     def follow(self, attempt: str) -> None:
-        """Make every further token sort after one that was published before, whatever the server's clock says."""
+        """Make every further token sort after one that was seen, whatever the server's clock says."""
         self.newest = max(self.newest, attempt)
 
     def note_chunk(self, number: int, longest: int) -> None:
@@ -108,8 +129,9 @@ class RunJournal:
 
     def note_signal(self, number: int, signal_id: str, *, published: int, prepare: Sequence[int] = ()) -> None:
         """Note the signal of a published segment, and what `prepare` notes."""
-        fields = {"published": published, signal_field(number): signal_id, **self._new_tokens(prepare)}
-        self._write(fields, gone=[attempt_field(number)])
+        self.noted.pop(number, None)
+        self._make_tokens(prepare)
+        self._write({"published": published, signal_field(number): signal_id}, gone=[attempt_field(number)])
 
     def finish(self, published: int) -> None:
         """Note that the audit is done, and how many segments are published."""
@@ -121,10 +143,15 @@ class RunJournal:
         self.progress.add(values)
         self.samples.add(values, now_ms=self.clock.now_ms())
 
-    def _new_tokens(self, numbers: Sequence[int]) -> dict[str, str | int]:
+    def _make_tokens(self, numbers: Sequence[int]) -> None:
         for number in numbers:
-            self.prepared[number] = self.newest = make_token(self.clock.now_ms(), after=self.newest)
-        return {attempt_field(number): self.prepared[number] for number in numbers}
+            self.newest = make_token(self.clock.now_ms(), after=self.newest)
+            self.noted[number] = self.prepared[number] = self.newest
+
+    def _attempts(self) -> dict[str, str]:
+        """Return the fields that name every attempt that may have left something, or may still."""
+        lost = {LOST_ATTEMPTS: encode_attempts(self.lost)} if self.lost else {}
+        return {attempt_field(number): token for number, token in self.noted.items()} | lost
 
     def _write(self, fields: Mapping[str, str | int], *, is_start: bool = False, gone: Sequence[str] = ()) -> None:
         """Write the record and these fields, and repeat that after a fault.
@@ -132,7 +159,8 @@ class RunJournal:
         Redis: MULTI HSET, two HSETNX at the start, HDEL, PEXPIRE EXEC; O(fields).
         """
         key = self.keys.run(self.record.run_id)
-        mapping: dict[Any, Any] = {**self.record.encode(), **self.shop.encode(), **fields, **self._history()}
+        notes = {**fields, **self._attempts(), **self._history()}
+        mapping: dict[Any, Any] = {**self.record.encode(), **self.shop.encode(), **notes}
 
         def write() -> None:
             pipeline = self.endpoint.at(key).pipeline()

@@ -6,7 +6,7 @@ because a run that is half of one size and half of another could not be verified
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from server_a.run.settings import DAY_MS, DEFAULTS, RunSettings
@@ -20,11 +20,13 @@ from shared.endpoint.together import Together, ask_each, portions
 from shared.errors import InvalidInputError
 from shared.keys import Keyspace
 from shared.record import (
+    LOST_ATTEMPTS,
     SOURCE_NUMBERS,
     SOURCE_VALUES,
     RunRecord,
     ShopCount,
     attempt_field,
+    decode_attempts,
     decode_points,
     signal_field,
 )
@@ -40,10 +42,16 @@ class KnownRun:
     record: RunRecord
     finished_signals: Mapping[int, str]  # stream IDs of its signals by segment; empty unless the run had finished
     under_way: Mapping[int, str]  # tokens of attempts that were under way, by segment
+    lost: list[tuple[int, str]]  # segment and token of attempts that had failed
     outages: list[tuple[int, int]]  # when A lost the server and when it came back, milliseconds of the server's clock
     samples: list[tuple[int, int]]  # milliseconds of the server's clock, and values written by then
     shop: ShopCount  # what was counted of its shop
     server_us: int  # the server's clock now, microseconds since 1970
+
+    @property
+    def abandoned(self) -> list[tuple[int, str]]:
+        """Segment and token of all attempts that may have left something."""
+        return list(dict.fromkeys([*self.lost, *self.under_way.items()]))
 
 
 def read_known_run(endpoint: Endpoint, keys: Keyspace, settings: RunSettings) -> KnownRun:
@@ -70,6 +78,7 @@ def read_known_run(endpoint: Endpoint, keys: Keyspace, settings: RunSettings) ->
         record=record,
         finished_signals={number: entry_id.decode() for number, entry_id in signals.items() if entry_id is not None},
         under_way={number: token for number, token in tokens.items() if is_token(token)},
+        lost=decode_attempts(fields.get(LOST_ATTEMPTS.encode())),
         outages=decode_points(fields.get(b"outages")),
         samples=decode_points(fields.get(b"samples")),
         shop=ShopCount.decode(key, fields),
@@ -93,9 +102,9 @@ def _refuse_contradictions(settings: RunSettings, record: RunRecord) -> None:
         raise InvalidInputError(where="--values", expected="nothing, for a run of numbers", got=settings.values)
 
 
-def remove_staging(endpoint: Endpoint, keys: Keyspace, attempts: Mapping[int, str]) -> None:
-    """Remove what attempts, given as tokens by segment, had written when the run was stopped: it takes up memory."""
-    staging = [keys.staging(keys.segment(number), attempt) for number, attempt in attempts.items()]
+def remove_staging(endpoint: Endpoint, keys: Keyspace, attempts: Iterable[tuple[int, str]]) -> None:
+    """Remove what attempts, given as segment and token, have written and nobody needs: it takes up memory."""
+    staging = [keys.staging(keys.segment(number), attempt) for number, attempt in attempts]
     for _ in ask_each(endpoint, staging, lambda pipeline, key: pipeline.unlink(key)):
         pass
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from server_a.run.publish import Publication, is_published, publish
 from server_a.run.record import RunJournal
 from server_a.run.replicas import ReplicaWait
+from server_a.run.resume import remove_staging
 from server_a.run.states import PublishedSegment, Supersession
 from server_a.run.tasks import Acknowledged, Event, WriteTask, Written
 from server_a.run.writers import TASKS_EACH, Writers
@@ -51,7 +52,6 @@ class SegmentProducer:
     values_written: int = field(init=False, default=0)  # in segments published here
     write_s: float = field(init=False, default=0.0)  # from the first LPUSH sent to the last publication
     times: ReplyTimes = field(init=False, default_factory=ReplyTimes)  # of batches
-    lost_staging_keys: list[str] = field(init=False, default_factory=list)
     _began_s: float | None = field(init=False, default=None)
     _answered_s: float = field(init=False, default=0.0)  # when the server last answered after an attempt was lost
     _to_do: list[int] = field(init=False, default_factory=list)  # not given to a writer, in order
@@ -89,19 +89,17 @@ class SegmentProducer:
 
     def remove_lost(self) -> None:
         """Remove the staging keys of all lost attempts once more: late bytes may have created one again."""
-        for staging_key in self.lost_staging_keys:
-            self.retry.keep_trying(self._unlink, staging_key)
+        self.retry.keep_trying(remove_staging, self.endpoint, self.keys, self.journal.lost)
 
     def close(self) -> None:
         """End the writers, and remove what they have under way."""
         self.writers.close()
         left = [*self._under_way.values(), *(done.task for done in self._held.values())]
-        for task in left:
-            try:
-                self._unlink(task.staging_key)
-            except HandoverError as error:  # tried once only: the key expires by itself
-                self.log.warning("staging key left to its time to live", key=task.staging_key, reason=str(error))
-                break
+        attempts = [*self.journal.lost, *((task.segment.number, task.attempt) for task in left)]
+        try:
+            remove_staging(self.endpoint, self.keys, attempts)
+        except HandoverError as error:  # tried once only: the record keeps the tokens, and the keys expire
+            self.log.warning("staging keys left to a resume or their time to live", reason=str(error))
 
     def _eligible(self, *, is_prepared: bool) -> list[int]:
         """Return segments to give out, less than 100 ahead of the lowest one that is not published."""
@@ -189,8 +187,8 @@ class SegmentProducer:
     def _give_up(self, task: WriteTask) -> None:
         """Undo an attempt that is lost, and plan the next one."""
         number = task.segment.number
-        self.lost_staging_keys.append(task.staging_key)
         self.retry.keep_trying(self._unlink, task.staging_key)
+        self.journal.lose(number, task.attempt)
         self._answered_s = time.monotonic()
         self.journal.count(-self._counted.pop(number, 0))
         del self._under_way[number]
