@@ -10,11 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from server_a.run.claims import misleads
+from server_a.run.publish import signal_of
 from server_a.run.states import PublishedSegment, require_not_newer, states_upward
 from shared.endpoint.endpoint import Endpoint, microseconds
+from shared.endpoint.published import signals_in
 from shared.endpoint.together import PORTION_KEYS, Together
 from shared.keys import Keyspace
 from shared.record import RunRecord
+from shared.signal import Signal
 from shared.state import SegmentState
 
 
@@ -23,21 +27,36 @@ class AuditFindings:
     """What an audit has found; segments are given by number."""
 
     segments: list[int] = field(default_factory=list)  # missing or incomplete
-    signals: list[int] = field(default_factory=list)  # segments whose signal is missing
+    signals: list[int] = field(default_factory=list)  # segments whose signal is missing, or says something else
+    misled: list[int] = field(default_factory=list)  # segments that such a signal keeps from a verdict, see `misleads`
+    newest: str = ""  # the newest attempt that such a signal names
     older: list[int] = field(default_factory=list)  # beyond the run's last one, and still with values
     is_record_lost: bool = False
     server_us: int = 0  # the server's clock, microseconds since 1970
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing is missing."""
+        """Whether nothing is missing, and no signal says something else than what is published."""
         return not self.segments and not self.signals and not self.is_record_lost
+
+    def judge_signal(
+        self, record: RunRecord, published: Mapping[int, PublishedSegment], number: int, found: Signal | None
+    ) -> None:
+        """Note what is wrong with the signal that was found where a segment's should be."""
+        if found == signal_of(record, number, published[number].state):
+            return
+        self.signals.append(number)
+        if found is None or found.run_id != record.run_id or found.segment not in published:
+            return
+        if misleads(found, signal_of(record, found.segment, published[found.segment].state)):
+            self.misled.append(found.segment)
+            self.newest = max(self.newest, found.attempt)
 
 
 def audit(
     endpoint: Endpoint, keys: Keyspace, record: RunRecord, published: Mapping[int, PublishedSegment]
 ) -> AuditFindings:
-    """Look for every published segment, every signal and the run's record, and for segments that older runs left.
+    """Look for every published segment, what every signal says, the run's record, and segments that older runs left.
 
     Raises SupersededError if a newer run, or another producer of this run, has published one of the segments.
 
@@ -66,7 +85,6 @@ def audit(
             require_not_newer(state_key, found, run_id=mine.run_id, attempt=mine.attempt)
             if found != mine or length != mine.count:
                 findings.segments.append(number)
-            elif not signals:
-                findings.signals.append(number)
+            findings.judge_signal(record, published, number, next(signals_in(signals), None))
     findings.older = [number for number, state in states_upward(endpoint, keys, after=record.segments) if state.count]
     return findings

@@ -89,6 +89,11 @@ def is_published(endpoint: Endpoint, keys: Keyspace, publication: Publication) -
     return SegmentState.decode(state_key, found) == publication.state and length == publication.state.count
 
 
+def signal_of(record: RunRecord, number: int, state: SegmentState) -> Signal:
+    """Return what the signal of a published segment says."""
+    return Signal(state.run_id, state.attempt, number, record.segments, state.count, state.digest)
+
+
 @dataclass
 class Announcer:
     """Sends the signals of a run, and counts the seconds that takes."""
@@ -105,9 +110,8 @@ class Announcer:
 
         Redis: XADD with MINID, which trims the stream to the retention; O(1).
         """
-        signal = Signal(state.run_id, state.attempt, number, self.record.segments, state.count, state.digest)
         started = time.monotonic()
-        signal_id = self.retry.keep_trying(self._send, signal)
+        signal_id = self.retry.keep_trying(self._send, signal_of(self.record, number, state))
         self.signal_s += time.monotonic() - started
         return signal_id
 

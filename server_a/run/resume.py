@@ -1,4 +1,4 @@
-"""Goes on with a run that was stopped or killed: what is known of it, and which of its segments are kept.
+"""Goes on with a run that was stopped or killed: what is known of it.
 
 What a resumed run writes comes from its record alone. An option that contradicts the record is refused and not ignored,
 because a run that is half of one size and half of another could not be verified.
@@ -6,17 +6,12 @@ because a run that is half of one size and half of another could not be verified
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from server_a.run.settings import DAY_MS, DEFAULTS, RunSettings
-from server_a.run.states import PublishedSegment, require_not_newer
-from server_a.run.values import ValueSource
-from shared.digest import SegmentDigest
 from shared.endpoint.endpoint import Endpoint, microseconds
-from shared.endpoint.published import read_states
-from shared.endpoint.retry import Retry
-from shared.endpoint.together import Together, ask_each, portions
+from shared.endpoint.together import Together, ask_each
 from shared.errors import InvalidInputError
 from shared.keys import Keyspace
 from shared.record import (
@@ -30,8 +25,6 @@ from shared.record import (
     decode_points,
     signal_field,
 )
-from shared.state import SegmentState
-from shared.stopping import StopRequest
 from shared.tokens import is_token
 
 
@@ -107,58 +100,3 @@ def remove_staging(endpoint: Endpoint, keys: Keyspace, attempts: Iterable[tuple[
     staging = [keys.staging(keys.segment(number), attempt) for number, attempt in attempts]
     for _ in ask_each(endpoint, staging, lambda pipeline, key: pipeline.unlink(key)):
         pass
-
-
-@dataclass
-class SegmentKeeper:
-    """Finds which segments a resumed run keeps."""
-
-    endpoint: Endpoint
-    keys: Keyspace
-    record: RunRecord
-    source: ValueSource
-    retry: Retry
-    stop: StopRequest
-    newest_attempt: str = field(init=False, default="")  # newest token of a published segment of the run
-
-    def kept(self, known: KnownRun) -> Iterator[tuple[int, PublishedSegment]]:
-        """Yield number and state of the segments that this run had published before, if they are as long as they say.
-
-        Raises:
-            InvalidInputError: The same lines of the file given now have another digest.
-            SupersededError: A newer run has published one of them.
-
-        Redis: HMGET of 1,000 states a round trip, then LLEN of as many lists.
-        """
-        numbers = {self.keys.state(self.keys.segment(number)): number for number in range(1, self.record.segments + 1)}
-        for portion in portions(numbers):
-            ours = {}
-            for state_key, state in self.retry.keep_trying(self._states, portion):
-                require_not_newer(state_key, state, run_id=self.record.run_id)
-                if state is not None and state.run_id == self.record.run_id:
-                    self.newest_attempt = max(self.newest_attempt, state.attempt)
-                    if state.count:
-                        ours[self.keys.segment(numbers[state_key])] = numbers[state_key], state
-            # lengths are asked last: a key that a run of ours is to replace may hold another type
-            for key, length in self.retry.keep_trying(self._lengths, list(ours)):
-                number, state = ours[key]
-                if length == state.count:
-                    self._require_same_lines(number, state)
-                    yield number, PublishedSegment(state, known.finished_signals.get(number, ""))
-
-    def _states(self, state_keys: Sequence[str]) -> list[tuple[str, SegmentState | None]]:
-        return list(read_states(self.endpoint, state_keys))
-
-    def _lengths(self, keys: Sequence[str]) -> list[tuple[str, int]]:
-        return list(ask_each(self.endpoint, keys, lambda pipeline, key: pipeline.llen(key)))
-
-    def _require_same_lines(self, number: int, state: SegmentState) -> None:
-        if self.record.source != SOURCE_VALUES:
-            return
-        digest = SegmentDigest()
-        for batch in self.source.batches(self.record.range_of(number)):
-            self.stop.check(f"run {self.record.run_id}")
-            digest.add(batch.joined, batch.values)
-        if digest.hexdigest() != state.digest:
-            expected, got = "the file this run began with", f"other lines in segment {number}"
-            raise InvalidInputError(where="--values", expected=expected, got=got)

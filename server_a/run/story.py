@@ -11,11 +11,12 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from server_a.run.audit import AuditFindings, audit
+from server_a.run.keeping import SegmentKeeper
 from server_a.run.outcome import RunSummary, await_verdict, summarize
 from server_a.run.publish import Announcer
 from server_a.run.record import RunJournal
 from server_a.run.replicas import ReplicaWait
-from server_a.run.resume import KnownRun, SegmentKeeper
+from server_a.run.resume import KnownRun
 from server_a.run.segment import SegmentProducer
 from server_a.run.settings import RunSettings, with_resume_advice
 from server_a.run.states import PublishedSegment, Supersession
@@ -103,9 +104,8 @@ class Story:
     def await_verdict(self) -> str:
         """Return server-b's verdict on the run, once it is verified; see the function of this name."""
         self.source.close()  # a copy of standard input takes room
-        keys, run_id, limit_s = self.common.keys, self.record.run_id, self.settings.await_verdict_s
-        attempts = {number: segment.state.attempt for number, segment in self.published.items()}
-        return await_verdict(self.endpoint, keys, run_id, attempts=attempts, limit_s=limit_s, stop=self.stop)
+        keys, limit_s = self.common.keys, self.settings.await_verdict_s
+        return await_verdict(self.endpoint, keys, self.record, self.published, limit_s=limit_s, stop=self.stop)
 
     def _carry_out(self) -> None:
         """Begin the record, write the shop, write and announce every segment, audit, retire older ones, finish."""
@@ -172,17 +172,20 @@ class Story:
 
     def _mend(self, findings: AuditFindings) -> None:
         if not findings.is_clean:
-            self.log.warning("acknowledged writes lost", segments=findings.segments, signals=findings.signals)
+            told = {"segments": findings.segments, "signals": findings.signals}
+            self.log.warning("acknowledged writes lost", **told)
         if findings.is_record_lost:
             self.journal.begin()
-        for number in findings.segments:
-            lost = self.published.pop(number).state.count
-            self.lost_acknowledged += lost
-            self.segments_rewritten += 1
-            self.journal.count(-lost)
-        self.segments.plan(findings.segments)
+        self.journal.follow(findings.newest)
+        again = {*findings.segments, *findings.misled}
+        for number in again:
+            count = self.published.pop(number).state.count
+            self.lost_acknowledged += count if number in findings.segments else 0
+            self.journal.count(-count)
+        self.segments_rewritten += len(again)
+        self.segments.plan(again)
         self._produce()
-        for number in findings.signals:
+        for number in set(findings.signals) - again:
             self.published[number].signal_id = ""
             self._announce(number)
 

@@ -46,7 +46,7 @@ SERVER_A = (
     ),
     Requirement("signal to server-b", "TYPE {signals}; XADD {signals} MINID = 0 * f v; XRANGE {signals} 0 0"),
     Requirement("run's comparison of memory before it writes", "INFO memory", is_needed=False),
-    Requirement("run --await-verdict-s", "HGETALL {result}", is_needed=False),
+    Requirement("run --resume and --await-verdict-s", "HMGET {result} f; HGETALL {result}", is_needed=False),
     Requirement("run --min-replicas", "WAIT 0 1", is_needed=False),
     Requirement(
         "user, sku and cart",

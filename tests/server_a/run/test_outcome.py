@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from server_a.run.outcome import await_verdict
+from server_a.run.states import PublishedSegment
 from shared.endpoint.opening import Endpoint, open_endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.endpoint.url import parse_url
 from shared.errors import NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace
+from shared.record import RunRecord
+from shared.state import SegmentState
 from shared.stopping import StopRequest
 from tests.stage.faulty_link import FaultyLink
 from tests.stage.hand_over_in_process import HandOver
@@ -34,41 +39,162 @@ def linked(link: FaultyLink) -> Iterator[Endpoint]:
         yield opened
 
 
+@dataclass
+class Produced:
+    """A run that was just written, as its producer knows it."""
+
+    keys: Keyspace
+    record: RunRecord
+    published: dict[int, PublishedSegment]
+
+    def await_verdict(self, endpoint: Endpoint, stop: StopRequest, *, limit_s: float = 0) -> str:
+        """Wait for the verdict on it."""
+        return await_verdict(endpoint, self.keys, self.record, self.published, limit_s=limit_s, stop=stop)
+
+
+@pytest.fixture
+def produce(hand_over: HandOver, keys: Keyspace, client: redis.Redis) -> Callable[..., Produced]:
+    """Writes a run."""
+
+    def write(**options: Any) -> Produced:
+        key = keys.run(hand_over.produce(**options).run_id)
+        record = RunRecord.decode(key, cast("dict[bytes, bytes]", client.hgetall(key)))
+        published = {}
+        for number in range(1, record.segments + 1):
+            state_key = keys.state(keys.segment(number))
+            state = SegmentState.decode(state_key, cast("list[bytes]", client.hmget(state_key, SegmentState.FIELDS)))
+            assert state is not None
+            published[number] = PublishedSegment(state)
+        return Produced(keys, record, published)
+
+    return write
+
+
 def test_the_verdict_is_told(
-    hand_over: HandOver, endpoint: Endpoint, keys: Keyspace, client: redis.Redis, stop: StopRequest
+    *,
+    hand_over: HandOver,
+    produce: Callable[..., Produced],
+    endpoint: Endpoint,
+    keys: Keyspace,
+    client: redis.Redis,
+    stop: StopRequest,
 ) -> None:
-    verified = hand_over.produce(count=10)
+    verified = produce(count=10)
     hand_over.consume()
-    assert await_verdict(endpoint, keys, verified.run_id, attempts={}, limit_s=0, stop=stop) == "verified"
-    superseded, failed = hand_over.produce(count=10), hand_over.produce(count=20, segment_values=10)
+    assert verified.await_verdict(endpoint, stop) == "verified"
+    superseded, failed = produce(count=10), produce(count=20, segment_values=10)
     client.lset(keys.segment(2), 0, "x")
     with pytest.raises(VerificationFailedError):
         hand_over.consume()
     with pytest.raises(VerificationFailedError, match="segment 2: changed"):
-        await_verdict(endpoint, keys, failed.run_id, attempts={}, limit_s=0, stop=stop)
+        failed.await_verdict(endpoint, stop)
     with pytest.raises(NotFinishedError, match="superseded"):
-        await_verdict(endpoint, keys, superseded.run_id, attempts={}, limit_s=0, stop=stop)
+        superseded.await_verdict(endpoint, stop)
 
 
 def test_lost_connections_are_outlasted(
-    hand_over: HandOver, linked: Endpoint, link: FaultyLink, keys: Keyspace, stop: StopRequest
+    hand_over: HandOver, produce: Callable[..., Produced], linked: Endpoint, link: FaultyLink, stop: StopRequest
 ) -> None:
-    summary = hand_over.produce(count=10)
+    run = produce(count=10)
     link.at(b"HGETALL", hand_over.consume, is_forwarded=False)
     link.lose_reply(b"HGETALL", nth=2)
-    assert await_verdict(linked, keys, summary.run_id, attempts={}, limit_s=10, stop=stop) == "verified"
-    assert link.cuts == 2
+    link.at(b":state", lambda: None, is_forwarded=False)
+    assert run.await_verdict(linked, stop, limit_s=10) == "verified"
+    assert link.cuts == 3
 
 
 def test_time_that_is_up_and_a_stop_request_end_it(
-    hand_over: HandOver, endpoint: Endpoint, keys: Keyspace, stop: StopRequest
+    produce: Callable[..., Produced], endpoint: Endpoint, stop: StopRequest
 ) -> None:
-    summary = hand_over.produce(count=10)
+    run = produce(count=10)
     with pytest.raises(NotFinishedError, match="server-a check --peer-url"):
-        await_verdict(endpoint, keys, summary.run_id, attempts={}, limit_s=0, stop=stop)
+        run.await_verdict(endpoint, stop)
     stop.request()
     with pytest.raises(NotFinishedError):
-        await_verdict(endpoint, keys, summary.run_id, attempts={}, limit_s=60, stop=stop)
+        run.await_verdict(endpoint, stop, limit_s=60)
+
+
+# What a verdict may say otherwise than what was published; `later` is an attempt after it.
+OTHERWISE: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "digest": lambda verdict: {"digest": _flipped(verdict["digest"])},
+    "count": lambda verdict: {"count": verdict["count"] + 1},
+    "segments": lambda verdict: {"segments": verdict["segments"] + 1},
+    "fewer_segments": lambda verdict: {"segments": max(verdict["segments"] - 1, verdict["segment"])},
+    "earlier": lambda _: {"attempt": "20200101T000000000Z-abcdef"},
+    "later_digest": lambda verdict: {"attempt": LATER, "digest": _flipped(verdict["digest"])},
+    "later_count": lambda verdict: {"attempt": LATER, "count": verdict["count"] + 1},
+    "later": lambda _: {"attempt": LATER},
+}
+LATER = "20991231T235959999Z-ffffff"
+
+
+def _flipped(digest: str) -> str:
+    return digest[:-1] + ("0" if digest[-1] != "0" else "1")
+
+
+@pytest.mark.parametrize("segment", [1, 2, 3, 4])
+@pytest.mark.parametrize("otherwise", OTHERWISE)
+def test_a_verdict_on_something_else_is_none(
+    *,
+    otherwise: str,
+    segment: int,
+    hand_over: HandOver,
+    produce: Callable[..., Produced],
+    endpoint: Endpoint,
+    keys: Keyspace,
+    client: redis.Redis,
+    stop: StopRequest,
+) -> None:
+    if (otherwise, segment) == ("fewer_segments", 4):
+        pytest.skip("a segment can't be beyond the last one")
+    run = produce(count=400, segment_values=100)
+    hand_over.consume()
+    key = keys.result(run.record.run_id)
+    verdict = json.loads(cast("bytes", client.hget(key, str(segment))))
+    client.hset(key, str(segment), json.dumps(verdict | OTHERWISE[otherwise](verdict)))
+    with pytest.raises(NotFinishedError):
+        run.await_verdict(endpoint, stop)
+    client.hset(key, str(segment), json.dumps(verdict))
+    assert run.await_verdict(endpoint, stop) == "verified"
+
+
+def _lose_list_and_state(client: redis.Redis, state_key: str, list_key: str) -> None:
+    client.delete(state_key, list_key)
+
+
+def _name_another_attempt(client: redis.Redis, state_key: str, _list_key: str) -> None:
+    client.hset(state_key, "attempt", LATER)
+
+
+def _name_another_digest(client: redis.Redis, state_key: str, _list_key: str) -> None:
+    client.hset(state_key, "digest", "0" * 32)
+
+
+def _name_another_count(client: redis.Redis, state_key: str, _list_key: str) -> None:
+    client.hset(state_key, "count", "99")
+
+
+@pytest.mark.parametrize("segment", [1, 2, 3, 4])
+@pytest.mark.parametrize(
+    "lose", [_lose_list_and_state, _name_another_attempt, _name_another_digest, _name_another_count]
+)
+def test_a_verdict_on_what_is_there_no_more_is_none(
+    *,
+    lose: Callable[[redis.Redis, str, str], None],
+    segment: int,
+    hand_over: HandOver,
+    produce: Callable[..., Produced],
+    endpoint: Endpoint,
+    keys: Keyspace,
+    client: redis.Redis,
+    stop: StopRequest,
+) -> None:
+    run = produce(count=400, segment_values=100)
+    hand_over.consume()
+    lose(client, keys.state(keys.segment(segment)), keys.segment(segment))
+    with pytest.raises(NotFinishedError, match=f"segment {segment} lost or replaced") as caught:
+        run.await_verdict(endpoint, stop)
+    assert f"--resume {run.record.run_id}" in caught.value.advice
 
 
 def test_a_verdict_on_an_earlier_attempt_says_nothing_of_what_is_there_now(

@@ -91,8 +91,10 @@ def _lose_stream(client: redis.Redis, keys: Keyspace) -> None:
     ("damage", "attempts", "signals"),
     [(_lose_segment, 1, 7), (_lose_list, 1, 7), (_lose_value, 1, 7), (_lose_signal, 0, 6), (_lose_stream, 0, 6)],
 )
+@pytest.mark.parametrize("is_read", [False, True], ids=["unread", "read"])
 def test_a_complete_run_that_lost_something_is_whole_again(
     *,
+    is_read: bool,
     damage: Callable[[redis.Redis, Keyspace], None],
     attempts: int,
     signals: int,
@@ -101,12 +103,16 @@ def test_a_complete_run_that_lost_something_is_whole_again(
     client: redis.Redis,
 ) -> None:
     summary = hand_over.produce(count=COUNT, segment_values=SEGMENT)
+    if is_read:
+        hand_over.consume()
     damage(client, keys)
+    there = client.xlen(keys.signals())
     resumed = hand_over.produce(resume=summary.run_id)
     assert (resumed.run_id, resumed.digest, resumed.attempts) == (summary.run_id, summary.digest, attempts)
     assert stored_values(client, keys, 6) == numbers(COUNT)
-    assert client.xlen(keys.signals()) == signals
-    report = hand_over.consume()
+    # what has no verdict is signalled again, whether its signal is still to be read or not
+    assert client.xlen(keys.signals()) == (signals if is_read else there + 6)
+    report = hand_over.consume(run_id=summary.run_id)
     assert (report.verdict, report.run_id, report.digest) == ("verified", summary.run_id, summary.digest)
 
 
