@@ -4,14 +4,50 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from server_b.lease import touch_heartbeat
 from server_b.report.once import Reports
+from server_b.settings import ConsumerSettings
+from shared.endpoint.opening import Endpoint, open_when_ready
 from shared.endpoint.retry import Retry
+from shared.endpoint.settings import EndpointSettings
 from shared.errors import NotFinishedError, TransientError
 from shared.stopping import StopRequest
 
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+RETRY_S = 60.0
 MAX_FAULTS = 100
 MAX_FAULTS_S = 60.0
+
+
+def open_for_serving(
+    endpoint: EndpointSettings, settings: ConsumerSettings, stop: StopRequest, log: FilteringBoundLogger
+) -> Endpoint | None:
+    """Return the endpoint, as soon as it is ready; None if a stop request ended the waiting of one that serves.
+
+    Raises:
+        EndpointUnreachableError: Nobody answers.
+        NotFinishedError: It was not ready in time, or a stop ended the waiting with `--once`.
+    """
+
+    def beat() -> None:
+        if settings.heartbeat_file:
+            touch_heartbeat(settings.heartbeat_file)
+
+    def tell(error: TransientError) -> None:
+        log.warning("endpoint not ready, trying again", reason=str(error))
+
+    limit_s = RETRY_S if settings.wait_s is None else min(RETRY_S, settings.wait_s)
+    beat()
+    try:
+        return open_when_ready(endpoint, Retry(limit_s, stop, on_outage=tell, refresh=beat))
+    except NotFinishedError:
+        if settings.is_once or not stop.is_requested:
+            raise
+        return None
 
 
 @dataclass

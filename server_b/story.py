@@ -19,16 +19,15 @@ from server_b.group.delivery import Delivery
 from server_b.group.entries import EntrySource
 from server_b.group.settling import EntryEndings, EntrySettler
 from server_b.group.signal_group import Entry, SignalGroup
-from server_b.lease import GivenBack, Lease, WaitOverError, touch_heartbeat
+from server_b.lease import GivenBack, Lease, WaitOverError
 from server_b.report.once import Reports
 from server_b.report.run_report import RunReport
 from server_b.segment.examiner import NEVER_ARRIVED, SegmentExaminer, StillMissingError
 from server_b.segment.progress import RunProgress
 from server_b.segment.reading import Reading
-from server_b.serving import Serving
+from server_b.serving import RETRY_S, Serving, open_for_serving
 from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
-from shared.endpoint.opening import open_endpoint
 from shared.endpoint.retry import Retry
 from shared.errors import (
     EndpointUnreachableError,
@@ -47,8 +46,6 @@ from shared.verdict import SegmentVerdict
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
-RETRY_S = 60.0
-
 
 def consume(
     common: CommonSettings,
@@ -64,9 +61,10 @@ def consume(
         VerificationFailedError: The run that `--once` waited for failed.
         NotFinishedError: It was superseded, none came in time, or a stop was requested before one came.
     """
-    if settings.heartbeat_file:
-        touch_heartbeat(settings.heartbeat_file)
-    with closing(open_endpoint(common.endpoint)) as endpoint, closing(RunProgress()) as progress:
+    opened = open_for_serving(common.endpoint, settings, stop, log)
+    if opened is None:
+        return
+    with closing(opened) as endpoint, closing(RunProgress()) as progress:
         story = Story(endpoint, common.keys, settings, progress, stop, log, emit)
         story.run()
     if settings.is_once:

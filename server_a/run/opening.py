@@ -15,7 +15,7 @@ from server_a.run.values import ValueSource
 from server_a.run.writers import segments_at_once
 from server_a.shop.sample_writer import check_shop_size
 from shared.endpoint.endpoint import ServerClock
-from shared.endpoint.opening import open_endpoint
+from shared.endpoint.opening import open_when_ready
 from shared.endpoint.retry import Retry
 from shared.errors import NotFinishedError, TransientError, WrongEndpointError
 from shared.fields import check_run_id
@@ -40,7 +40,12 @@ def open_story(
             source = stack.enter_context(closing(source_of(settings, None, stop)))
         else:
             check_run_id("--resume", settings.resume)
-        endpoint = stack.enter_context(closing(open_endpoint(common.endpoint)))
+
+        def tell(error: TransientError) -> None:
+            log.warning("endpoint not ready, trying again", reason=str(error))
+
+        waiting = Retry(settings.patience_s, stop, on_outage=tell, refresh=lambda: None)
+        endpoint = stack.enter_context(closing(open_when_ready(common.endpoint, waiting)))
         if endpoint.kind.is_replica:
             expected, got = "a primary that takes writes", "a read-only replica"
             raise WrongEndpointError(where=endpoint.name, expected=expected, got=got, advice="give the primary's URL")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.pools import PoolMaker
+from shared.endpoint.retry import Retry
 from shared.endpoint.settings import EndpointSettings
 from shared.endpoint.standalone import StandaloneEndpoint
 from shared.endpoint.tls import tls_context
@@ -23,7 +24,7 @@ from shared.errors import HandoverError, NotAllowedError, TransientError, WrongE
 if TYPE_CHECKING:
     from redis.credentials import CredentialProvider
 
-__all__ = ["Endpoint", "open_endpoint"]
+__all__ = ["Endpoint", "open_endpoint", "open_when_ready"]
 
 _PROBE_TIMEOUT_S = 1.0
 _CERTIFICATE_ALERTS = ("CERTIFICATE", "UNKNOWN_CA", "HANDSHAKE_FAILURE", "ACCESS_DENIED")
@@ -35,21 +36,48 @@ def open_endpoint(settings: EndpointSettings, *, provider: CredentialProvider | 
     `provider` gives user and password; None to use the settings. What is raised is never a TransientError: what the
     first connection meets is final.
     """
+    pools = _pools(settings, provider)
+    try:
+        return _connect(pools)
+    except TransientError as error:
+        raise _diagnosed(error, settings) from error
+
+
+def open_when_ready(settings: EndpointSettings, retry: Retry) -> Endpoint:
+    """Connect as `open_endpoint` does, but wait for what has answered and is not ready, as long as `retry` does.
+
+    That is a server that loads or is full of clients, Sentinels whose primary is down, a cluster in a failover: the URL
+    is right then. Only when nobody has answered it may be wrong, and waiting would hide that.
+
+    Raises NotFinishedError if a stop was requested meanwhile, or if it lasts for too long.
+    """
+    pools, has_answered = _pools(settings, None), False
+    while True:
+        try:
+            return _connect(pools)
+        except TransientError as error:
+            has_answered = has_answered or error.answered
+            if not has_answered:
+                raise _diagnosed(error, settings) from error
+            retry.wait_out(error)
+
+
+def _pools(settings: EndpointSettings, provider: CredentialProvider | None) -> PoolMaker:
     if provider is None and settings.auth == "entra":
         from shared.endpoint.entra import entra_provider
 
         provider = entra_provider()
-    pools = PoolMaker(settings, provider)
-    try:
-        endpoint = StandaloneEndpoint(pools)
-        if not endpoint.kind.is_cluster:
-            return endpoint
-        endpoint.close()
-        from shared.endpoint.cluster import ClusterEndpoint
+    return PoolMaker(settings, provider)
 
-        return ClusterEndpoint(pools, endpoint.kind, endpoint.slots)
-    except TransientError as error:
-        raise _diagnosed(error, settings) from error
+
+def _connect(pools: PoolMaker) -> Endpoint:
+    endpoint = StandaloneEndpoint(pools)
+    if not endpoint.kind.is_cluster:
+        return endpoint
+    endpoint.close()
+    from shared.endpoint.cluster import ClusterEndpoint
+
+    return ClusterEndpoint(pools, endpoint.kind, endpoint.slots)
 
 
 def _diagnosed(error: TransientError, settings: EndpointSettings) -> HandoverError:

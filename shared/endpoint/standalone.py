@@ -30,6 +30,7 @@ class Sentinels(Sentinel):
         hosts = pools.url.hosts
         self.sentinels = [redis.Redis(connection_pool=pools.of_host(*host, with_login=False)) for host in hosts]
         self._name = str(pools.url)
+        self.have_answered = False  # whether one of them has said anything of its groups
 
     def discover_master(self, service_name: str) -> tuple[str, int]:
         """Return host and port of the group's primary, from the first Sentinel that sees it up.
@@ -49,6 +50,7 @@ class Sentinels(Sentinel):
             except RedisError as error:
                 failure = failure if isinstance(failure, _REFUSALS) else error
                 continue
+            self.have_answered = True
             known.update(groups)
             group = groups.get(service_name)
             if group and not (group["is_sdown"] or group["is_odown"]):
@@ -89,7 +91,13 @@ class StandaloneEndpoint(Endpoint):
         self.name = str(url)
         self._sentinels = Sentinels(pools) if url.is_sentinel else None
         self._client = NodeClient(pools.of_url(self._sentinels), self.name, pools.provider)
-        self.kind, self.slots = ask_kind(self._client)
+        try:
+            self.kind, self.slots = ask_kind(self._client)
+        except TransientError as error:
+            # their primary does not, as in the midst of a failover: the URL is right
+            error.answered = error.answered or (self._sentinels is not None and self._sentinels.have_answered)
+            self.close()
+            raise
         if self.kind.mode == "sentinel":
             expected, advice = "a server that holds data", "write redis+sentinel://host1,host2/NAME for its group"
             raise WrongEndpointError(where=self.name, expected=expected, got="a Sentinel", advice=advice)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from server_b.story import RETRY_S
+from server_b.serving import RETRY_S
 from shared.endpoint import retry
 from shared.errors import EndpointUnreachableError
 from tests.stage.faulty_link import FaultyLink
