@@ -147,6 +147,8 @@ class Story:
             if entry.is_redelivered:
                 self.reports.report_if_complete(signal.run_id)
             self.endings.acknowledge(entry)
+        elif delivery.look.contradiction:
+            self.endings.dead_letter(entry, f"segment {signal.segment}: {delivery.look.contradiction}")
         elif delivery.look.obstacle:
             self._give_up(delivery, delivery.look.obstacle)
         elif number > self.settings.max_deliveries:
@@ -180,14 +182,15 @@ class Story:
 
     def _give_up(self, delivery: Delivery, reason: str) -> None:
         """End an entry that can't be examined: verdict failed, and a dead letter."""
-        self.log.warning("dead letter", entry_id=delivery.entry.entry_id, reason=reason)
         self._record(delivery, self.examiner.given_up(delivery.signal, delivery.look, reason), dead_reason=reason)
 
     def _record(self, delivery: Delivery, verdict: SegmentVerdict, *, dead_reason: str = "") -> None:
         """Record a verdict with its entry's acknowledgement, and report the run if that completed it."""
-        if self.endings.record(delivery, verdict, dead_reason=dead_reason):
-            # repeated here: the entry is acknowledged, so no other delivery would bring the report
-            self.retry.keep_trying(self.reports.report_if_complete, delivery.signal.run_id)
+        if self.endings.record(
+            delivery, verdict, dead_reason=dead_reason
+        ):  # repeated: no other delivery will report it
+            signal = delivery.signal
+            self.retry.keep_trying(self.reports.report_if_complete, signal.run_id, segments=signal.segments)
 
     def _refresh(self) -> None:
         self.lease.beat()  # a consumer that waits for its server is alive

@@ -57,6 +57,13 @@ class RunRecord:
         """Return which values form a segment."""
         return segment_range(number, count=self.count, segment_values=self.segment_values)
 
+    def contradicts(self, segment: int, *, segments: int, count: int) -> str:
+        """Return what a signal says of a segment otherwise than this record; empty when they agree."""
+        if segments != self.segments:
+            return f"its signal says {segments:,} segments, the record of its run {self.segments:,}"
+        expected = self.range_of(segment).count
+        return "" if count == expected else f"its signal says {count:,} values, the record of its run {expected:,}"
+
     def encode(self) -> dict[str, str]:
         """Return the fields of the hash, without those that say how far the run is."""
         texts = {"schema_version": str(SCHEMA_VERSION), "run_id": self.run_id, "source": self.source}

@@ -15,7 +15,8 @@ from server_b.follow.followed_runs import FollowedRuns
 from server_b.follow.signal_stream import SignalStream, order_of
 from server_b.lease import GivenBack, Lease
 from server_b.report.once import Reports
-from server_b.report.run_report import MODE_FOLLOW, read_run
+from server_b.report.run_report import MODE_FOLLOW
+from server_b.report.standing import has_all, held_against_states, read_standing
 from server_b.segment.examiner import NEVER_ARRIVED, SegmentExaminer, StillMissingError
 from server_b.segment.look import SegmentLook, read_record
 from server_b.segment.progress import RunProgress
@@ -27,7 +28,7 @@ from shared.endpoint.server_kind import ask_kind
 from shared.errors import InvalidInputError, TransientError, WrongKeyError
 from shared.keys import Keyspace
 from shared.signal import Signal
-from shared.verdict import SegmentVerdict, is_complete
+from shared.verdict import SegmentVerdict
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -97,6 +98,7 @@ class Follower:
         entry = self._stream.next_entry(after=self._cursor)
         if entry is None:
             self._rewind_after_failover()  # a replica may get another stream without closing our connection
+            self._look_again()
             self.lease.check_wait()
             return False
         entry_id, fields = entry
@@ -135,8 +137,14 @@ class Follower:
                 verdict = self._examine(announced, entry_id)
                 if verdict is not None:
                     verdicts[announced.segment] = verdict
-        if is_complete(verdicts):  # even without a new verdict: a lost connection may have prevented the report
+        if has_all(verdicts):  # even without a new verdict: a lost connection may have prevented the report
             self._report(signal.run_id, verdicts)
+
+    def _look_again(self) -> None:
+        """Report a complete run that had to wait, if its segments are there by now: a full copy empties a replica."""
+        for run_id in self.reports.waiting:
+            if run_id in self._runs:
+                self._report(run_id, self._runs.take_up(run_id, cursor=self._cursor).verdicts)
 
     def _is_skipped(self, signal: Signal) -> bool:
         run_id = signal.run_id
@@ -144,14 +152,17 @@ class Follower:
             return run_id != self.settings.run_id
         # what was complete when we left the group was reported there
         if self._was_group and run_id not in self._runs and not self._runs.was_reported(run_id):
-            verdicts, _ = read_run(self.endpoint, self.keys, run_id)
-            if is_complete(verdicts):
-                self._runs.note_report(run_id, verdicts)
+            found = read_standing(self.endpoint, self.keys, run_id)
+            if found.is_decided and not found.waits_for:
+                self._runs.note_report(run_id, found.verdicts)
         return self._runs.is_reported(signal)
 
     def _examine(self, signal: Signal, entry_id: str) -> SegmentVerdict | None:
         """Examine a segment, waiting for a replica that lags as often as a group would deliver the entry."""
         look = SegmentLook.read(self.endpoint, self.keys, signal, entry_id)
+        if look.contradiction:
+            self.log.warning("entry skipped", entry_id=entry_id, reason=look.contradiction)
+            return None
         if look.obstacle:
             return self.examiner.given_up(signal, look, look.obstacle)
         self.progress.begin(signal)
@@ -166,11 +177,18 @@ class Follower:
         return self.examiner.given_up(signal, look, NEVER_ARRIVED)
 
     def _report(self, run_id: str, verdicts: dict[int, SegmentVerdict]) -> None:
-        """Report a complete run, then move the checkpoint; with `--run` it stays, since other runs were skipped."""
+        """Report a complete run, then move the checkpoint; with `--run` it stays, since other runs were skipped.
+
+        Not yet if a segment is not there as its verdict says; see `Reports.must_wait`.
+        """
+        record = read_record(self.endpoint, self.keys, run_id)
+        found = held_against_states(self.endpoint, self.keys, run_id, verdicts, record)
+        if self.reports.must_wait(run_id, found):
+            return
         moved = self._runs.checkpoint_without(run_id, cursor=self._cursor)
         prepared = None if self.settings.run_id else self._file.prepare(moved)
         try:
-            self.reports.report(run_id, verdicts, read_record(self.endpoint, self.keys, run_id), MODE_FOLLOW)
+            self.reports.report(run_id, found.verdicts, record, MODE_FOLLOW)
             if prepared is not None:
                 self._file.replace(prepared)
         finally:

@@ -83,7 +83,8 @@ class EntryAhead:
         reader = self.examiner.watch(signal)
         try:
             delivery = self.source.look_at(entry, signal)
-            if delivery.is_known or delivery.look.obstacle or delivery.number > self.max_deliveries:
+            look = delivery.look
+            if delivery.is_known or look.contradiction or look.obstacle or delivery.number > self.max_deliveries:
                 reader.close()
                 return Taken(entry, delivery, None)
             return Taken(entry, delivery, self.examiner.begin(signal, delivery.look, reader, behind=behind))

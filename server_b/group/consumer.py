@@ -58,8 +58,9 @@ class Consumer:
                         yield entry
                         if self._fault is not None:
                             raise self._fault
-                    elif self.settings.is_once:
-                        self.reports.look_at_newest(self.group.newest_signal(), is_start=False)
+                    else:
+                        if self.settings.is_once:
+                            self.reports.look_at_newest(self.group.newest_signal(), is_start=False)
                         self.reports.look_at_watched()
                     if self.reports.final is None:
                         self.lease.check_wait()

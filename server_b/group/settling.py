@@ -20,7 +20,7 @@ from shared.endpoint.published import LOOK_BACK
 from shared.endpoint.retry import Retry
 from shared.keys import Keyspace
 from shared.signal import CONSUMER_GROUP, Signal
-from shared.verdict import MAX_OUTAGES, VERIFIED, SegmentVerdict
+from shared.verdict import FAILED, MAX_OUTAGES, VERIFIED, SegmentVerdict
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -63,6 +63,7 @@ class EntrySettler:
     ) -> Recorded:
         """Record a verdict, unless one of the same or a later attempt is recorded, and acknowledge the entry.
 
+        A failed one of the same attempt, on a signal that said something else, is replaced by a verified one.
         With a `dead_reason` the entry becomes a dead letter too. The run's results are kept for `retain_ms` from now.
 
         Redis: WATCH and HGET together, then MULTI HSET HLEN PEXPIRE XACK EXEC; for a dead letter XREVRANGE, XADD too.
@@ -73,7 +74,7 @@ class EntrySettler:
         def attempt(pipeline: NodePipeline, replies: list[Any]) -> Recorded:
             raw = replies[0]
             found = SegmentVerdict.decode(raw) if raw is not None else None
-            is_written = found is None or found.attempt < verdict.attempt
+            is_written = found is None or _is_replaced(found, verdict)
             letter = self._letter(pipeline, entry, dead_reason) if dead_reason else []
             result: list[Step] = [lambda pipeline: pipeline.hlen(key)]
             if is_written:
@@ -99,6 +100,12 @@ class EntrySettler:
         return [lambda pipeline: pipeline.xadd(dead, fields, maxlen=MAX_LETTERS, approximate=True)]
 
 
+def _is_replaced(found: SegmentVerdict, verdict: SegmentVerdict) -> bool:
+    said, says = ((each.segments, each.count, each.digest) for each in (found, verdict))
+    is_mended = found.attempt == verdict.attempt and found.verdict == FAILED and verdict.verdict == VERIFIED
+    return found.attempt < verdict.attempt or (is_mended and said != says)
+
+
 @dataclass
 class EntryEndings:
     """Settles entries, again after each fault, and tells source, lease and log."""
@@ -114,6 +121,8 @@ class EntryEndings:
     def record(self, delivery: Delivery, verdict: SegmentVerdict, *, dead_reason: str = "") -> bool:
         """Record a verdict with its entry's acknowledgement; return whether it stands and completes the run."""
         entry, signal, record = delivery.entry, delivery.signal, delivery.look.record
+        if dead_reason:
+            self.log.warning("dead letter", entry_id=entry.entry_id, reason=dead_reason)
         self.retry.succeeded()  # ends an outage that began before the look, so that this verdict names it
         outages = self._outages_of(delivery)
         verdict = replace(verdict, deliveries=delivery.number, claimed_from=entry.claimed_from, outages=outages)
@@ -126,7 +135,11 @@ class EntryEndings:
         tell = self.log.debug if verdict.verdict == VERIFIED else self.log.warning
         told = ("segment", "segments", "verdict", "reason")
         tell("segment examined", run_id=signal.run_id, **{name: getattr(verdict, name) for name in told})
-        return recorded.is_standing and recorded.fields >= signal.segments
+        is_complete = recorded.is_standing and recorded.fields >= signal.segments
+        if is_complete and self.retry.outages and self.retry.outages[-1].ended_s >= entry.taken_s:
+            # the run is looked at once more before it is reported: at the servers that hold its lists now
+            self.retry.keep_trying(self.settler.endpoint.refresh)
+        return is_complete
 
     def is_last(self, signal: Signal) -> bool:
         """Return whether the verdict on this segment completes its run, as far as we know."""

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from server_b.report.run_report import MODE_GROUP, RunReport, make_report, read_run
+from server_b.report.run_report import MODE_GROUP, RunReport, make_report
+from server_b.report.standing import StandingRun, read_standing
 from server_b.segment.progress import RunProgress
 from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
@@ -14,7 +15,7 @@ from shared.errors import NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace
 from shared.record import RunRecord
 from shared.signal import Signal
-from shared.verdict import FAILED, SUPERSEDED, VERIFIED, SegmentVerdict, is_complete
+from shared.verdict import FAILED, SUPERSEDED, VERIFIED, SegmentVerdict
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -39,6 +40,7 @@ class Reports:
         self._watched = {self.settings.run_id} - {""}
         self._passed_over: set[str] = set()
         self._reported: dict[str, int] = {}
+        self._waiting: dict[str, tuple[int, ...]] = {}  # complete runs, with the segments that aren't there as verified
 
     def require_verified(self) -> None:
         """Raise unless `--once` ended with a verified run."""
@@ -65,26 +67,53 @@ class Reports:
             return
         run_id = newest.run_id
         if run_id not in self._watched | self._passed_over:
-            is_old = is_start and is_complete(read_run(self.endpoint, self.keys, run_id)[0])
+            found = read_standing(self.endpoint, self.keys, run_id) if is_start else StandingRun({})
+            is_old = found.is_decided and not found.waits_for
             (self._passed_over if is_old else self._watched).add(run_id)
 
+    @property
+    def waiting(self) -> list[str]:
+        """The complete runs that wait for another signal."""
+        return list(self._waiting)
+
     def look_at_watched(self) -> None:
-        """Report the watched runs that are complete by now, until `--once` has its run."""
-        for run_id in sorted(self._watched):
+        """Report the runs that are watched or waited for and complete by now, until `--once` has its run."""
+        for run_id in sorted(self._watched | self._waiting.keys()):
             if self.final is None:
                 self.report_if_complete(run_id)
 
-    def report_if_complete(self, run_id: str) -> None:
-        """Report a run, once for the same verdicts, if all its segments have theirs."""
-        verdicts, record = read_run(self.endpoint, self.keys, run_id)
+    def report_if_complete(self, run_id: str, *, segments: int = 0) -> None:
+        """Report a run, once for the same verdicts, if all its segments have theirs and are there as these say.
+
+        With `segments`, how many its signals say, that takes one round trip.
+        """
+        found = read_standing(self.endpoint, self.keys, run_id, segments=segments)
+        verdicts = found.verdicts
         # after `dead retry` a list may get another verdict under the same attempt, so the attempts alone don't tell
         known = hash(tuple((number, verdicts[number].attempt, verdicts[number].verdict) for number in sorted(verdicts)))
-        if not is_complete(verdicts) or self._reported.get(run_id) == known:
-            return
-        self.report(run_id, verdicts, record, MODE_GROUP)
-        self._reported[run_id] = known  # not before: a lost connection may keep a report from being made
-        if len(self._reported) > MAX_REPORTED:
-            del self._reported[next(iter(self._reported))]
+        if not found.is_decided or self._reported.get(run_id) == known:
+            self._waiting.pop(run_id, None)
+        elif not self.must_wait(run_id, found):
+            self.report(run_id, verdicts, found.record, MODE_GROUP)
+            self._reported[run_id] = known  # not before: a lost connection may keep a report from being made
+            if len(self._reported) > MAX_REPORTED:
+                del self._reported[next(iter(self._reported))]
+
+    def must_wait(self, run_id: str, found: StandingRun) -> bool:
+        """Return whether a complete run is not to be reported yet, since a segment is not there as its verdict says."""
+        if found.waits_for and self._waiting.get(run_id) != found.waits_for:
+            first, others = found.waits_for[0], len(found.waits_for) - 1
+            self.log.warning(
+                "run complete, but a segment is not there as its verdict says, waiting for its next signal",
+                run_id=run_id, segment=first, others=others, verdict=found.verdicts[first].verdict,
+                cure=f"if none comes: server-a run --resume {run_id}",
+            )  # fmt: skip
+        self._waiting.pop(run_id, None)
+        if found.waits_for:
+            self._waiting[run_id] = found.waits_for
+            if len(self._waiting) > MAX_REPORTED:
+                del self._waiting[next(iter(self._waiting))]
+        return bool(found.waits_for)
 
     def report(self, run_id: str, verdicts: Mapping[int, SegmentVerdict], record: RunRecord | None, mode: str) -> None:
         """Print the report of a complete run, unless `--once` waits for another one; see `make_report`."""

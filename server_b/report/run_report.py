@@ -1,4 +1,4 @@
-"""The report of a run: what is printed once all its segments have their verdicts, and reading these verdicts."""
+"""The report of a run: what is printed once all its segments have their verdicts."""
 
 from __future__ import annotations
 
@@ -7,19 +7,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from server_b.segment.look import RECORD_FIELDS, decode_record
 from server_b.settings import JSON_VALUES
 from shared.digest import run_digest
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.reply_times import ReplyTimes, times_text
-from shared.endpoint.together import Together
 from shared.errors import WrongKeyError
 from shared.keys import Keyspace
 from shared.record import RunRecord
 from shared.shop.cart_text import cart_json, cart_text
 from shared.shop.reader import read_carts
 from shared.shop.records import Cart
-from shared.verdict import VERIFIED, SegmentVerdict, decode_result, run_reason, run_verdict
+from shared.verdict import VERIFIED, SegmentVerdict, run_reason, run_verdict
 
 MODE_GROUP = "group"
 MODE_FOLLOW = "follow"
@@ -113,20 +111,3 @@ def make_report(
         mode=mode,
         endpoint=endpoint.name,
     )
-
-
-def read_run(endpoint: Endpoint, keys: Keyspace, run_id: str) -> tuple[dict[int, SegmentVerdict], RunRecord | None]:
-    """Return a run's verdicts by segment and its record; nothing of a key that holds another type.
-
-    Redis: HGETALL of the result, HMGET of the record, in one round trip; O(segments).
-    """
-    result_key, run_key = keys.result(run_id), keys.run(run_id)
-    asked = Together(endpoint)
-    asked.at(result_key).hgetall(result_key)
-    asked.at(run_key).hmget(run_key, RECORD_FIELDS)
-    result, values = asked.send(raise_on_error=False)
-    for reply in (result, values):
-        if isinstance(reply, Exception) and not isinstance(reply, WrongKeyError):
-            raise reply
-    verdicts = {} if isinstance(result, WrongKeyError) else decode_result(result)
-    return verdicts, None if isinstance(values, WrongKeyError) else decode_record(run_key, values)

@@ -32,6 +32,7 @@ class SegmentLook:
     record: RunRecord | None  # None where it is not here, or not ours
     size: ChunkSize
     obstacle: str = ""  # which key, not ours, keeps us from reading the segment; empty when none does
+    contradiction: str = ""  # what the run's record says otherwise than the signal; empty when nothing
     lag_ms: int = 0  # how long the signal took to reach us, by the server's clock
 
     @classmethod
@@ -61,8 +62,11 @@ class SegmentLook:
         try:
             found, record = _decoded(keys, signal, replies[1:])
         except WrongKeyError as error:
-            return cls(taken_ms, None, None, chunk_size(None), str(error), lag_ms)
-        return cls(taken_ms, found, record, chunk_size(record, values[-1]), lag_ms=lag_ms)
+            return cls(taken_ms, None, None, chunk_size(None), str(error), lag_ms=lag_ms)
+        size = chunk_size(record, values[-1])
+        said = {"segments": signal.segments, "count": signal.count}
+        contradiction = record.contradicts(signal.segment, **said) if record is not None else ""
+        return cls(taken_ms, found, record, size, lag_ms=lag_ms, contradiction=contradiction)
 
     def kept_values(self, signal: Signal, keep: int) -> int:
         """Return how many of the run's first `keep` values may lie in this segment; of large ones at most 16 MiB.
@@ -83,22 +87,23 @@ def _decoded(keys: Keyspace, signal: Signal, replies: list[Any]) -> tuple[Segmen
             raise reply
     state, values = replies
     found = SegmentState.decode(keys.state(keys.segment(signal.segment)), state)
-    return found, decode_record(keys.run(signal.run_id), values[:-1])
+    return found, decode_record(keys.run(signal.run_id), values[:-1], run_id=signal.run_id)
 
 
 def read_record(endpoint: Endpoint, keys: Keyspace, run_id: str) -> RunRecord | None:
     """Return a run's record; None where it is not here, or not ours. Redis: HMGET; O(1)."""
     key = keys.run(run_id)
     try:
-        return decode_record(key, endpoint.at(key).hmget(key, RECORD_FIELDS))
+        return decode_record(key, endpoint.at(key).hmget(key, RECORD_FIELDS), run_id=run_id)
     except WrongKeyError:
         return None
 
 
-def decode_record(key: str, values: Sequence[Any]) -> RunRecord | None:
-    """Return the record from the reply to HMGET of `RECORD_FIELDS`; None when it is no record of ours."""
+def decode_record(key: str, values: Sequence[Any], *, run_id: str) -> RunRecord | None:
+    """Return a run's record from the reply to HMGET of `RECORD_FIELDS`; None when it is none of ours, or another's."""
     found = {name.encode(): value for name, value in zip(RECORD_FIELDS, values, strict=True) if value is not None}
     try:
-        return RunRecord.decode(key, found)
+        record = RunRecord.decode(key, found)
     except InvalidInputError:
         return None
+    return record if record.run_id == run_id else None

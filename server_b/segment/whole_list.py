@@ -67,7 +67,8 @@ def _segment(endpoint: Endpoint, keys: Keyspace, number: int) -> CurrentSegment:
         return CurrentSegment(key, None, chunk_size(None))
     run_key = keys.run(state.run_id)
     *values, chunk_values = endpoint.at(run_key).hmget(run_key, [*RECORD_FIELDS, chunk_field(number)])
-    return CurrentSegment(key, state, chunk_size(decode_record(run_key, values), cast("bytes | None", chunk_values)))
+    record = decode_record(run_key, values, run_id=state.run_id)
+    return CurrentSegment(key, state, chunk_size(record, cast("bytes | None", chunk_values)))
 
 
 def _segment_values(endpoint: Endpoint, keys: Keyspace, segment: CurrentSegment) -> Iterator[list[bytes]]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from demo.servers import Server
-from server_b.report.run_report import read_run
+from server_b.report.standing import read_standing
 from shared.endpoint.opening import Endpoint
 from shared.errors import NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace
@@ -84,7 +84,7 @@ def test_a_stop_request_finishes_the_first_entry_and_gives_the_second_back(
             held.consume(stop=stop)
     assert (group.pending(), group.deliveries()) == ({"b": 1}, [0])
     run_id = client.xrange(keys.signals())[0][1][b"run_id"].decode()  # type: ignore[index, union-attr]
-    assert list(read_run(endpoint, keys, run_id)[0]) == [1]
+    assert list(read_standing(endpoint, keys, run_id).verdicts) == [1]
     assert held.consume(consumer="c") == "verified"
 
 

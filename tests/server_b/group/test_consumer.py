@@ -10,7 +10,7 @@ from server_b.group import entries as entry_source
 from server_b.group import signal_group
 from server_b.group.dead_letters import DeadLetters
 from server_b.group.settling import EntrySettler
-from server_b.report.run_report import read_run
+from server_b.report.standing import read_standing
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace
@@ -128,7 +128,7 @@ def test_a_run_that_a_newer_one_replaced_is_superseded_and_passed_over(
     newer = hand_over.produce(count=10)
     assert hand_over.consume().run_id == newer.run_id
     assert len(hand_over.reports) == 1
-    verdicts = read_run(endpoint, keys, older.run_id)[0]
+    verdicts = read_standing(endpoint, keys, older.run_id).verdicts
     assert [verdicts[number].reason for number in (1, 2, 3)] == [f"by run {newer.run_id}"] * 3
     with pytest.raises(NotFinishedError) as caught:
         hand_over.consume(run_id=older.run_id)
@@ -142,7 +142,7 @@ def test_a_signal_of_an_earlier_attempt_gets_no_verdict(
     summary = hand_over.produce(url=link.url, count=10)
     attempts = [Signal.decode(fields).attempt for _, fields in entries_of(client, keys.signals())]
     assert hand_over.consume().run_id == summary.run_id
-    assert attempts[0] < attempts[1] == read_run(endpoint, keys, summary.run_id)[0][1].attempt
+    assert attempts[0] < attempts[1] == read_standing(endpoint, keys, summary.run_id).verdicts[1].attempt
     assert _examined(hand_over) == [1]
 
 
@@ -164,9 +164,9 @@ def test_a_later_attempts_verdict_replaces_an_earlier_ones_and_never_the_other_w
     assert is_standing(verdict(RUN, "failed"))
     assert not is_standing(verdict(RUN, "verified"))
     assert not is_standing(verdict(OLDER, "verified"))
-    assert read_run(endpoint, keys, OLDER)[0][1] == verdict(RUN, "failed")
+    assert read_standing(endpoint, keys, OLDER).verdicts[1] == verdict(RUN, "failed")
     assert is_standing(verdict(NEWER, "verified"))
-    assert read_run(endpoint, keys, OLDER)[0][1] == verdict(NEWER, "verified")
+    assert read_standing(endpoint, keys, OLDER).verdicts[1] == verdict(NEWER, "verified")
     assert 0 < client.pttl(keys.result(OLDER)) <= 90_000
 
 

@@ -10,7 +10,7 @@ from demo.servers import Server
 from server_b.group.dead_letters import DeadLetters
 from server_b.group.settling import EntrySettler
 from server_b.group.signal_group import Entry
-from server_b.report.run_report import read_run
+from server_b.report.standing import read_standing
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import InvalidInputError, NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace
@@ -146,7 +146,7 @@ def test_a_retried_letter_is_taken_anew(
     assert letters.retry(letter)
     assert not letters.retry(letter)
     assert client.xlen(keys.dead_letters()) == 0
-    assert read_run(endpoint, keys, summary.run_id)[0] == {}
+    assert read_standing(endpoint, keys, summary.run_id).verdicts == {}
     report = hand_over.consume()
     assert (report.run_id, report.verdict) == (summary.run_id, "verified")
 

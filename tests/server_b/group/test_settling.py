@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from server_b.group import entries as entry_source
-from server_b.report.run_report import read_run
+from server_b.report.standing import read_standing
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import NotFinishedError
 from shared.keys import Keyspace
@@ -24,7 +24,7 @@ COUNT = 50_000
 
 
 def _verdict(endpoint: Endpoint, keys: Keyspace, run_id: str, segment: int = 1) -> SegmentVerdict:
-    return read_run(endpoint, keys, run_id)[0][segment]
+    return read_standing(endpoint, keys, run_id).verdicts[segment]
 
 
 @pytest.mark.parametrize("request_text", [b"LRANGE", b"TIME", b"\nHGET\r", b"LLEN"])
@@ -91,7 +91,7 @@ def test_a_verdict_on_a_claimed_entry_says_from_whom_and_which_delivery_it_was(
         assert group.member(name).read_new(block_ms=1)
     assert group.member("two").claim(idle_ms=0, after="0-0")[1] is not None  # segment 1, from the first consumer
     assert hand_over.consume(claim_idle_ms=1).verdict == VERIFIED
-    verdicts = read_run(endpoint, keys, summary.run_id)[0]
+    verdicts = read_standing(endpoint, keys, summary.run_id).verdicts
     told = [(verdicts[n].deliveries, verdicts[n].claimed_from, verdicts[n].consumer) for n in (1, 2, 3, 4)]
     assert told == [(3, "two", "b"), (2, "two", "b"), (2, "one", "b"), (1, "", "b")]
 

@@ -1,0 +1,160 @@
+"""Is what the verdicts of a run say still what lies there? Looked at before the run is reported.
+
+A verdict is about a list as it was read. Until the run's last verdict is recorded a failover may have lost the list, or
+its producer may have written it again: then the next signal brings another verdict, and a report now would be false.
+Verdicts and the record of the run are held against each other too, since each came by a signal that anybody may send.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from server_b.segment.look import RECORD_FIELDS, decode_record
+from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.together import PORTION_KEYS, Together, portions
+from shared.errors import WrongKeyError
+from shared.keys import Keyspace
+from shared.record import RunRecord
+from shared.state import SegmentState
+from shared.verdict import FAILED, SUPERSEDED, VERIFIED, SegmentVerdict, decode_result, is_complete
+
+States = Mapping[int, SegmentState | None]
+
+
+@dataclass(frozen=True)
+class StandingRun:
+    """A run's verdicts as they count now.
+
+    Attributes:
+        verdicts: By segment; where they contradict each other or the record, failed.
+        waits_for: Segments that aren't there as their verdicts say, so that their next signals are waited for.
+    """
+
+    verdicts: dict[int, SegmentVerdict]
+    record: RunRecord | None = None
+    waits_for: tuple[int, ...] = ()
+
+    @property
+    def is_decided(self) -> bool:
+        """Whether every segment has its verdict."""
+        return has_all(self.verdicts)
+
+
+def read_standing(endpoint: Endpoint, keys: Keyspace, run_id: str, *, segments: int = 0) -> StandingRun:
+    """Return a run's verdicts, as recorded, and its record, held against each other and against the states.
+
+    With `segments`, what its signals say, it takes one round trip where they are fewer than a thousand; else another
+    one for each thousand segments, and none for a run that is not complete. Of a key of another type nothing is taken.
+
+    Redis: HGETALL of the result, HMGET of the record and of each state.
+    """
+    result_key, run_key = keys.result(run_id), keys.run(run_id)
+    asked = Together(endpoint)
+    asked.at(result_key).hgetall(result_key)
+    asked.at(run_key).hmget(run_key, RECORD_FIELDS)
+    ahead = range(1, segments + 2) if 0 < segments < PORTION_KEYS else range(0)
+    _ask_states(asked, keys, ahead)
+    result, values, *raw_states = _without_wrong_types(asked.send(raise_on_error=False))
+    verdicts = decode_result(result) if result is not None else {}
+    record = decode_record(run_key, values, run_id=run_id) if values is not None else None
+    if not has_all(verdicts):
+        return StandingRun(verdicts, record)
+    if len(ahead) == len(verdicts) + 1:
+        return judged(run_id, verdicts, record, _decoded(keys, zip(ahead, raw_states, strict=True)))
+    return held_against_states(endpoint, keys, run_id, verdicts, record)
+
+
+def held_against_states(
+    endpoint: Endpoint, keys: Keyspace, run_id: str, verdicts: dict[int, SegmentVerdict], record: RunRecord | None
+) -> StandingRun:
+    """Return the run as `judged` does, with the states there now. Redis: HMGET of 1,000 states a round trip."""
+    states: dict[int, SegmentState | None] = {}
+    for portion in portions(map(str, range(1, len(verdicts) + 2))):
+        numbers = [int(number) for number in portion]
+        asked = Together(endpoint)
+        _ask_states(asked, keys, numbers)
+        states |= _decoded(keys, zip(numbers, _without_wrong_types(asked.send(raise_on_error=False)), strict=True))
+    return judged(run_id, verdicts, record, states)
+
+
+def judged(
+    run_id: str, verdicts: Mapping[int, SegmentVerdict], record: RunRecord | None, states: States
+) -> StandingRun:
+    """Return a run whose segments all have their verdicts, held against its record and the states. Pure.
+
+    Args:
+        run_id: Of the run.
+        verdicts: By segment.
+        record: None where it is not there.
+        states: Of each segment and of the one behind the last; None where there is none, or it is not ours.
+    """
+    counted = {number: _agreeing(verdict, verdicts, record) for number, verdict in verdicts.items()}
+    beyond = states.get(len(verdicts) + 1)
+    if beyond is not None and beyond.run_id == run_id and beyond.count:
+        last, text = len(verdicts), f"its signal says {len(verdicts)} segments, but the run has published another one"
+        counted[last] = replace(counted[last], verdict=FAILED, reason=text)
+    changed = [number for number, verdict in sorted(verdicts.items()) if _is_outdated(run_id, verdict, states[number])]
+    newest = states[1]
+    if changed and newest is not None and newest.run_id > run_id:
+        # no signal of this run comes any more: a newer one has begun to replace it
+        for number in changed:
+            if counted[number].verdict == VERIFIED:
+                counted[number] = replace(counted[number], verdict=SUPERSEDED, reason=f"by run {newest.run_id}")
+        changed = []
+    return StandingRun(counted, record, tuple(changed))
+
+
+def has_all(verdicts: Mapping[int, SegmentVerdict]) -> bool:
+    """Tell whether every segment has its verdict, also where the verdicts disagree on how many segments there are."""
+    return is_complete(verdicts) or (
+        bool(verdicts) and len(verdicts) == max(verdict.segments for verdict in verdicts.values()) == max(verdicts)
+    )
+
+
+def _agreeing(
+    verdict: SegmentVerdict, verdicts: Mapping[int, SegmentVerdict], record: RunRecord | None
+) -> SegmentVerdict:
+    """Return a verdict, failed where its signal contradicts the record or, without one, the other signals."""
+    text = record.contradicts(verdict.segment, segments=verdict.segments, count=verdict.count) if record else ""
+    most = max(other.segments for other in verdicts.values())
+    if record is None and verdict.segments != most:
+        text = f"its signal says {verdict.segments:,} segments, and another one {most:,}"
+    return replace(verdict, verdict=FAILED, reason=text) if text and verdict.verdict == VERIFIED else verdict
+
+
+def _is_outdated(run_id: str, verdict: SegmentVerdict, state: SegmentState | None) -> bool:
+    """Tell whether a segment is not there as its verdict says, so that another signal of this run will follow."""
+    if verdict.verdict == SUPERSEDED or (state is not None and state.run_id > run_id):
+        return False  # a newer run has replaced it, so no other signal follows
+    was_read = verdict.started_us > 0
+    if state is None or state.run_id < run_id:
+        return was_read or verdict.verdict == VERIFIED  # what never arrived can't be there
+    if state.attempt < verdict.attempt and not was_read:
+        return verdict.verdict == VERIFIED
+    return (state.attempt, state.digest, state.count) != (verdict.attempt, verdict.digest, verdict.count)
+
+
+def _ask_states(asked: Together, keys: Keyspace, numbers: Iterable[int]) -> None:
+    for number in numbers:
+        key = keys.state(keys.segment(number))
+        asked.at(key).hmget(key, SegmentState.FIELDS)
+
+
+def _decoded(keys: Keyspace, replies: Iterable[tuple[int, Any]]) -> dict[int, SegmentState | None]:
+    states: dict[int, SegmentState | None] = {}
+    for number, values in replies:
+        try:
+            states[number] = SegmentState.decode(keys.state(keys.segment(number)), values) if values else None
+        except WrongKeyError:
+            states[number] = None
+    return states
+
+
+def _without_wrong_types(replies: list[Any]) -> list[Any]:
+    """Return the replies, None for a key of another type; raise the first other error among them."""
+    for reply in replies:
+        if isinstance(reply, Exception) and not isinstance(reply, WrongKeyError):
+            raise reply
+    return [None if isinstance(reply, WrongKeyError) else reply for reply in replies]
