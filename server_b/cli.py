@@ -23,6 +23,7 @@ from shared.program.group import main_group
 from shared.program.options import CommonSettings, Seconds, WholeNumber, endpoint_options, json_option, option
 from shared.segments import MAX_COUNT
 from shared.status.command import status_command
+from shared.text import shown_text
 
 if TYPE_CHECKING:
     from server_b.group.dead_letters import DeadLetters
@@ -135,7 +136,7 @@ def dead_list_command(common: CommonSettings, *, as_json: bool) -> None:
     if not letters and not as_json:
         click.echo("No dead letters.")
     for letter in letters:
-        text = f"{letter.origin}  {letter.reason}  (from {letter.consumer})"
+        text = shown_text(f"{letter.origin}  {letter.reason}  (from {letter.consumer})")
         click.echo(json.dumps(letter.as_json()) if as_json else text)
 
 

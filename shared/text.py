@@ -5,11 +5,14 @@ What comes from Redis may hold characters that control a terminal or change the 
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import Any
 from unicodedata import category
 
+SHOWN_BYTES = 200  # of a value in records, reports and terminals
 _SHOWN_CHARACTERS = 60
+_Utf8Decoder = codecs.getincrementaldecoder("utf-8")
 CONTROL_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")
 # embeddings, overrides and isolates: each may make the rest of a line read backwards
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -18,6 +21,13 @@ _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u20
 def stored_text(raw: bytes) -> str:
     r"""Return stored bytes as text; what is not UTF-8 appears as `\xff`."""
     return raw.decode("utf-8", "backslashreplace")
+
+
+def cut_text(raw: bytes, most: int = SHOWN_BYTES) -> str:
+    """Return stored bytes as text, as `stored_text` does; of long ones the first bytes, and how many there are."""
+    is_whole = len(raw) <= most
+    text = _Utf8Decoder("backslashreplace").decode(raw[:most], final=is_whole)  # drops half a character
+    return text if is_whole else f"{text}… ({len(raw):,} bytes)"
 
 
 def shown_text(text: str) -> str:

@@ -1,11 +1,16 @@
 """The dead-letter stream: entries that could not be processed, with the reason, for people to look at.
 
 `settling` adds a letter in one transaction with the acknowledgement, unless the last hundred hold one for the entry.
+
+A letter holds the beginning of its entry: the first 200 bytes of the names and values of its first 32 fields. An entry
+may have any size, also one that the server would not take from us again; a valid signal is far smaller than that.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, cast
 
 from shared.endpoint.endpoint import Endpoint
@@ -14,17 +19,20 @@ from shared.endpoint.optimistic import Step, execute_all, optimistic
 from shared.endpoint.published import signals_in
 from shared.errors import InvalidInputError
 from shared.keys import Keyspace
-from shared.text import stored_text
+from shared.text import cut_text, stored_text
 from shared.verdict import SegmentVerdict
 
 MAX_LETTERS = 10_000
-_PAGE = 1_000
+MAX_FIELDS = 32
+MAX_FIELD_BYTES = 200  # of a name, and of a value
+_MAX_REASON_BYTES = 1_000
+_PAGE = 100  # letters that were made before they were cut may be large
 _FIELD_PREFIX = b"field:"
 
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """A dead letter; `origin` is its entry's id in the signals stream, `fields` are the entry's own."""
+    """A dead letter; `origin` is its entry's id in the signals stream, `fields` are the entry's own, cut."""
 
     letter_id: str
     origin: str
@@ -35,9 +43,10 @@ class DeadLetter:
     @classmethod
     def decode(cls, letter_id: str, fields: dict[bytes, bytes]) -> DeadLetter:
         """Return the letter that an entry of the dead-letter stream holds; what is missing is empty."""
-        origin, reason, consumer = (stored_text(fields.get(name, b"")) for name in (b"origin", b"reason", b"consumer"))
+        names = (b"origin", b"reason", b"consumer")
+        origin, reason, consumer = (cut_text(fields.get(name, b""), _MAX_REASON_BYTES) for name in names)
         own = {name.removeprefix(_FIELD_PREFIX): fields[name] for name in fields if name.startswith(_FIELD_PREFIX)}
-        return cls(letter_id, origin or letter_id, reason, consumer, own)
+        return cls(letter_id, origin or letter_id, reason, consumer, _beginning(own))
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that `server-b dead list --json` prints."""
@@ -46,9 +55,18 @@ class DeadLetter:
 
 
 def letter_fields(*, origin: str, reason: str, consumer: str, fields: dict[bytes, bytes]) -> dict[Any, Any]:
-    """Return the fields of a dead letter; see `DeadLetter.decode`."""
+    """Return the fields of a dead letter; see `DeadLetter.decode`. Where they are cut, the reason says of what."""
+    kept = _beginning(fields)
+    if kept != fields:
+        size = sum(map(len, fields)) + sum(map(len, fields.values()))
+        reason += f" (the beginning of {len(fields):,} fields of {size:,} bytes is kept)"
     letter: dict[Any, Any] = {b"origin": origin, b"reason": reason, b"consumer": consumer}
-    return letter | {_FIELD_PREFIX + name: value for name, value in fields.items()}
+    return letter | {_FIELD_PREFIX + name: value for name, value in kept.items()}
+
+
+def _beginning(fields: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
+    first = islice(fields.items(), MAX_FIELDS)
+    return {name[:MAX_FIELD_BYTES]: value[:MAX_FIELD_BYTES] for name, value in first}
 
 
 @dataclass
@@ -59,7 +77,7 @@ class DeadLetters:
     keys: Keyspace
 
     def list_letters(self) -> list[DeadLetter]:
-        """Return all dead letters, oldest first. Redis: XRANGE COUNT 1000 until the end; O(letters)."""
+        """Return all dead letters, oldest first. Redis: XRANGE COUNT 100 until the end; O(letters)."""
         stream = self.keys.dead_letters()
         letters: list[DeadLetter] = []
         after = "-"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import time
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
@@ -21,15 +20,14 @@ from shared.errors import SegmentChangedError, WrongKeyError
 from shared.keys import Keyspace
 from shared.signal import Signal
 from shared.state import SegmentState
+from shared.text import cut_text
 from shared.verdict import FAILED, SUPERSEDED, VERIFIED, SegmentVerdict
 
 MAX_READINGS = 5
 FIRST_POLL_S = 0.005
 LONGEST_POLL_S = 0.25
-SHOWN_BYTES = 200
 POLL_S = 0.02
 NEVER_ARRIVED = "never arrived"
-_Utf8Decoder = codecs.getincrementaldecoder("utf-8")
 
 
 class StillMissingError(Exception):
@@ -150,8 +148,8 @@ class SegmentExaminer:
         last = opening.last if signal.segment == 1 else None
         return replace(
             self._verdict(signal, look, FAILED if wrong else VERIFIED, wrong),
-            first=[as_text(value) for value in opening.first],
-            last=as_text(last) if last is not None else None,
+            first=[cut_text(value) for value in opening.first],
+            last=cut_text(last) if last is not None else None,
             started_us=opening.started_us,
             ended_us=ended_us,
         )
@@ -169,10 +167,3 @@ class SegmentExaminer:
             consumer=self.settings.consumer,
             taken_ms=look.taken_ms,
         )
-
-
-def as_text(value: bytes) -> str:
-    """Return a value as JSON and people see it: its first 200 bytes; what is not UTF-8 becomes backslash escapes."""
-    is_whole = len(value) <= SHOWN_BYTES
-    text = _Utf8Decoder("backslashreplace").decode(value[:SHOWN_BYTES], final=is_whole)  # drops half a character
-    return text if is_whole else f"{text}… ({len(value):,} bytes)"

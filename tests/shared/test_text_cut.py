@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server_b.segment.examiner import SHOWN_BYTES, as_text
+from shared.text import SHOWN_BYTES, cut_text
 
 
 @pytest.mark.parametrize(
@@ -26,16 +26,16 @@ from server_b.segment.examiner import SHOWN_BYTES, as_text
         (b"\xff" * 201, "\\xff" * 200 + "… (201 bytes)"),
     ],
 )
-def test_values_as_text(value: bytes, text: str) -> None:
-    assert as_text(value) == text
+def test_values_cut_text(value: bytes, text: str) -> None:
+    assert cut_text(value) == text
 
 
 @given(st.binary(max_size=400))
 def test_any_bytes_are_text_that_json_and_utf_8_can_spell(value: bytes) -> None:
-    assert len(as_text(value).encode()) <= 4 * SHOWN_BYTES + 30
+    assert len(cut_text(value).encode()) <= 4 * SHOWN_BYTES + 30
 
 
 @given(st.text(max_size=300))
 def test_a_text_is_cut_between_two_characters(value: str) -> None:
-    shown, _, _ = as_text(value.encode()).partition("… (") if len(value.encode()) > SHOWN_BYTES else (value, "", "")
+    shown, _, _ = cut_text(value.encode()).partition("… (") if len(value.encode()) > SHOWN_BYTES else (value, "", "")
     assert value.startswith(shown)
