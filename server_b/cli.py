@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import socket
 import sys
 from collections.abc import Iterator
@@ -41,7 +42,7 @@ for _command in (check_command, status_command(PROGRAM)):
 @_option("--once", "is_once", is_flag=True, help="End at the first complete run, verified (0) or failed (65).")
 @_option("--run", "run_id", metavar="RUN_ID", default="", help="End at this run; implies --once.")
 @_option("--wait-s", type=Seconds(), help="Seconds to wait for a signal; then exit with 75.  [default: for ever]")
-@_option("--consumer", metavar="NAME", help="Our name in the consumer group.  [default: <host>-<pid>]")
+@_option("--consumer", metavar="NAME", help="Our name in the consumer group.  [default: <host>-<pid>-<4 hex>]")
 @_option(
     "--claim-idle-ms",
     type=WholeNumber(100, 86_400_000),
@@ -72,7 +73,9 @@ def run_command(common: CommonSettings, *, as_json: bool, consumer: str | None, 
     if run_id:
         check_run_id("--run", run_id)
     options["is_once"] = options["is_once"] or bool(run_id)
-    name = consumer if consumer is not None else f"{socket.gethostname()}-{os.getpid()}"
+    # host and pid alone are not unique: several containers of one host name are each pid 1
+    own_name = f"{socket.gethostname()[:180]}-{os.getpid()}-{secrets.token_hex(2)}"
+    name = consumer if consumer is not None else own_name
     if not 1 <= len(name) <= 200 or not name.isprintable():
         raise InvalidInputError(where="--consumer", expected="1 to 200 printable characters", got=repr(name[:60]))
     from shared.stopping import stop_requests
@@ -82,7 +85,9 @@ def run_command(common: CommonSettings, *, as_json: bool, consumer: str | None, 
         from server_b.story import consume
         from shared.program.logs import open_log
 
-        settings = ConsumerSettings(consumer=name, state_directory=_state_directory(), **options)
+        settings = ConsumerSettings(
+            consumer=name, is_name_given=consumer is not None, state_directory=_state_directory(), **options
+        )
 
         def emit(report: RunReport) -> None:
             text = json.dumps(report.as_json()) if as_json else report.as_text(print_values=settings.print_values)

@@ -33,6 +33,13 @@ class _Hold:
     due_s: float
 
 
+@dataclass
+class _Name:
+    keep: Callable[[], None]
+    every_s: float
+    due_s: float
+
+
 class GivenBack(Exception):  # noqa: N818 - an outcome, not an error
     """The entry is left to another consumer: a stop was requested, or another one claimed it."""
 
@@ -56,6 +63,7 @@ class Lease:
 
     def __post_init__(self) -> None:
         """Start all clocks now."""
+        self._name: _Name | None = None
         self._held: dict[str, _Hold] = {}  # by entry id; the first is the entry in hand
         self._renew_every_s = self.settings.claim_idle_ms / 3_000
         self._beat_every_s = min(BEAT_EVERY_S, self._renew_every_s)
@@ -67,6 +75,16 @@ class Lease:
     def hold(self, entry_id: str, renew: Callable[[], bool]) -> None:
         """Hold an entry, or go on; `renew` resets the entry's idle time and returns whether it is still ours."""
         self._held.setdefault(entry_id, _Hold(renew, time.monotonic() + self._renew_every_s))
+
+    def hold_name(self, keep: Callable[[], None], *, every_s: float) -> None:
+        """Keep our consumer name, from now on and as often; `keep` raises if another process has it."""
+        self._name = self._name or _Name(keep, every_s, time.monotonic() + every_s)
+
+    def keep_name(self) -> None:
+        """Keep our name when it is due, also while nothing comes: it says that we live, not that we get on."""
+        if self._name is not None and time.monotonic() >= self._name.due_s:
+            self._name.due_s = time.monotonic() + self._name.every_s
+            self._name.keep()
 
     def release(self, entry_id: str) -> None:
         """Hold an entry no more."""
@@ -91,6 +109,7 @@ class Lease:
         self._next_beat = now + self._beat_every_s
         if self.settings.heartbeat_file:
             touch_heartbeat(self.settings.heartbeat_file)
+        self.keep_name()
         for number, hold in enumerate(list(self._held.values())):
             if now < hold.due_s:
                 continue

@@ -7,6 +7,7 @@ A kill at any moment therefore costs a second reading and never a verdict.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from server_b.follow.follower import Follower
 from server_b.group.ahead import EntryAhead
 from server_b.group.consumer import Consumer
+from server_b.group.consumer_name import ConsumerName
 from server_b.group.delivery import Delivery
 from server_b.group.entries import EntrySource
 from server_b.group.settling import EntryEndings, EntrySettler
@@ -92,11 +94,12 @@ class Story:
         self.reports = reports = Reports(endpoint, keys, settings, progress, self.emit, log)
         self.serving = serving = Serving(self.stop, retry, reports)
         self.examiner = examiner = SegmentExaminer(endpoint, keys, settings, lease, retry, progress)
-        group = SignalGroup(endpoint, keys, settings.consumer)
+        group = SignalGroup(endpoint, keys, settings.consumer, secrets.token_hex(16) if settings.is_name_given else "")
+        name = ConsumerName(group, self.stop)
         self.source = source = EntrySource(group, settings, log)
         settler = EntrySettler(endpoint, keys, settings.consumer)
         self.endings = EntryEndings(settler, source, lease, retry, log)
-        self.consumer = Consumer(group, source, settings, serving, lease, retry, reports, log)
+        self.consumer = Consumer(group, name, source, settings, serving, lease, retry, reports, log)
         self.ahead = EntryAhead(self.consumer, source, examiner, self.stop, settings.max_deliveries)
         self.follower = Follower(endpoint, keys, settings, serving, lease, retry, reports, examiner, progress, log)
 
@@ -118,7 +121,7 @@ class Story:
                 for entry in self.consumer.entries():
                     with self.consumer.holding(entry), self.ahead.dropped_at_fault():
                         self._handle(entry)
-        except (NotFinishedError, EndpointUnreachableError):
+        except (NotFinishedError, EndpointUnreachableError):  # not when the name is another process's
             self.consumer.leave()
             raise
         self.consumer.leave()

@@ -76,6 +76,10 @@ class Keyspace:
         """STREAM. Entries that could not be processed, with the reason. B alone. About 10,000 entries."""
         return f"{{{self.signals()}}}:dead"
 
+    def consumer(self, name: str) -> str:
+        """STRING. The token of the process that uses a name of `--consumer`; empty if it ended. B alone. 5 seconds."""
+        return f"{{{self.signals()}}}:consumer:{name}"
+
     def canary(self, token: str) -> str:
         """HASH. Field `sent`, a probe of `server-a check --peer-url`. A alone, also at the peer. At most a minute."""
         return f"{self.prefix}canary:{token}"
@@ -107,5 +111,6 @@ _KEY_PATTERNS = {
     "result": rf"\{{<prefix>signals\}}:result:{TOKEN_PATTERN}",
     "signals": r"<prefix>signals",
     "dead_letters": r"\{<prefix>signals\}:dead",
+    "consumer": r"\{<prefix>signals\}:consumer:.+",
     "canary": rf"<prefix>canary:{TOKEN_PATTERN}",
 }

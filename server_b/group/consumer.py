@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from server_b.group.consumer_name import KEEP_EVERY_S, ConsumerName
 from server_b.group.entries import EntrySource
 from server_b.group.signal_group import Entry, SignalGroup
 from server_b.lease import GivenBack, Lease
@@ -26,6 +27,7 @@ class Consumer:
     """Hands out entries until serving is over, and starts again after every lost connection."""
 
     group: SignalGroup
+    name: ConsumerName
     source: EntrySource
     settings: ConsumerSettings
     serving: Serving
@@ -41,6 +43,7 @@ class Consumer:
         Raises:
             NotFinishedError: Nothing came in time, or the endpoint answered but was not ready for too long.
             ReadOnlyEndpointError: It has become a replica, where no group can be served.
+            WrongEndpointError: Another process uses our name.
         """
         is_start = True
         while not self.serving.is_over:
@@ -74,6 +77,9 @@ class Consumer:
 
     def _join(self) -> Signal | None:
         newest = self.group.join()
+        if self.name.is_given:
+            self.name.take()
+            self.lease.hold_name(self.name.keep, every_s=KEEP_EVERY_S)
         if newest is not None:  # read before we started, maybe: signals do come here
             self.lease.found_something()
         return newest
@@ -113,7 +119,7 @@ class Consumer:
         self.lease.release(entry.entry_id)
 
     def leave(self) -> None:
-        """Leave the group, and remove our name from it if nothing is pending with us."""
+        """Leave the group; see `SignalGroup.leave`."""
         try:
             self.source.close()
             self.group.leave()

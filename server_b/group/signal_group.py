@@ -7,8 +7,10 @@ the entry is pending with us although we never saw it: so own pending entries ar
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any, cast
 
+from server_b.group.scripts import REMOVE, RENEW
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import NodeClient
 from shared.endpoint.published import LOOK_BACK, signals_in
@@ -21,14 +23,7 @@ from shared.text import stored_text
 
 SILENT_CONSUMER_MS = 60 * 60 * 1000
 
-# Changes an entry's claim only while the entry is still ours: XCLAIM alone would take it back from whoever claimed it.
-# KEYS[1] signals stream · ARGV group, consumer, entry id, then options of XCLAIM
-_RENEW_SCRIPT = """
-local pending = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2])
-if #pending == 0 then return 0 end
-redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], unpack(ARGV, 4))
-return 1
-"""
+NAME_TTL_MS = 5_000
 
 
 @dataclass(frozen=True)
@@ -42,13 +37,26 @@ class Entry:
     taken_s: float = 0.0  # when we first received it, on this host's monotonic clock
 
 
+class NameUse(IntEnum):
+    """Whose a consumer name is, as the script tells."""
+
+    OTHERS = 0  # of another process, which lives
+    OURS = 1
+    OURS_AFTER_ANOTHER = 2  # of another process until a moment ago, which has ended and said so
+
+
 @dataclass
 class SignalGroup:
-    """The group `server-b` on the signals stream, as the consumer of this name uses it."""
+    """The group `server-b` on the signals stream, as the consumer of this name uses it.
+
+    Attributes:
+        token: Ours alone, under a name that other processes may have too; empty under one that nobody else can have.
+    """
 
     endpoint: Endpoint
     keys: Keyspace
     consumer: str
+    token: str = ""
 
     @property
     def stream(self) -> str:
@@ -65,7 +73,7 @@ class SignalGroup:
         The group starts at id 0, so that no earlier signal is missed. Also removes consumer names with nothing pending
         that were silent for an hour.
 
-        Redis: XGROUP CREATE MKSTREAM, XINFO CONSUMERS, XREVRANGE in one round trip; XGROUP DELCONSUMER a silent name.
+        Redis: XGROUP CREATE MKSTREAM, XINFO CONSUMERS, XREVRANGE in one round trip; an EVAL for each silent name.
         """
         pipeline = self._client.pipeline(transaction=False)
         pipeline.xgroup_create(self.stream, CONSUMER_GROUP, id="0", mkstream=True)
@@ -78,7 +86,7 @@ class SignalGroup:
         for consumer in consumers:
             is_silent = consumer["pending"] == 0 and consumer["idle"] > SILENT_CONSUMER_MS
             if is_silent and stored_text(consumer["name"]) != self.consumer:
-                self._client.xgroup_delconsumer(self.stream, CONSUMER_GROUP, consumer["name"])
+                self._remove(consumer["name"], silent_ms=SILENT_CONSUMER_MS)
         return next(signals_in(entries), None)
 
     def newest_signal(self) -> Signal | None:
@@ -147,13 +155,35 @@ class SignalGroup:
         options = ["IDLE", str(idle_ms)]
         if deliveries is not None:
             options += ["RETRYCOUNT", str(deliveries)]
-        arguments = (CONSUMER_GROUP, self.consumer, entry.entry_id, *options, "JUSTID")
-        return bool(self._client.eval(_RENEW_SCRIPT, 1, self.stream, *arguments))
+        return bool(self._renew(self.token, entry.entry_id, *options, "JUSTID"))
+
+    def keep_name(self) -> NameUse:
+        """Keep a name that others may have too for another five seconds, if it is ours or free. Redis: EVAL; O(1)."""
+        return NameUse(self._renew(self.token, ""))
+
+    def idle_ms(self) -> int | None:
+        """Return for how long our name has been silent; None if it is unknown. Redis: XINFO CONSUMERS; O(names)."""
+        found = self._client.xinfo_consumers(self.stream, CONSUMER_GROUP)
+        return next((named["idle"] for named in found if stored_text(named["name"]) == self.consumer), None)
 
     def leave(self) -> None:
-        """Remove our name, if nothing is pending with us. Redis: XPENDING, XGROUP DELCONSUMER; O(1)."""
-        if not self.own_pending(count=1):  # removing the name would throw pending entries away
-            self._client.xgroup_delconsumer(self.stream, CONSUMER_GROUP, self.consumer)
+        """Remove our name if nothing is pending with it and nobody else can have it, else say that it is free.
+
+        A removal that is delivered late must not meet an entry that another process of our name has taken. Redis: EVAL.
+        """
+        if self.token:
+            self._renew("", "")
+        else:
+            self._remove(self.consumer, silent_ms=0)
+
+    def _renew(self, new_token: str, entry_id: str, *options: str) -> int:
+        keys = [self.stream, self.keys.consumer(self.consumer)] if self.token else [self.stream]
+        named = [self.token, new_token, str(NAME_TTL_MS)] if self.token else []
+        arguments = (CONSUMER_GROUP, self.consumer, entry_id, *named, *options)
+        return int(self._client.eval(RENEW, len(keys), *keys, *arguments))
+
+    def _remove(self, consumer: str | bytes, *, silent_ms: int) -> None:
+        self._client.eval(REMOVE, 1, self.stream, CONSUMER_GROUP, consumer, silent_ms)
 
 
 def _entry(raw: tuple[bytes, dict[bytes, bytes] | None], *, is_redelivered: bool, claimed_from: str = "") -> Entry:

@@ -77,6 +77,7 @@ class SegmentExaminer:
         is_over = False
         while not is_over:
             is_over = has_come(POLL_S)
+            self.lease.keep_name()
             if values := reading.new_values():  # else nothing is due: a reading that hangs must not keep its lease
                 self.progress.add(values)
                 self.retry.succeeded()

@@ -146,5 +146,6 @@ def _key_names(keys: Keyspace, number: int) -> dict[str, str]:
         "result": keys.result(ANY_TOKEN),
         "signals": keys.signals(),
         "dead_letters": keys.dead_letters(),
+        "consumer": keys.consumer("c"),
         "canary": keys.canary(ANY_TOKEN),
     }

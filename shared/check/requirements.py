@@ -103,6 +103,11 @@ SERVER_B_GROUP = (
         "XPENDING {signals} g - + 1; EVAL x 1 {signals}; XCLAIM {signals} g c 0 0-0 JUSTID; XACK {signals} g 0-0",
     ),
     Requirement(
+        "keep a name of --consumer to one process",
+        "EVAL x 2 {signals} {consumer}; GET {consumer}; SET {consumer} v PX 1",
+        is_needed=False,
+    ),
+    Requirement(
         "record a verdict",
         "WATCH {result}; UNWATCH; HGET {result} f; HSET {result} f v; HLEN {result}; PEXPIRE {result} 1; "
         "HGETALL {result}",

@@ -79,6 +79,10 @@ def test_dead_letters() -> None:
     assert (PLAIN.dead_letters(), SHOP.dead_letters()) == ("{signals}:dead", "{shop1:signals}:dead")
 
 
+def test_consumer() -> None:
+    assert (PLAIN.consumer("b 1"), SHOP.consumer("b")) == ("{signals}:consumer:b 1", "{shop1:signals}:consumer:b")
+
+
 def _all_keys(keys: Keyspace, an_id: str, token: str, segment: int) -> dict[str, str]:
     """Return one key of each kind."""
     segment_key = keys.segment(segment)
@@ -93,6 +97,7 @@ def _all_keys(keys: Keyspace, an_id: str, token: str, segment: int) -> dict[str,
         "signals": keys.signals(),
         "result": keys.result(token),
         "dead_letters": keys.dead_letters(),
+        "consumer": keys.consumer("b"),
         "canary": keys.canary(token),
     }
 

@@ -53,7 +53,7 @@ def run_every_command_of_server_b(guarded: Guarded) -> None:
             client.xadd(keys.signals(), {field: "no signal"})
         client.xadd(keys.signals(), Signal(OLDER, OLDER, 99, 99, 10, DIGEST).encode())
     waiting = ("--once", "--wait-s", "1", "--settle-s", "0.5", "--claim-idle-ms", "100", "--max-deliveries", "1")
-    guarded.run("server-b", "run", *waiting, codes=(75,))
+    guarded.run("server-b", "run", *waiting, "--consumer", "named", codes=(75,))
     guarded.run("server-b", "dead", "list")
     guarded.run("server-b", "dead", "retry")
     guarded.run("server-b", "run", *waiting, codes=(75,))

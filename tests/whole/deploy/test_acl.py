@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from redis.exceptions import NoPermissionError, ResponseError
 
-from server_b.group.signal_group import _RENEW_SCRIPT
+from server_b.group.scripts import RENEW
 from shared.check.permissions import permissions_of
 from shared.check.requirements import SERVER_A, SERVER_B_FOLLOW, SERVER_B_GROUP, Requirement
 from shared.keys import Keyspace
@@ -89,7 +89,7 @@ def test_server_b_renews_and_gives_back_a_claim(guarded: Guarded) -> None:
         client.xgroup_create(stream, "g", id="0", mkstream=True)
         entry_id = client.xadd(stream, {"a": "b"})
         client.xreadgroup("g", "c", {stream: ">"})
-        assert client.eval(_RENEW_SCRIPT, 1, stream, "g", "c", entry_id) == 1
+        assert client.eval(RENEW, 1, stream, "g", "c", entry_id) == 1
         assert client.xclaim(stream, "g", "c", 0, [entry_id], idle=1, justid=True) == [entry_id]
 
 

@@ -1,0 +1,30 @@
+"""What has to be decided and done at once on the server, and no transaction can: MULTI can't look before it acts."""
+
+# Changes an entry's claim only while the entry is still ours: XCLAIM alone would take it back from whoever claimed it.
+# Where other processes may have our name, only while its token is ours: their entries look like ours.
+# KEYS[1] signals stream [KEYS[2] the name's token] · ARGV group, consumer, entry id (empty: the name alone) [our token,
+# token to set, its milliseconds], then options of XCLAIM · returns 2 if the process that had the name has ended
+RENEW = """
+local owner = KEYS[2] and redis.call('GET', KEYS[2])
+if owner and owner ~= '' and owner ~= ARGV[4] then return 0 end
+if KEYS[2] then redis.call('SET', KEYS[2], ARGV[5], 'PX', ARGV[6]) end
+if ARGV[3] == '' then return owner == '' and 2 or 1 end
+local pending = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2])
+if #pending == 0 then return 0 end
+redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], unpack(ARGV, KEYS[2] and 7 or 4))
+return 1
+"""
+
+# Removes a name that nothing is pending with: a bare DELCONSUMER throws away what was taken since somebody looked.
+# KEYS[1] signals stream · ARGV group, consumer, milliseconds of silence · returns 1 if it removed the name
+REMOVE = """
+for _, found in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+  local facts = {}
+  for place = 1, #found, 2 do facts[found[place]] = found[place + 1] end
+  if facts.name == ARGV[2] and facts.pending == 0 and facts.idle >= tonumber(ARGV[3]) then
+    redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], ARGV[2])
+    return 1
+  end
+end
+return 0
+"""
