@@ -56,7 +56,8 @@ def test_a_password_in_a_variable_is_for_the_servers_alone(
     variable = f"{program.upper().replace('-', '_')}_PASSWORD"
     url = f"rediss+sentinel://{USER}@{group.hosts}/{NAME}"
     ended = run_program(program, "status", *trust, "--log-level", "debug", server=url, env={variable: SECRET})
-    assert ended.exit_code == 0, ended
+    assert ended.exit_code == 75, ended  # nothing of a hand-over is there
+    assert NAME in ended.stdout
     wrong = run_program(program, "status", *trust, server=url, env={variable: f"{SECRET}-wrong"})
     require_sentence(wrong, 77, "expected a user and password it accepts")
     for said in (ended, wrong):
