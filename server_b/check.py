@@ -20,7 +20,8 @@ def check_command(common: CommonSettings, *, as_json: bool) -> int:
     """Show what is at the URL and whether server-b can do its job there; exits with 0 only when it can.
 
     A replica is fine: server-b follows it, and needs only permission to read. Exits with 77 when a permission is
-    missing, 75 when the server takes no writes now, 78 for the wrong kind of server or key. Nothing is written.
+    missing, 75 when the server takes no writes now, 78 for the wrong kind of server or key, 2 when a follower could not
+    keep its checkpoint and verdicts on this host. Nothing is written.
 
     Example: server-b check --url redis://replica.example:6379/0
     """
@@ -28,6 +29,8 @@ def check_command(common: CommonSettings, *, as_json: bool) -> int:
     from shared.check.requirements import SERVER_B_FOLLOW, SERVER_B_GROUP
     from shared.check.text import findings_text
     from shared.endpoint.opening import open_endpoint
+    from shared.endpoint.window import MAX_BYTES
+    from shared.program.state_folder import require_writable, state_directory
 
     signals = common.keys.signals()
     with closing(open_endpoint(common.endpoint)) as endpoint:
@@ -39,6 +42,8 @@ def check_command(common: CommonSettings, *, as_json: bool) -> int:
             try_reading=lambda: endpoint.at(signals).xrevrange(signals, count=1),
             payload=lambda payload: ("PING", payload),
             payload_way="there and back",
+            look_here=lambda: require_writable(state_directory()) if endpoint.kind.is_replica else None,
+            asked_bytes=MAX_BYTES,
         )
         findings = examine(endpoint, common.endpoint, common.keys, job)
     print_outcome(json.dumps(findings.as_json()) if as_json else findings_text(findings))

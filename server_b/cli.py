@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -84,9 +83,10 @@ def run_command(common: CommonSettings, *, as_json: bool, consumer: str | None, 
         from server_b.report.run_report import RunReport
         from server_b.story import consume
         from shared.program.logs import open_log
+        from shared.program.state_folder import state_directory
 
         settings = ConsumerSettings(
-            consumer=name, is_name_given=consumer is not None, state_directory=_state_directory(), **options
+            consumer=name, is_name_given=consumer is not None, state_directory=state_directory(), **options
         )
 
         def emit(report: RunReport) -> None:
@@ -171,16 +171,6 @@ def dead_drop_command(common: CommonSettings, origins: tuple[str, ...]) -> None:
         for letter in chosen:
             dead.drop(letter)
     click.echo(f"Dropped {len(chosen)}.")
-
-
-def _state_directory() -> str:
-    """Return where state is kept that outlives a program.
-
-    Source: XDG Base Directory Specification: $XDG_STATE_HOME, else ~/.local/state; relative paths there are invalid.
-    """
-    home = Path(os.environ.get("XDG_STATE_HOME", ""))
-    base = home if home.is_absolute() else Path("~/.local/state").expanduser()
-    return str(base / "handover")
 
 
 def main() -> None:

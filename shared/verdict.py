@@ -13,11 +13,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from shared.segments import MAX_SEGMENT_VALUES, MAX_SEGMENTS
+from shared.signal import Signal
 from shared.tokens import is_token
 
 VERIFIED = "verified"
 FAILED = "failed"
 SUPERSEDED = "superseded"
+DEFAULT_RETAIN_MS = 7 * 24 * 60 * 60 * 1000  # verdicts are kept, where the run's record does not say
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,15 @@ class SegmentVerdict:
     claimed_from: str = ""  # the consumer that the signal was claimed from
     outages: list[list[int]] = field(default_factory=list)  # [lost, back] in ms while it had the signal, the last 20
     witness: dict[str, Any] | None = None  # what exactly is wrong; None where that is not known, or nothing is
+
+    def settles(self, signal: Signal) -> bool:
+        """Tell whether a signal brings nothing new: this verdict is on its attempt, or a later one.
+
+        A failed one on a signal of the same attempt that said something else doesn't count: it was damaged on the way.
+        """
+        if self.attempt != signal.attempt or self.verdict != FAILED:
+            return self.attempt >= signal.attempt
+        return (self.segments, self.count, self.digest) == (signal.segments, signal.count, signal.digest)
 
     def encode(self) -> str:
         """Return the JSON kept in the result hash."""

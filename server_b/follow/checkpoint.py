@@ -6,7 +6,6 @@ checkpoint or the new one.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -17,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from shared.errors import InvalidInputError
+from shared.program.state_folder import state_file
 
 START = "0-0"
 PREPARED = ".new"
@@ -47,9 +47,7 @@ class CheckpointFile:
 
     def __init__(self, directory: str, *, endpoint: str, namespace: str) -> None:
         """Name the file after endpoint, by its URL without password, and namespace."""
-        digest = hashlib.sha256(f"{endpoint}\n{namespace}".encode()).hexdigest()[:12]
-        readable = re.sub(r"[^A-Za-z0-9.]+", "-", f"{endpoint}-{namespace}").strip("-")[:80]
-        self.path = Path(directory) / f"{readable}-{digest}.json"
+        self.path = state_file(directory, ".json", endpoint=endpoint, namespace=namespace)
 
     def read(self) -> Checkpoint:
         """Return the checkpoint; the beginning when there is none."""

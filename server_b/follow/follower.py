@@ -7,28 +7,32 @@ between the report and one rename: the next checkpoint is on the disk before the
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from server_b.follow.checkpoint import START, CheckpointFile
+from server_b.follow.checkpoint import START, Checkpoint
 from server_b.follow.followed_runs import FollowedRuns
+from server_b.follow.follower_state import FollowerState
+from server_b.follow.patient_examiner import PatientExaminer
+from server_b.follow.primary_again import wait_for_primary
 from server_b.follow.signal_stream import SignalStream, order_of
 from server_b.lease import GivenBack, Lease
 from server_b.report.once import Reports
 from server_b.report.run_report import MODE_FOLLOW
 from server_b.report.standing import has_all, held_against_states, read_standing
-from server_b.segment.examiner import NEVER_ARRIVED, SegmentExaminer, StillMissingError
-from server_b.segment.look import SegmentLook, read_record
+from server_b.segment.examiner import SegmentExaminer
+from server_b.segment.look import read_record
 from server_b.segment.progress import RunProgress
 from server_b.serving import Faults, Serving
 from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.retry import Retry
 from shared.endpoint.server_kind import ask_kind
-from shared.errors import InvalidInputError, TransientError, WrongKeyError
+from shared.errors import InvalidInputError, NotFinishedError, TransientError
 from shared.keys import Keyspace
 from shared.signal import Signal
-from shared.verdict import SegmentVerdict
+from shared.verdict import DEFAULT_RETAIN_MS, SegmentVerdict
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -50,24 +54,37 @@ class Follower:
     log: FilteringBoundLogger
 
     def __post_init__(self) -> None:
-        """Name stream and checkpoint file."""
+        """Name stream and files."""
         self._stream = SignalStream(self.endpoint, self.keys.signals())
         folder, namespace = self.settings.state_directory, self.keys.namespace
-        self._file = CheckpointFile(folder, endpoint=self.endpoint.name, namespace=namespace)
+        self._patient = PatientExaminer(self.endpoint, self.keys, self.settings, self.examiner, self.progress, self.log)
+        self._state = FollowerState(folder, endpoint=self.endpoint.name, namespace=namespace)
 
     def run(self, *, was_group: bool) -> None:
         """Follow until serving is over or, if we served a group here before, the endpoint is a primary again.
 
+        One that served a group, and can't follow here, waits for the primary.
+
         Raises:
-            InvalidInputError: The checkpoint's file can't be read or written.
-            NotFinishedError: Nothing came in time, or the endpoint answered but was not ready for too long.
+            InvalidInputError: Its files can't be read or written.
+            NotFinishedError: Another process follows it, nothing came in time, or it was not ready for too long.
             EndpointUnreachableError: It did not answer for as long as is retried, or cut every reading of an entry.
         """
-        self._file.remove_leftovers()
-        checkpoint = self._file.read()
+        with ExitStack() as stack:
+            try:
+                checkpoint = stack.enter_context(self._state.held())
+            except (InvalidInputError, NotFinishedError) as error:
+                if not was_group:
+                    raise
+                self.log.warning("can't follow, waiting until the endpoint takes writes again", reason=str(error))
+                wait_for_primary(self.endpoint, self._stream.key, self.serving, self.lease, self.retry)
+            else:
+                self._follow(checkpoint, was_group=was_group)
+
+    def _follow(self, checkpoint: Checkpoint, *, was_group: bool) -> None:
         self._was_group, self._faults, self._runs = was_group, Faults(), FollowedRuns(checkpoint)
         self._cursor = START if self.settings.run_id else checkpoint.after
-        path = str(self._file.path)
+        path = str(self._state.path)
         self.log.info("following a replica", stream=self._stream.key, after=self._cursor, checkpoint=path)
         while not self.serving.is_over:
             try:
@@ -133,10 +150,9 @@ class Follower:
         verdicts = self._runs.take_up(signal.run_id, cursor=self._cursor).verdicts
         for announced in (*(other for other in earlier if other.segment != signal.segment), signal):
             known = verdicts.get(announced.segment)
-            if known is None or known.attempt < announced.attempt:
-                verdict = self._examine(announced, entry_id)
-                if verdict is not None:
-                    verdicts[announced.segment] = verdict
+            if known is None or not known.settles(announced):
+                verdict = self._patient.examine(announced, entry_id)
+                verdicts |= {} if verdict is None else {announced.segment: verdict}
         if has_all(verdicts):  # even without a new verdict: a lost connection may have prevented the report
             self._report(signal.run_id, verdicts)
 
@@ -157,25 +173,6 @@ class Follower:
                 self._runs.note_report(run_id, found.verdicts)
         return self._runs.is_reported(signal)
 
-    def _examine(self, signal: Signal, entry_id: str) -> SegmentVerdict | None:
-        """Examine a segment, waiting for a replica that lags as often as a group would deliver the entry."""
-        look = SegmentLook.read(self.endpoint, self.keys, signal, entry_id)
-        if look.contradiction:
-            self.log.warning("entry skipped", entry_id=entry_id, reason=look.contradiction)
-            return None
-        if look.obstacle:
-            return self.examiner.given_up(signal, look, look.obstacle)
-        self.progress.begin(signal)
-        for _ in range(self.settings.max_deliveries):
-            try:
-                return self.examiner.examine(signal, look)
-            except StillMissingError:
-                self.log.warning("list not there yet, waiting", run_id=signal.run_id, segment=signal.segment)
-                look = replace(look, state=None)
-            except WrongKeyError as error:
-                return self.examiner.given_up(signal, look, str(error))
-        return self.examiner.given_up(signal, look, NEVER_ARRIVED)
-
     def _report(self, run_id: str, verdicts: dict[int, SegmentVerdict]) -> None:
         """Report a complete run, then move the checkpoint; with `--run` it stays, since other runs were skipped.
 
@@ -186,12 +183,8 @@ class Follower:
         if self.reports.must_wait(run_id, found):
             return
         moved = self._runs.checkpoint_without(run_id, cursor=self._cursor)
-        prepared = None if self.settings.run_id else self._file.prepare(moved)
-        try:
+        checkpoint = None if self.settings.run_id else moved
+        retain_ms = record.retain_ms if record is not None else DEFAULT_RETAIN_MS
+        with self._state.noting(run_id, found.verdicts.values(), checkpoint, retain_ms=retain_ms):
             self.reports.report(run_id, found.verdicts, record, MODE_FOLLOW)
-            if prepared is not None:
-                self._file.replace(prepared)
-        finally:
-            if prepared is not None:
-                prepared.unlink(missing_ok=True)  # it is still there if the report failed
         self._runs.let_go(run_id, moved)

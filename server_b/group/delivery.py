@@ -8,7 +8,7 @@ from server_b.group.signal_group import Entry
 from server_b.segment.look import SegmentLook
 from shared.endpoint.endpoint import ServerClock
 from shared.signal import Signal
-from shared.verdict import FAILED, SegmentVerdict
+from shared.verdict import SegmentVerdict
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,5 @@ class Delivery:
 
     @property
     def is_known(self) -> bool:
-        """Whether a verdict on this attempt or a later one is recorded already.
-
-        A failed one on a signal of the same attempt that said something else doesn't count: it was damaged on the way.
-        """
-        standing, signal = self.standing, self.signal
-        if standing is None or standing.attempt != signal.attempt:
-            return standing is not None and standing.attempt > signal.attempt
-        said = (signal.segments, signal.count, signal.digest)
-        return standing.verdict != FAILED or (standing.segments, standing.count, standing.digest) == said
+        """Whether a verdict is recorded already that this signal brings nothing new to."""
+        return self.standing is not None and self.standing.settles(self.signal)

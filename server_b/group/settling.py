@@ -20,12 +20,10 @@ from shared.endpoint.published import LOOK_BACK
 from shared.endpoint.retry import Retry
 from shared.keys import Keyspace
 from shared.signal import CONSUMER_GROUP, Signal
-from shared.verdict import FAILED, MAX_OUTAGES, VERIFIED, SegmentVerdict
+from shared.verdict import DEFAULT_RETAIN_MS, FAILED, MAX_OUTAGES, VERIFIED, SegmentVerdict
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
-
-DEFAULT_RETAIN_MS = 7 * 24 * 60 * 60 * 1000
 
 
 class Recorded(NamedTuple):

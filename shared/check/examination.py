@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from shared.check.encryption import read_tls, tls_notes
 from shared.check.findings import Findings, HandOverFindings, LinkFindings, Problem, Way, WrittenKeys
+from shared.check.limits import limit_notes, read_limits
 from shared.check.link import least_hand_over, measure_rate, measure_round_trips, percentile
 from shared.check.memory import Need, memory_findings, memory_notes, memory_problems, read_memory
 from shared.check.permission_findings import permission_notes, permission_problems
@@ -52,13 +53,15 @@ class Job:
     payload: Callable[[bytes], Command]  # a command that touches no data, with an argument of any size
     payload_way: Way  # which way that argument goes
     plan: Plan | None = None  # what is to be written; None for nothing
+    look_here: Callable[[], object] = lambda: None  # looks at what the program needs on this host; likewise
+    asked_bytes: int = 0  # most that the program asks for before it has read the replies
 
 
 def examine(endpoint: Endpoint, settings: EndpointSettings, keys: Keyspace, job: Job) -> Findings:
     """Return what there is to know about an endpoint.
 
-    Redis: at most 201 TIME and 4 MiB of arguments, ACL WHOAMI, INFO memory of each server concerned, what
-    `ask_permissions` and `try_reading` send.
+    Redis: at most 201 TIME and 4 MiB of arguments, ACL WHOAMI, INFO memory and CONFIG GET of each server concerned,
+    what `ask_permissions` and `try_reading` send.
     """
     kind, url = endpoint.kind, settings.url
     problems = _kind_problems(endpoint, job)
@@ -69,15 +72,17 @@ def examine(endpoint: Endpoint, settings: EndpointSettings, keys: Keyspace, job:
     # the memory of all servers, or nothing: a sum without one of them would say something false
     nodes = [node for node in memory.values() if node is not None] if None not in memory.values() else []
     notes += [note for node in nodes for note in memory_notes(node)]
+    limits = read_limits(endpoint, job.keys).items()
+    notes += [note for node, found in limits for note in limit_notes(node, found, asked_bytes=job.asked_bytes)]
     try:
         tls = read_tls(settings)
         notes += tls_notes(tls)
     except TransientError as error:  # no problem, since the endpoint itself was reached
         tls = None
         notes.append(f"nothing is known of the encryption: {error}")
-    if not problems:
+    for look in (job.look_here, *([] if problems else [job.try_reading])):
         try:
-            job.try_reading()
+            look()
         except HandoverError as error:
             problems.append(Problem(str(error), error.exit_code))
     times = measure_round_trips(lambda: endpoint.at(keys.signals()).time())

@@ -26,10 +26,16 @@ def status_command(program: str) -> click.Command:
     @json_option(program)
     def status(common: CommonSettings, *, as_json: bool) -> int:
         from shared.endpoint.opening import open_endpoint
+        from shared.program.state_folder import state_directory
+        from shared.program.verdict_file import VerdictFile
         from shared.status.status import read_status
 
         with closing(open_endpoint(common.endpoint)) as endpoint:
-            found = read_status(endpoint, common.keys, is_scanned=program == "server-a")
+            local = {}
+            if program == "server-b" and endpoint.kind.is_replica:
+                files = {"endpoint": endpoint.name, "namespace": common.keys.namespace}
+                local = VerdictFile(state_directory(), **files).read()
+            found = read_status(endpoint, common.keys, is_scanned=program == "server-a", local=local)
         print_outcome(json.dumps(found.as_json()) if as_json else status_text(found))
         return found.exit_code
 
@@ -40,8 +46,9 @@ _HELP = """Show runs, segments, verdicts, lag, pending entries, consumers and de
 
 Exits with 0 only when the newest run is verified and nothing is wrong; with 65 for a failed run, a damaged list or dead
 letters; with 75 for what is not finished, when nothing of a hand-over is here, and when not everything could be looked
-at; the text says which. A server-b that follows a replica can't write its verdicts here: such a run counts as not
-finished, and the text says why. Runs that have published nothing yet are shown by server-a alone.
+at; the text says which. A server-b that follows a replica keeps its verdicts in a file:
+server-b status on its host, at the same URL, reads them; elsewhere such a run counts as not finished, and the text says
+why. Runs that have published nothing yet are shown by server-a alone.
 
 Example: {program} status --json
 """

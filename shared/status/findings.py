@@ -141,3 +141,4 @@ class Facts:
     findings: Findings | None  # of the newest run; None without any run
     dead_letters: int
     not_looked_at: list[str]  # what was left out, as sentences
+    is_followed: bool = False  # whether a follower on this host has all verdicts on the newest run

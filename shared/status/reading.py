@@ -19,6 +19,7 @@ from shared.endpoint.published import signals_in
 from shared.endpoint.scanning import TimedScan
 from shared.errors import NotAllowedError, TransientError, WrongEndpointError
 from shared.keys import Keyspace
+from shared.program.verdict_file import LocalVerdicts
 from shared.status.facts import PENDING, RunStatus, StreamFacts
 from shared.status.findings import REPLACED, Facts, Findings
 from shared.status.run_reading import foreign_verdicts, read_older_verdicts, read_runs, segments_of_newest
@@ -33,8 +34,17 @@ MAX_UNKNOWN = 2  # runs that only a state names, with neither record nor signal
 _ANY_TOKEN = "????????T?????????Z-??????"  # noqa: S105 - a glob pattern of run ids, no secret
 
 
-def read_facts(endpoint: Endpoint, keys: Keyspace, *, is_scanned: bool, scan_s: float = SCAN_S) -> Facts:
+def read_facts(
+    endpoint: Endpoint,
+    keys: Keyspace,
+    *,
+    is_scanned: bool,
+    scan_s: float = SCAN_S,
+    local: LocalVerdicts | None = None,
+) -> Facts:
     """Read everything; `is_scanned` looks for runs without a signal among all keys, for at most `scan_s` seconds.
+
+    `local` are the verdicts of a follower on this host.
 
     Redis: one round trip for stream, group, dead letters and first state; XREVRANGE COUNT 1000, at most 20 times; SCAN;
     HMGET of at most 12 records; HMGET of 1,000 verdicts and, for the newest run, 1,000 states with LLEN and, where a
@@ -43,12 +53,12 @@ def read_facts(endpoint: Endpoint, keys: Keyspace, *, is_scanned: bool, scan_s: 
     stream = read_stream(endpoint, keys)
     scan, not_looked_at = _begun_runs(endpoint, keys, scan_s) if is_scanned else ([], [])
     signalled = _signalled_runs(endpoint, keys, stream)
-    runs = _newest_runs(endpoint, keys, signalled, [stream.first_run, *scan])
+    runs = _newest_runs(endpoint, keys, signalled, [stream.first_run, *scan], local or {})
     findings = None
     if runs:
         findings = Findings(runs[0], stream.group)
         try:
-            for segment in segments_of_newest(endpoint, keys, runs[0]):
+            for segment in segments_of_newest(endpoint, keys, runs[0], local or {}):
                 findings.add(segment)
         except TransientError as error:
             if not error.answered:
@@ -69,6 +79,7 @@ def read_facts(endpoint: Endpoint, keys: Keyspace, *, is_scanned: bool, scan_s: 
         findings=findings,
         dead_letters=stream.dead_letters,
         not_looked_at=not_looked_at,
+        is_followed=bool(runs and len((local or {}).get(runs[0].run_id, ())) == runs[0].segments),
     )
 
 
@@ -102,14 +113,14 @@ def _signalled_runs(endpoint: Endpoint, keys: Keyspace, stream: StreamFacts) -> 
 
 
 def _newest_runs(
-    endpoint: Endpoint, keys: Keyspace, signalled: dict[str, int], found: Iterable[str]
+    endpoint: Endpoint, keys: Keyspace, signalled: dict[str, int], found: Iterable[str], local: LocalVerdicts
 ) -> list[RunStatus]:
     """Return the newest runs, newest first: those with a signal, and those found otherwise, with a record."""
     segments = dict.fromkeys(filter(is_token, found), 0) | signalled
     newest = sorted(segments, reverse=True)[: MAX_RUNS + MAX_UNKNOWN]
-    runs = read_runs(endpoint, keys, {run_id: segments[run_id] for run_id in newest})
+    runs = read_runs(endpoint, keys, {run_id: segments[run_id] for run_id in newest}, local)
     known = [run for run in runs if run.segments][:MAX_RUNS]  # 0: no signal, and no record any more
-    return [*known[:1], *read_older_verdicts(endpoint, keys, known[1:])]
+    return [*known[:1], *read_older_verdicts(endpoint, keys, known[1:], local)]
 
 
 def judged(findings: Findings, result_key: str) -> RunStatus:

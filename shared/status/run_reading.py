@@ -12,6 +12,7 @@ from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.together import PORTION_KEYS, Together
 from shared.errors import InvalidInputError
 from shared.keys import Keyspace
+from shared.program.verdict_file import LocalVerdicts
 from shared.record import RunRecord, signal_field
 from shared.signal import Signal
 from shared.state import SegmentState
@@ -23,8 +24,12 @@ MAX_OLDER_VERDICTS = 10_000  # of all runs but the newest together
 _FIELDS = ("schema_version", "run_id", "source", *RunRecord.NUMBERS, "published", "finished_ms")
 
 
-def read_runs(endpoint: Endpoint, keys: Keyspace, signalled: Mapping[str, int]) -> list[RunStatus]:
+def read_runs(
+    endpoint: Endpoint, keys: Keyspace, signalled: Mapping[str, int], local: LocalVerdicts
+) -> list[RunStatus]:
     """Return what records say of these runs, given with the segments that signals name; verdicts are not read yet.
+
+    Where a follower on this host has verdicts that are not recorded, its own count.
 
     Redis: HMGET of each record and HLEN of each result, in one round trip.
     """
@@ -34,7 +39,9 @@ def read_runs(endpoint: Endpoint, keys: Keyspace, signalled: Mapping[str, int]) 
         asked.at(keys.result(run_id)).hlen(keys.result(run_id))
     replies = asked.send()
     return [
-        _run_status(keys, run_id, segments, dict(zip(_FIELDS, values, strict=True)), verdicts)
+        _run_status(
+            keys, run_id, segments, dict(zip(_FIELDS, values, strict=True)), max(verdicts, len(local.get(run_id, ())))
+        )
         for (run_id, segments), values, verdicts in zip(signalled.items(), replies[::2], replies[1::2], strict=True)
     ]
 
@@ -62,7 +69,9 @@ def _number(raw: bytes | None) -> int:
     return int(raw) if raw is not None and re.fullmatch(rb"[0-9]{1,18}", raw) else 0
 
 
-def read_older_verdicts(endpoint: Endpoint, keys: Keyspace, runs: Iterable[RunStatus]) -> Iterator[RunStatus]:
+def read_older_verdicts(
+    endpoint: Endpoint, keys: Keyspace, runs: Iterable[RunStatus], local: LocalVerdicts
+) -> Iterator[RunStatus]:
     """Yield runs with the verdicts that are recorded; where those are too many for a list of runs, they are not read.
 
     Redis: HMGET of 1,000 verdicts a round trip, 10,000 in all.
@@ -77,7 +86,7 @@ def read_older_verdicts(endpoint: Endpoint, keys: Keyspace, runs: Iterable[RunSt
             left -= run.segments
             verdicts, number = Verdicts(), 0
             for portion in _portions(run):
-                for found in _verdicts(endpoint, keys, run, portion).values():
+                for found in _verdicts(endpoint, keys, run, portion, local).values():
                     verdicts.add(found)
                     number += 1
             verdict, reason = verdicts.judged(run.segments)
@@ -91,13 +100,15 @@ def foreign_verdicts(result_key: str) -> str:
     return f"{result_key} holds verdicts on a run of another size, which are somebody else's"
 
 
-def segments_of_newest(endpoint: Endpoint, keys: Keyspace, run: RunStatus) -> Iterator[SegmentFacts]:
+def segments_of_newest(
+    endpoint: Endpoint, keys: Keyspace, run: RunStatus, local: LocalVerdicts
+) -> Iterator[SegmentFacts]:
     """Yield the segments of the newest run.
 
     Verdicts are read before states: a segment that is written again in between has no verdict that counts, as is true.
     """
     for portion in _portions(run):
-        verdicts = _verdicts(endpoint, keys, run, portion) if run.verdicts else {}
+        verdicts = _verdicts(endpoint, keys, run, portion, local) if run.verdicts else {}
         asked = Together(endpoint)
         for name in map(keys.segment, portion):
             asked.at(keys.state(name)).hmget(keys.state(name), SegmentState.FIELDS)
@@ -156,9 +167,15 @@ def _portions(run: RunStatus) -> Iterator[range]:
         yield range(first, min(first + PORTION_KEYS, run.segments + 1))
 
 
-def _verdicts(endpoint: Endpoint, keys: Keyspace, run: RunStatus, numbers: range) -> dict[int, SegmentVerdict]:
+def _verdicts(
+    endpoint: Endpoint, keys: Keyspace, run: RunStatus, numbers: range, local: LocalVerdicts
+) -> dict[int, SegmentVerdict]:
     """Return the verdicts on these segments; none that were made on a run of another size. Redis: HMGET."""
     key = keys.result(run.run_id)
     raw: Any = endpoint.at(key).hmget(key, [str(number) for number in numbers])
     fields = {b"%d" % number: value for number, value in zip(numbers, raw, strict=True) if value is not None}
-    return {number: found for number, found in decode_result(fields).items() if found.segments == run.segments}
+    verdicts = decode_result(fields)
+    for number, found in local.get(run.run_id, {}).items():
+        if number in numbers and (number not in verdicts or verdicts[number].attempt < found.attempt):
+            verdicts[number] = found
+    return {number: found for number, found in verdicts.items() if found.segments == run.segments}

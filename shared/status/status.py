@@ -18,6 +18,7 @@ from typing import Any
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace
+from shared.program.verdict_file import LocalVerdicts
 from shared.status.facts import PENDING, GroupStatus, RunStatus
 from shared.status.findings import LOST_CAUSES, REPLACED, Facts
 from shared.status.reading import SCAN_S, read_facts
@@ -47,9 +48,17 @@ class Status:
         return {"troubles" if name == "problems" else name: value for name, value in asdict(self).items()}
 
 
-def read_status(endpoint: Endpoint, keys: Keyspace, *, is_scanned: bool = False, scan_s: float = SCAN_S) -> Status:
+def read_status(
+    endpoint: Endpoint,
+    keys: Keyspace,
+    *,
+    is_scanned: bool = False,
+    scan_s: float = SCAN_S,
+    local: LocalVerdicts | None = None,
+) -> Status:
     """Read the facts and judge them; arguments and costs are those of `read_facts`."""
-    return judge(read_facts(endpoint, keys, is_scanned=is_scanned, scan_s=scan_s), endpoint.name, keys.namespace)
+    facts = read_facts(endpoint, keys, is_scanned=is_scanned, scan_s=scan_s, local=local)
+    return judge(facts, endpoint.name, keys.namespace)
 
 
 def judge(facts: Facts, endpoint: str, namespace: str) -> Status:
@@ -127,7 +136,8 @@ def unfinished_things(facts: Facts) -> list[str]:
         is_told = run.reason or any(kinds.get(cause) for cause in (*LOST_CAUSES, "lost"))
         if run.verdict == PENDING and not is_told:
             found.append(_verdicts_so_far(run))
-    return found if facts.foreign_entries else found + _unfinished_group(facts.group)
+    is_read_elsewhere = facts.is_followed and not facts.group.is_there  # so no group is to read the signals
+    return found if facts.foreign_entries or is_read_elsewhere else found + _unfinished_group(facts.group)
 
 
 def _newer_runs(facts: Facts) -> list[str]:

@@ -71,7 +71,7 @@ class Following:
 
     def checkpoint(self) -> Any:
         """Return the one checkpoint there is."""
-        (path,) = self.state_directory.iterdir()
+        (path,) = self.state_directory.glob("*.json")
         return json.loads(path.read_text())
 
 

@@ -153,7 +153,7 @@ def test_a_segment_that_is_written_again_is_found_by_a_follower_that_is_started_
 def test_what_a_kill_has_left_beside_the_checkpoint_is_removed_at_the_next_start(following: Following) -> None:
     run_id = following.produce()
     following.follow()
-    (path,) = following.state_directory.iterdir()
+    (path,) = following.state_directory.glob("*.json")
     left = path.with_name(f"{path.name}.a1b2c3d4.new")
     left.touch()
     os.utime(left, (0, 0))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["guarded"]
 
 NEEDS: dict[Name, tuple[Requirement, ...]] = {"server-a": SERVER_A, "server-b": SERVER_B_GROUP + SERVER_B_FOLLOW}
-ASKED_FOR_IN_VAIN = {"client|setinfo", "acl|whoami", "info", "cluster|slots"}
+ASKED_FOR_IN_VAIN = {"client|setinfo", "acl|whoami", "info", "cluster|slots", "config|get"}
 """redis-py, `check` and whoever opens an endpoint ask for these, and go on without."""
 with_and_without_namespace = pytest.mark.parametrize(
     "guarded", ["", "shop1"], ids=["plain", "namespace"], indirect=True

@@ -39,7 +39,7 @@ def test_a_consumer_follows_with_a_checkpoint_for_each_endpoint_and_namespace(
         assert (report["mode"], report["endpoint"]) == ("follow", pair.replica.url)
         run_ids.append(summary["run_id"])
 
-    checkpoints = [json.loads(path.read_text()) for path in (tmp_path / "handover").iterdir()]
+    checkpoints = [json.loads(path.read_text()) for path in (tmp_path / "handover").glob("*.json")]
     assert sorted(list(checkpoint["reported"]) for checkpoint in checkpoints) == [[run_id] for run_id in run_ids]
     assert call(pair.primary, "EXISTS", f"{{signals}}:result:{run_ids[0]}", "{signals}:dead") == 0
     assert call(pair.primary, "XINFO", "GROUPS", "signals") == []
