@@ -30,6 +30,11 @@ def cut_text(raw: bytes, most: int = SHOWN_BYTES) -> str:
     return text if is_whole else f"{text}… ({len(raw):,} bytes)"
 
 
+def shortened(text: str, most: int = SHOWN_BYTES) -> str:
+    """Return a text as `cut_text` does with its bytes."""
+    return text if len(text) * 4 <= most else cut_text(text.encode("utf-8", "backslashreplace"), most)
+
+
 def shown_text(text: str) -> str:
     r"""Return a text safe for a terminal, with control characters spelled as `\x1b`."""
     return "".join(

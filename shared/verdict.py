@@ -14,6 +14,7 @@ from typing import Any
 
 from shared.segments import MAX_SEGMENT_VALUES, MAX_SEGMENTS
 from shared.signal import Signal
+from shared.text import shortened
 from shared.tokens import is_token
 
 VERIFIED = "verified"
@@ -65,12 +66,14 @@ class SegmentVerdict:
         """Return the verdict that JSON spells, or None when it is not one of ours."""
         try:
             fields = json.loads(raw)
-            return cls(**fields) if isinstance(fields, dict) and _is_ours(fields) else None
+            return cls(**_cut(fields)) if isinstance(fields, dict) and _is_ours(fields) else None
         except (ValueError, TypeError, RecursionError):  # RecursionError: JSON nested a thousand deep
             return None
 
 
 MAX_OUTAGES = 20
+MAX_FIRST = 1_000
+MAX_TEXT_BYTES = 1_000  # of a text that is no value; a shown value, all bytes escaped, is never longer
 _BOUNDS = {"segment": (1, MAX_SEGMENTS), "segments": (1, MAX_SEGMENTS), "count": (1, MAX_SEGMENT_VALUES)} | {
     "deliveries": (0, 2**31),
     **dict.fromkeys(("lag_ms", "started_us", "ended_us", "taken_ms"), (0, 2**63)),
@@ -97,6 +100,18 @@ def _is_ours(fields: dict[str, Any]) -> bool:
         and all(_is_number(moment, 0, 2**63) for pair in outages for moment in pair)
         and isinstance(fields.get("witness"), dict | None)
     )
+
+
+def _cut(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields with texts as long as we write them; verdicts of older versions hold whole values."""
+    first, last = fields["first"], fields.get("last")
+    values = {"first": [_shown(value) for value in first[:MAX_FIRST]], "last": last and _shown(last)}
+    return fields | values | {name: shortened(fields[name], MAX_TEXT_BYTES) for name in _TEXTS}
+
+
+def _shown(value: str) -> str:
+    # what was cut already is longer by as much as says so
+    return value if len(value.encode()) <= MAX_TEXT_BYTES else shortened(value)
 
 
 def _is_number(value: object, least: int, most: int) -> bool:

@@ -20,6 +20,7 @@ from shared.endpoint.published import LOOK_BACK
 from shared.endpoint.retry import Retry
 from shared.keys import Keyspace
 from shared.signal import CONSUMER_GROUP, Signal
+from shared.text import shortened
 from shared.verdict import DEFAULT_RETAIN_MS, FAILED, MAX_OUTAGES, VERIFIED, SegmentVerdict
 
 if TYPE_CHECKING:
@@ -123,7 +124,9 @@ class EntryEndings:
             self.log.warning("dead letter", entry_id=entry.entry_id, reason=dead_reason)
         self.retry.succeeded()  # ends an outage that began before the look, so that this verdict names it
         outages = self._outages_of(delivery)
-        verdict = replace(verdict, deliveries=delivery.number, claimed_from=entry.claimed_from, outages=outages)
+        verdict = replace(
+            verdict, deliveries=delivery.number, claimed_from=shortened(entry.claimed_from), outages=outages
+        )
         retain_ms = record.retain_ms if record else DEFAULT_RETAIN_MS
         recorded = self.retry.keep_trying(
             self.settler.record, entry, signal.run_id, verdict, retain_ms=retain_ms, dead_reason=dead_reason

@@ -10,8 +10,9 @@ from typing import Any
 from unicodedata import combining, east_asian_width
 
 from shared.shop.records import Cart, CartLine
-from shared.text import shown_text
+from shared.text import shortened, shown_text
 
+MAX_NAME_BYTES = 800  # 200 characters, as our names have at most
 TIMES = "\N{MULTIPLICATION SIGN}"
 
 
@@ -41,8 +42,8 @@ def cart_json(cart: Cart) -> dict[str, Any]:
     """Return a cart as it appears in JSON, with null for what is not known."""
     lines = [
         {
-            "sku": line.sku_id,
-            "name": line.name,
+            "sku": shortened(line.sku_id, MAX_NAME_BYTES),
+            "name": None if line.name is None else shortened(line.name, MAX_NAME_BYTES),
             "price": _plain(line.price),
             "quantity": line.quantity,
             "total": _plain(line.total),
@@ -59,7 +60,7 @@ def _plain(amount: Decimal | None) -> str | None:
 def _row(line: CartLine) -> tuple[str, str, str, str, str, str]:
     quantity = "" if line.quantity is None else f"{line.quantity:,}"
     note = f"({line.note})" if line.note else ""
-    names = shown_text(line.sku_id), shown_text(line.name or "")
+    names = shown_text(shortened(line.sku_id, MAX_NAME_BYTES)), shown_text(shortened(line.name or "", MAX_NAME_BYTES))
     return *names, money_text(line.price), quantity, money_text(line.total), note
 
 

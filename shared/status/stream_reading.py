@@ -14,7 +14,7 @@ from shared.signal import CONSUMER_GROUP
 from shared.state import SegmentState
 from shared.status.facts import GroupStatus, StreamFacts
 from shared.status.findings import entry_order
-from shared.text import stored_text
+from shared.text import cut_text
 
 PAGE_ENTRIES = 1_000
 
@@ -81,7 +81,7 @@ def _group_status(entries: int, ends: list[str], groups: list[Any], consumers: l
         has_undelivered=has_undelivered,
         pending=ours["pending"],
         consumers=[
-            {"name": stored_text(consumer["name"]), "pending": consumer["pending"], "idle_ms": consumer["idle"]}
+            {"name": cut_text(consumer["name"]), "pending": consumer["pending"], "idle_ms": consumer["idle"]}
             for consumer in consumers
         ],
         last_delivered_id=last_delivered,

@@ -170,3 +170,17 @@ def test_failed_beats_superseded_beats_verified(found: tuple[str, ...]) -> None:
 def test_the_order_in_which_verdicts_came_does_not_matter() -> None:
     verdicts = _verdicts(VERIFIED, FAILED, FAILED)
     assert run_reason(dict(reversed(verdicts.items()))) == "segment 2: reason 2"
+
+
+@pytest.mark.parametrize("size", [0, 1, 199, 200, 201, 830, 1_000, 1_001, 10_000, 2**20])
+@pytest.mark.parametrize("character", ["x", "é", "😀", "\\xff"])
+def test_a_verdict_that_holds_long_texts_is_cut_when_it_is_read(size: int, character: str) -> None:
+    """As an older version, or somebody else, may have recorded it."""
+    text = character * (size // len(character.encode()))
+    long = replace(VERDICT, first=[text] * 3, last=text, reason=text, claimed_from=text)
+    found = SegmentVerdict.decode(long.encode().encode())
+    assert found is not None
+    shown = [*found.first, found.last or "", found.reason, found.claimed_from]
+    assert all(len(each.encode()) <= 1_030 for each in shown)
+    if size <= 200:
+        assert found == long
