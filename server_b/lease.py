@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from server_b.settings import ConsumerSettings
 from shared.advice import CHECK_BOTH_ENDS
-from shared.errors import InvalidInputError, NotFinishedError
+from shared.errors import InvalidInputError, NotFinishedError, TransientError
 from shared.stopping import StopRequest
 
 if TYPE_CHECKING:
@@ -149,13 +150,29 @@ class Lease:
             if self.stop.wait(min(left_s, self._beat_every_s)):
                 raise GivenBack("a stop was requested")
 
-    def check_wait(self) -> None:
-        """Raise WaitOverError if the time of `--wait-s` is over."""
+    def rest(self, seconds: float, *, reason: str) -> None:
+        """Wait before a reading that was cut for this reason begins again; a stop request ends it.
+
+        Raises WaitOverError if the time of `--wait-s` is over.
+        """
+        until = time.monotonic() + seconds
+        while (left_s := until - time.monotonic()) > 0:
+            self.check_wait(reason=reason)
+            if self.settings.heartbeat_file:
+                touch_heartbeat(self.settings.heartbeat_file)
+            with suppress(TransientError):  # met again by the next try
+                self.keep_name()
+            if self.stop.wait(min(left_s, self._beat_every_s)):
+                return
+
+    def check_wait(self, *, reason: str = "") -> None:
+        """Raise WaitOverError if the time of `--wait-s` is over, with the reason if there is one."""
         wait_s = self.settings.wait_s
         if wait_s is not None and time.monotonic() - self._progress_at >= wait_s:
             expected = f"a complete run within {wait_s:g} s"
             advice = ALL_READ if self._has_found else CHECK_BOTH_ENDS
-            raise WaitOverError(where=self.endpoint, expected=expected, got="none", advice=advice)
+            got = f"a reading that was cut: {reason}" if reason else "none"
+            raise WaitOverError(where=self.endpoint, expected=expected, got=got, advice="" if reason else advice)
 
 
 def touch_heartbeat(path: str) -> None:

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from server_b.lease import touch_heartbeat
+from server_b.lease import Lease, touch_heartbeat
 from server_b.report.once import Reports
 from server_b.settings import ConsumerSettings
 from shared.endpoint.opening import Endpoint, open_when_ready
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
 RETRY_S = 60.0
-MAX_FAULTS = 100
+MAX_FAULTS = 10
 MAX_FAULTS_S = 60.0
+FIRST_BACK_OFF_S = 0.05
+BACK_OFF_GROWTH = 1.3
+LONGEST_BACK_OFF_S = 5.0
 
 
 def open_for_serving(
@@ -72,6 +75,21 @@ class Serving:
             if not self.stop.is_requested:
                 raise
 
+    def back_off(self, error: TransientError, faults: Faults, lease: Lease) -> None:
+        """Pause before an entry is read again whose reading was cut more than once, longer each time.
+
+        What is cut once is read again even if the time of `--wait-s` is over, since it may only take longer than that.
+
+        Raises WaitOverError, with the reason of the cuts.
+        """
+        if not faults:
+            lease.check_wait()
+        if faults.most < 2:
+            return
+        pause_s = min(LONGEST_BACK_OFF_S, FIRST_BACK_OFF_S * BACK_OFF_GROWTH ** (faults.most - 2))
+        lease.check_wait(reason=str(error))
+        lease.rest(pause_s, reason=str(error))
+
 
 class Faults(dict[str, tuple[int, float]]):
     """How often a lost connection ended the work on each entry, by id, and since when.
@@ -80,7 +98,12 @@ class Faults(dict[str, tuple[int, float]]):
     """
 
     def note(self, entry_id: str) -> bool:
-        """Count a fault; return whether there were 100 over more than a minute."""
+        """Count a fault; return whether there were ten over more than a minute."""
         number, since = self.get(entry_id, (0, time.monotonic()))
         self[entry_id] = number + 1, since
         return number + 1 >= MAX_FAULTS and time.monotonic() - since >= MAX_FAULTS_S
+
+    @property
+    def most(self) -> int:
+        """The number of faults of the entry that had most."""
+        return max((number for number, _ in self.values()), default=0)

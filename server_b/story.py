@@ -105,9 +105,8 @@ class Story:
 
     def run(self) -> None:
         """Serve the group, and follow while the endpoint is a replica, as it may be for some time after a failover."""
-        if self.endpoint.kind.is_replica:
+        if self.endpoint.kind.is_replica:  # perhaps only for this moment
             self.follower.run(was_group=False)
-            return
         while not self.serving.is_over:
             try:
                 self._serve()

@@ -61,7 +61,9 @@ class Follower:
         self._state = FollowerState(folder, endpoint=self.endpoint.name, namespace=namespace)
 
     def run(self, *, was_group: bool) -> None:
-        """Follow until serving is over or, if we served a group here before, the endpoint is a primary again.
+        """Follow until serving is over or the endpoint is a primary, as one that was a replica for a moment is again.
+
+        What was complete when we left a group (`was_group`) was reported there.
 
         One that served a group, and can't follow here, waits for the primary.
 
@@ -92,12 +94,12 @@ class Follower:
                 while not self.serving.is_over:
                     has_read = self._turn()
                     self.retry.succeeded()
-                    if was_group and not has_read and not ask_kind(self.endpoint.at(self._stream.key))[0].is_replica:
+                    if not has_read and not ask_kind(self.endpoint.at(self._stream.key))[0].is_replica:
                         return
             except TransientError as error:
                 self.serving.wait_out(error)
                 if not self.serving.is_over:
-                    self.lease.check_wait()
+                    self.serving.back_off(error, self._faults, self.lease)
 
     def _rewind_after_failover(self) -> None:
         """Read a stream from its beginning whose last id is before our cursor: it is another one, or lost entries."""

@@ -72,8 +72,7 @@ class Consumer:
                 raise
             except TransientError as error:
                 self.serving.wait_out(error)
-                if not self.source.faults:  # an entry in hand is tried again even if the time of `--wait-s` is over
-                    self.lease.check_wait()
+                self.serving.back_off(error, self.source.faults, self.lease)
 
     def _join(self) -> Signal | None:
         newest = self.group.join()

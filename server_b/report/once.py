@@ -88,16 +88,10 @@ class Reports:
         With `segments`, how many its signals say, that takes one round trip.
         """
         found = read_standing(self.endpoint, self.keys, run_id, segments=segments)
-        verdicts = found.verdicts
-        # after `dead retry` a list may get another verdict under the same attempt, so the attempts alone don't tell
-        known = hash(tuple((number, verdicts[number].attempt, verdicts[number].verdict) for number in sorted(verdicts)))
-        if not found.is_decided or self._reported.get(run_id) == known:
+        if not found.is_decided or self._is_reported(run_id, found.verdicts):
             self._waiting.pop(run_id, None)
         elif not self.must_wait(run_id, found):
-            self.report(run_id, verdicts, found.record, MODE_GROUP)
-            self._reported[run_id] = known  # not before: a lost connection may keep a report from being made
-            if len(self._reported) > MAX_REPORTED:
-                del self._reported[next(iter(self._reported))]
+            self.report(run_id, found.verdicts, found.record, MODE_GROUP)
 
     def must_wait(self, run_id: str, found: StandingRun) -> bool:
         """Return whether a complete run is not to be reported yet, since a segment is not there as its verdict says."""
@@ -116,7 +110,12 @@ class Reports:
         return bool(found.waits_for)
 
     def report(self, run_id: str, verdicts: Mapping[int, SegmentVerdict], record: RunRecord | None, mode: str) -> None:
-        """Print the report of a complete run, unless `--once` waits for another one; see `make_report`."""
+        """Print the report of a complete run, unless `--once` waits for another one; see `make_report`.
+
+        Nothing is printed twice: a run that was followed may get its verdicts again, in the group.
+        """
+        if self._is_reported(run_id, verdicts):
+            return
         consumer, is_once, awaited = self.settings.consumer, self.settings.is_once, self.settings.run_id
         times = self.progress.times_of(run_id)
         report = make_report(
@@ -127,6 +126,9 @@ class Reports:
         if is_awaited or not is_once:
             self.progress.close()
             self.emit(report)
+        self._reported[run_id] = _known(verdicts)  # not before: a lost connection may keep a report from being made
+        if len(self._reported) > MAX_REPORTED:
+            del self._reported[next(iter(self._reported))]
         if is_awaited:
             self.final = report
         if is_once:
@@ -134,3 +136,11 @@ class Reports:
             self._passed_over.add(run_id)
         told = ("run_id", "verdict", "reason", "count", "segments", "digest", "lag_ms", "read_s", "values_per_s")
         self.log.info("run complete", **{name: getattr(report, name) for name in told})
+
+    def _is_reported(self, run_id: str, verdicts: Mapping[int, SegmentVerdict]) -> bool:
+        return self._reported.get(run_id) == _known(verdicts)
+
+
+def _known(verdicts: Mapping[int, SegmentVerdict]) -> int:
+    """Return what tells verdicts from others: `dead retry` may give a list another one under the same attempt."""
+    return hash(tuple((number, verdicts[number].attempt, verdicts[number].verdict) for number in sorted(verdicts)))

@@ -27,6 +27,7 @@ MAX_READINGS = 5
 FIRST_POLL_S = 0.005
 LONGEST_POLL_S = 0.25
 POLL_S = 0.02
+STEADY_BYTES = 512 * 1024  # of a transaction: over a slow link the connection would be silent while a longer one comes
 NEVER_ARRIVED = "never arrived"
 
 
@@ -78,6 +79,7 @@ class SegmentExaminer:
         while not is_over:
             is_over = has_come(POLL_S)
             self.lease.keep_name()
+            reading.keep_alive()
             if values := reading.new_values():  # else nothing is due: a reading that hangs must not keep its lease
                 self.progress.add(values)
                 self.retry.succeeded()
@@ -132,7 +134,7 @@ class SegmentExaminer:
         self, signal: Signal, look: SegmentLook, reader: SegmentReader, behind: Reading | None = None
     ) -> Reading:
         try:
-            size = look.size.within(reader.most)
+            size = look.size.within(min(reader.most, STEADY_BYTES))
             chunks = chunks_by_block(signal.count, chunk_values=size.values)
             first = look.kept_values(signal, self.settings.kept_values)
             opening = reader.open(chunks, count=signal.count, size=size, first=first)

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from threading import Lock
 
 from server_b.segment.chunks import Chunk, ChunkSize
 from shared.endpoint.batch_connection import pack
@@ -21,7 +22,7 @@ from shared.endpoint.reply_times import ReplyTimes
 from shared.errors import SegmentChangedError
 from shared.keys import Keyspace
 
-PING_EVERY_S = 2.0
+PING_EVERY_S = 1.0
 _VALUE_OVERHEAD_BYTES = 6  # of a value in a reply: $, a digit, twice \r\n
 _TRANSACTION_BYTES = 200  # of a transaction's replies besides the values
 _SAMPLE_EVERY = 125  # values whose length is taken: measuring each would take a tenth of the time
@@ -47,6 +48,9 @@ class SegmentReader:
         self._key, self._state_key = segment_key, keys.state(segment_key)
         self._expected = list(expected)
         self._ping_at = time.monotonic() + PING_EVERY_S
+        self._pings = 0  # whose replies are not read yet
+        self._is_ending = True  # whether the watching connection has its last command, or `open` reads a reply from it
+        self._watching = Lock()
         self._asked: deque[list[Chunk]] = deque()
         self._chunks: Iterator[Chunk] = iter(())
         self._group: list[Chunk] = []  # to be asked for next
@@ -95,6 +99,7 @@ class SegmentReader:
         """
         key = self._key
         self._watch.read()  # before anything is asked for on the other connection
+        self._is_ending = False
         self._connection = self._endpoint.batch(key)
         commands: list[Command] = [self._guard, ("TIME",), ("LLEN", key), ("LRANGE", key, -1, -1)]
         if first:
@@ -116,16 +121,31 @@ class SegmentReader:
         Redis: MULTI [HMGET, LRANGE of each chunk] EXEC; LRANGE costs O(offset in nodes + chunk).
         """
         while self._asked:
-            if time.monotonic() > self._ping_at:
-                self._ping_at = time.monotonic() + PING_EVERY_S
-                self._watch.call("PING")  # servers and proxies close connections that are idle for long
+            self.keep_alive()
             group = self._asked.popleft()
             state, *values = self._connection.read_transaction(1 + len(group)) or [None]
             self._require_expected(state)
             self._measure(values[0])
             self.ask_ahead()
             yield from zip(group, values, strict=True)
-        self._watch.send_transaction(("LLEN", self._key), ("TIME",))
+        with self._watching:
+            self._is_ending = True
+            for _ in range(self._pings):
+                self._watch.read()
+            self._watch.send_transaction(("LLEN", self._key), ("TIME",))
+
+    def keep_alive(self) -> None:
+        """Send something on the watching connection once a second: servers and proxies close idle ones, some soon.
+
+        The reply is read in the end. Any thread may call it, so that it is sent also while a chunk takes long to come.
+
+        Redis: PING.
+        """
+        with self._watching:
+            if not self._is_ending and time.monotonic() > self._ping_at:
+                self._ping_at = time.monotonic() + PING_EVERY_S
+                self._pings += 1
+                self._watch.send(pack("PING"), replies=1)
 
     def ask_ahead(self) -> None:
         """Ask for as many chunks as the window has room for; all were asked for when none is `left`."""
@@ -167,7 +187,9 @@ class SegmentReader:
 
     def close(self) -> None:
         """Give both connections back."""
-        self._watch.close()
+        with self._watching:
+            self._is_ending = True
+            self._watch.close()
         self._connection.close()
 
 

@@ -43,6 +43,12 @@ class Reading:
         """Let the reader of the next segment ask for values in the room that this reading leaves at its end."""
         self._next = reader
 
+    def keep_alive(self) -> None:
+        """Keep the watching connections from being idle, also of the reading that waits behind this one."""
+        self._reader.keep_alive()
+        if (behind := self._next) is not None:
+            behind.keep_alive()
+
     @property
     def times(self) -> ReplyTimes:
         """How long the replies took."""

@@ -188,3 +188,38 @@ def test_a_consumer_whose_primary_was_a_replica_for_a_while_comes_back_to_its_gr
     summary = produce(pair.primary.url, *RUN, "--await-verdict-s", "30")
 
     assert wait_for_report(consumer, summary["run_id"])["mode"] == "group"
+
+
+def test_a_consumer_that_was_started_at_a_replica_joins_the_group_of_the_primary_that_it_becomes(
+    pair: ReplicatedPair, start_program: StartProgram, state: dict[str, str]
+) -> None:
+    call(pair.primary, "REPLICAOF", "127.0.0.1", 1)
+    consumer = start_program("server-b", "run", "--json", server=pair.primary.url, env=state)
+    wait_until(lambda: "following a replica" in consumer.errors(), description="the consumer follows")
+    call(pair.primary, "REPLICAOF", "NO", "ONE")
+    wait_until(lambda: "waiting for signals" in consumer.errors(), description="the consumer serves")
+
+    summary = produce(pair.primary.url, *RUN, "--await-verdict-s", "30")
+
+    assert wait_for_report(consumer, summary["run_id"])["mode"] == "group"
+
+
+def test_a_run_is_reported_once_though_the_server_changes_its_role_again_and_again(
+    pair: ReplicatedPair, start_program: StartProgram, state: dict[str, str]
+) -> None:
+    """What was followed gets its verdicts again in the group, since a replica took none."""
+    first = produce(pair.primary.url, *RUN)
+    call(pair.primary, "REPLICAOF", "127.0.0.1", 1)
+    consumer = start_program("server-b", "run", "--json", server=pair.primary.url, env=state)
+    assert wait_for_report(consumer, first["run_id"])["mode"] == "follow"
+    for times in range(1, 4):
+        call(pair.primary, "REPLICAOF", "NO", "ONE")
+        served = "waiting for signals"
+        wait_until(lambda: consumer.errors().count(served) == times, description="the consumer serves")  # noqa: B023
+        call(pair.primary, "REPLICAOF", "127.0.0.1", 1)
+        wait_until(lambda: consumer.errors().count("following a replica") == times + 1, description="it follows")  # noqa: B023
+    call(pair.primary, "REPLICAOF", "NO", "ONE")
+    last = produce(pair.primary.url, *RUN, "--await-verdict-s", "30")
+
+    wait_for_report(consumer, last["run_id"])
+    assert [report["run_id"] for report in reports_of(consumer)] == [first["run_id"], last["run_id"]]
