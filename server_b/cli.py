@@ -85,9 +85,8 @@ def run_command(common: CommonSettings, *, as_json: bool, consumer: str | None, 
         from shared.program.logs import open_log
         from shared.program.state_folder import state_directory
 
-        settings = ConsumerSettings(
-            consumer=name, is_name_given=consumer is not None, state_directory=state_directory(), **options
-        )
+        token = "" if consumer is None else secrets.token_hex(16)
+        settings = ConsumerSettings(consumer=name, name_token=token, state_directory=state_directory(), **options)
 
         def emit(report: RunReport) -> None:
             text = json.dumps(report.as_json()) if as_json else report.as_text(print_values=settings.print_values)

@@ -32,6 +32,7 @@ ALL_READ = "signals do come here, but no new one did"
 class _Hold:
     renew: Callable[[], bool]
     due_s: float
+    is_waiting: bool = False  # for its list, while others are in hand
 
 
 @dataclass
@@ -65,7 +66,7 @@ class Lease:
     def __post_init__(self) -> None:
         """Start all clocks now."""
         self._name: _Name | None = None
-        self._held: dict[str, _Hold] = {}  # by entry id; the first is the entry in hand
+        self._held: dict[str, _Hold] = {}  # by entry id; the first that does not wait is in hand
         self._renew_every_s = self.settings.claim_idle_ms / 3_000
         self._beat_every_s = min(BEAT_EVERY_S, self._renew_every_s)
         self._started = self._progress_at = self._next_beat = time.monotonic()
@@ -75,7 +76,16 @@ class Lease:
 
     def hold(self, entry_id: str, renew: Callable[[], bool]) -> None:
         """Hold an entry, or go on; `renew` resets the entry's idle time and returns whether it is still ours."""
-        self._held.setdefault(entry_id, _Hold(renew, time.monotonic() + self._renew_every_s))
+        hold = self._held.setdefault(entry_id, _Hold(renew, time.monotonic() + self._renew_every_s))
+        hold.is_waiting = False
+
+    def let_wait(self, entry_id: str) -> None:
+        """Go on holding an entry that waits for its list; it is not in hand until it is held again."""
+        self._held[entry_id].is_waiting = True
+
+    def release_waiting(self) -> None:
+        """Hold no entry any more that waits for its list."""
+        self._held = {entry_id: hold for entry_id, hold in self._held.items() if not hold.is_waiting}
 
     def hold_name(self, keep: Callable[[], None], *, every_s: float) -> None:
         """Keep our consumer name, from now on and as often; `keep` raises if another process has it."""
@@ -111,12 +121,13 @@ class Lease:
         if self.settings.heartbeat_file:
             touch_heartbeat(self.settings.heartbeat_file)
         self.keep_name()
-        for number, hold in enumerate(list(self._held.values())):
+        in_hand = next((hold for hold in self._held.values() if not hold.is_waiting), None)
+        for hold in list(self._held.values()):
             if now < hold.due_s:
                 continue
             if hold.renew():
                 hold.due_s = now + self._renew_every_s
-            elif number == 0:  # of the other it is found again when its turn has come
+            elif hold is in_hand:  # of the others it is found again when their turn has come
                 raise GivenBack("claimed by another consumer")
         if self._is_quiet and now - self._started > QUIET_AFTER_S:
             self._is_quiet = False

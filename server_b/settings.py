@@ -13,7 +13,7 @@ class ConsumerSettings:
     """The options of `server-b run`."""
 
     consumer: str
-    is_name_given: bool = False  # whether the user gave the name, so that another process may have it too
+    name_token: str = ""  # of this process alone, for a name that others may have too; empty for one that is unique
     is_once: bool = False
     run_id: str = ""  # the run to end at; empty for any
     wait_s: float | None = None  # seconds without progress after which waiting ends; None for ever

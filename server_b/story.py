@@ -7,7 +7,6 @@ A kill at any moment therefore costs a second reading and never a verdict.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from server_b.group.delivery import Delivery
 from server_b.group.entries import EntrySource
 from server_b.group.settling import EntryEndings, EntrySettler
 from server_b.group.signal_group import Entry, SignalGroup
-from server_b.lease import GivenBack, Lease, WaitOverError
+from server_b.lease import GivenBack, Lease
 from server_b.report.once import Reports
 from server_b.report.run_report import RunReport
 from server_b.segment.examiner import NEVER_ARRIVED, SegmentExaminer, StillMissingError
@@ -61,7 +60,7 @@ def consume(
 
     Raises:
         VerificationFailedError: The run that `--once` waited for failed.
-        NotFinishedError: It was superseded, none came in time, or a stop was requested before one came.
+        NotFinishedError: It was superseded, none came in time, or a stop came first.
     """
     opened = open_for_serving(common.endpoint, settings, stop, log)
     if opened is None:
@@ -94,18 +93,19 @@ class Story:
         self.reports = reports = Reports(endpoint, keys, settings, progress, self.emit, log)
         self.serving = serving = Serving(self.stop, retry, reports)
         self.examiner = examiner = SegmentExaminer(endpoint, keys, settings, lease, retry, progress)
-        group = SignalGroup(endpoint, keys, settings.consumer, secrets.token_hex(16) if settings.is_name_given else "")
-        name = ConsumerName(group, self.stop)
+        group = SignalGroup(endpoint, keys, settings.consumer, settings.name_token)
         self.source = source = EntrySource(group, settings, log)
         settler = EntrySettler(endpoint, keys, settings.consumer)
         self.endings = EntryEndings(settler, source, lease, retry, log)
-        self.consumer = Consumer(group, name, source, settings, serving, lease, retry, reports, log)
+        self.consumer = Consumer(
+            group, ConsumerName(group, self.stop), source, settings, serving, lease, retry, reports, log
+        )
         self.ahead = EntryAhead(self.consumer, source, examiner, self.stop, settings.max_deliveries)
         self.follower = Follower(endpoint, keys, settings, serving, lease, retry, reports, examiner, progress, log)
 
     def run(self) -> None:
         """Serve the group, and follow while the endpoint is a replica, as it may be for some time after a failover."""
-        if self.endpoint.kind.is_replica:  # perhaps only for this moment
+        if self.endpoint.kind.is_replica:
             self.follower.run(was_group=False)
         while not self.serving.is_over:
             try:
@@ -120,7 +120,7 @@ class Story:
                 for entry in self.consumer.entries():
                     with self.consumer.holding(entry), self.ahead.dropped_at_fault():
                         self._handle(entry)
-        except (NotFinishedError, EndpointUnreachableError):  # not when the name is another process's
+        except (NotFinishedError, EndpointUnreachableError):
             self.consumer.leave()
             raise
         self.consumer.leave()
@@ -128,8 +128,7 @@ class Story:
     def _handle(self, entry: Entry) -> None:
         """Bring one entry to its end: a verdict, a dead letter, or another delivery later."""
         if entry.fields is None:
-            self.log.warning("entry was trimmed before it was processed", entry_id=entry.entry_id)
-            self.endings.acknowledge(entry)
+            self.endings.let_go_trimmed(entry)
             return
         try:
             signal = Signal.decode(entry.fields)
@@ -138,7 +137,7 @@ class Story:
             return
         try:
             self._decide(*self.ahead.look_at(entry, signal))
-        except WrongKeyError as error:  # the result is not ours, so there is no place for a verdict
+        except WrongKeyError as error:  # the result is not ours: no place for a verdict
             self.endings.dead_letter(entry, str(error))
 
     def _decide(self, delivery: Delivery, begun: Reading | None) -> None:
@@ -169,18 +168,18 @@ class Story:
             else:
                 self.endings.acknowledge(entry)
         except StillMissingError:
-            if number >= self.settings.max_deliveries:
+            if self.source.missing.add(entry, signal, number):
+                self.lease.let_wait(entry.entry_id)
+            elif number >= self.settings.max_deliveries:
                 self._give_up(delivery, NEVER_ARRIVED)
             else:
                 self.source.leave(entry)
                 self.log.warning("list not there yet, left pending", run_id=signal.run_id, segment=signal.segment)
         except WrongKeyError as error:
             self._give_up(delivery, str(error))
-        except (GivenBack, WaitOverError) as reason:
+        except GivenBack as reason:
             self.source.give_back(entry, deliveries=number)
             self.log.info("entry given back", entry_id=entry.entry_id, reason=str(reason))
-            if isinstance(reason, WaitOverError):
-                raise
 
     def _give_up(self, delivery: Delivery, reason: str) -> None:
         """End an entry that can't be examined: verdict failed, and a dead letter."""
@@ -188,9 +187,7 @@ class Story:
 
     def _record(self, delivery: Delivery, verdict: SegmentVerdict, *, dead_reason: str = "") -> None:
         """Record a verdict with its entry's acknowledgement, and report the run if that completed it."""
-        if self.endings.record(
-            delivery, verdict, dead_reason=dead_reason
-        ):  # repeated: no other delivery will report it
+        if self.endings.record(delivery, verdict, dead_reason=dead_reason):  # no other delivery would bring the report
             signal = delivery.signal
             self.retry.keep_trying(self.reports.report_if_complete, signal.run_id, segments=signal.segments)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from server_b.group.consumer_name import KEEP_EVERY_S, ConsumerName
 from server_b.group.entries import EntrySource
 from server_b.group.signal_group import Entry, SignalGroup
+from server_b.group.trimmed import tell_trimmed
 from server_b.lease import GivenBack, Lease
 from server_b.report.once import Reports
 from server_b.serving import Serving
@@ -49,7 +50,10 @@ class Consumer:
         while not self.serving.is_over:
             try:
                 newest = self._join()
+                self.lease.release_waiting()
                 self.source.begin()
+                if is_start:
+                    tell_trimmed(self.log, entries=self.group.unread_trimmed)
                 self.reports.look_at_newest(newest, is_start=is_start)
                 is_start = False
                 self.log.info("waiting for signals", consumer=self.group.consumer, stream=self.group.stream)
@@ -57,6 +61,7 @@ class Consumer:
                     self.lease.beat()
                     entry = self.source.next_entry()
                     if entry is not None:
+                        self.retry.succeeded()  # what is cut from now on is a fault of this entry's reading
                         self.lease.found_something()
                         yield entry
                         if self._fault is not None:
@@ -69,6 +74,7 @@ class Consumer:
                         self.lease.check_wait()
                     self.retry.succeeded()
             except ReadOnlyEndpointError:
+                self.lease.release_waiting()
                 raise
             except TransientError as error:
                 self.serving.wait_out(error)
@@ -107,7 +113,8 @@ class Consumer:
         except GivenBack as reason:  # another consumer claimed the entry during an outage
             self.log.info("entry given back", entry_id=entry.entry_id, reason=str(reason))
         finally:
-            self.release(entry)
+            if entry.entry_id not in self.source.missing:
+                self.release(entry)
 
     def hold(self, entry: Entry) -> None:
         """Hold the lease on an entry until `release`."""

@@ -1,10 +1,9 @@
 """Which entry is next: own pending ones first, then those of consumers that went silent, then new ones.
 
-Own pending entries are read at other times too: redis-py replaces a closed connection without saying so, and an entry
-whose reply was lost with it is pending with us though we never saw it.
+Own pending entries are read at other times too: redis-py may replace a closed connection, and lose an entry with it.
 
-The group counts deliveries, and an entry with too many becomes a dead letter. A delivery that a lost connection ended
-says nothing about the entry, so we correct the group's count. Our own count was rejected: it ends with the process.
+A delivery that a lost connection ended says nothing about the entry, so we correct the group's count, by which an entry
+becomes a dead letter. Our own count was rejected: it ends with the process.
 """
 
 from __future__ import annotations
@@ -15,13 +14,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from server_b.group.delivery import Delivery
+from server_b.group.missing_lists import MissingLists
 from server_b.group.signal_group import Entry, SignalGroup
+from server_b.group.trimmed import tell_trimmed
 from server_b.segment.look import SegmentLook
 from server_b.serving import Faults
 from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import ServerClock
-from shared.endpoint.together import Together
-from shared.errors import HandoverError, TransientError
+from shared.endpoint.together import Together, without_errors
+from shared.errors import TransientError
 from shared.signal import Signal
 from shared.verdict import SegmentVerdict
 
@@ -35,10 +36,7 @@ CLAIM_EVERY_S = 5.0
 
 @dataclass
 class EntrySource:
-    """Hands out one entry at a time, and takes it back; `faults` are of entries that are to be processed again.
-
-    One more may be taken ahead of its turn. If that never comes, it counts as if it had not been delivered.
-    """
+    """Hands out one entry at a time, and takes it back; `faults` are of entries that are to be processed again."""
 
     group: SignalGroup
     settings: ConsumerSettings
@@ -47,6 +45,7 @@ class EntrySource:
     def __post_init__(self) -> None:
         """Start with nothing taken."""
         self.faults = Faults()
+        self.missing = MissingLists(self.group, self.settings, self.log)
         self._left: dict[str, Entry] = {}
         self._taken: dict[str, Entry] = {}
         self._miscounted: Counter[str] = Counter()
@@ -60,7 +59,7 @@ class EntrySource:
         self._own_after = "0"
         self._claim_at = 0.0
         self._is_first_claim = True
-        self._put_back_ahead()
+        self._put_back()
 
     def next_entry(self) -> Entry | None:
         """Return the next entry, waiting a moment for a new one; None when none came."""
@@ -69,7 +68,9 @@ class EntrySource:
             return ahead
         block_ms = WATCH_BLOCK_MS if self.settings.is_once else BLOCK_MS
         try:
-            entry = self._own_pending() or self._claimed() or self.group.read_new(block_ms=block_ms)
+            entry = self.missing.take() or self._own_pending() or self._claimed()
+            if entry is None:
+                entry = self.group.read_new(block_ms=min(block_ms, self.missing.due_ms() or block_ms))
         except TransientError:
             self._lost_reads += 1  # an entry may have been delivered to us all the same
             raise
@@ -112,36 +113,32 @@ class EntrySource:
             self.group.ask_deliveries(asked, entry)
         result, *replies = asked.send(raise_on_error=False)
         pending = replies.pop() if entry.is_redelivered else None
-        for reply in (result, pending):
-            if isinstance(reply, HandoverError):
-                raise reply
-        number = 1
-        if pending is not None:
-            number = self._corrected(entry, pending[0]["times_delivered"] if pending else 0)
+        without_errors([result, pending])
+        number = self._corrected(entry, pending[0]["times_delivered"] if pending else 0) if entry.is_redelivered else 1
         standing = SegmentVerdict.decode(result) if result is not None else None
         look = SegmentLook.decode(keys, signal, entry.entry_id, replies)
-        clock = ServerClock()
-        clock.set(look.taken_ms * 1_000)
+        (clock := ServerClock()).set(look.taken_ms * 1_000)
         return Delivery(entry, signal, number, standing, look, clock)
 
     def _corrected(self, entry: Entry, counted: int) -> int:
         """Return the group's count without the deliveries that a lost connection ended; correct the group."""
+        # which entry a lost read delivered is unknown until all own ones were read: it counts for none of them
         miscounted = self._miscounted[entry.entry_id] + self._lost_reads
         if miscounted and counted > 1:
             counted = max(1, counted - miscounted)
             self.group.renew(entry, deliveries=counted)
-        self._lost_reads = 0
         del self._miscounted[entry.entry_id]
         return counted
 
     def note_fault(self, entry: Entry) -> bool:
-        """Note that a lost connection ended a delivery; return whether that has gone on for too long."""
+        """Note a delivery that a lost connection ended; return whether that has gone on for too long."""
         self._miscounted[entry.entry_id] += 1
         return self.faults.note(entry.entry_id)
 
     def leave(self, entry: Entry) -> None:
         """Leave an entry pending with us until it is idle for long enough to be claimed."""
         self._left[entry.entry_id] = entry
+        self.missing.forget(entry.entry_id)
 
     def give_back(self, entry: Entry, *, deliveries: int) -> None:
         """Leave an entry to whoever claims next, as if it had not been delivered to us."""
@@ -152,10 +149,12 @@ class EntrySource:
         """Forget an entry that was acknowledged."""
         for known in (self.faults, self._left, self._taken, self._miscounted):
             known.pop(entry.entry_id, None)
+        self.missing.forget(entry.entry_id)
 
     def close(self) -> None:
         """Let others claim at once what is pending with us, with the right delivery count."""
-        self._put_back_ahead()
+        self.missing.give_back()
+        self._put_back()
         for entry in self._left.values():
             self.group.renew(entry, idle_ms=self.settings.claim_idle_ms)
         self._left.clear()
@@ -165,15 +164,19 @@ class EntrySource:
             counted = max(0, counts[entry_id] - self._miscounted[entry_id] - self._lost_reads)
             self.group.renew(self._taken[entry_id], idle_ms=self.settings.claim_idle_ms, deliveries=counted)
 
-    def _put_back_ahead(self) -> None:
-        if self._ahead is not None:
-            self._miscounted[self._ahead.entry_id] += 1
-            self._ahead = None
+    def _put_back(self) -> None:
+        """Let what was taken and not handled come again with what is pending, as if it had not been delivered."""
+        self._miscounted.update(self.missing.let_go() + ([self._ahead.entry_id] if self._ahead else []))
+        self._ahead = None
 
     def _own_pending(self) -> Entry | None:
         if not self._own_after:
             return None
         entry = self.group.read_own_pending(after=self._own_after)
+        while entry is not None and entry.entry_id in self.missing:
+            self.missing.note_delivery(entry.entry_id)
+            self._miscounted[entry.entry_id] += 1
+            entry = self.group.read_own_pending(after=entry.entry_id)
         self._own_after = entry.entry_id if entry else ""
         if entry is None:
             self._lost_reads = 0
@@ -182,13 +185,16 @@ class EntrySource:
     def _claimed(self) -> Entry | None:
         if time.monotonic() < self._claim_at:
             return None
-        self._claim_after, entry = self.group.claim(idle_ms=self.settings.claim_idle_ms, after=self._claim_after)
+        claim_idle_ms = self.settings.claim_idle_ms
+        self._claim_after, entry, trimmed = self.group.claim(idle_ms=claim_idle_ms, after=self._claim_after)
+        tell_trimmed(self.log, entries=len(trimmed))
         if self._claim_after == "0-0":
-            self._claim_at = time.monotonic() + min(CLAIM_EVERY_S, self.settings.claim_idle_ms / 2_000)
+            self._claim_at = time.monotonic() + min(CLAIM_EVERY_S, claim_idle_ms / 2_000)
             # the first time nothing can have been lost: what is pending with us was read just before
-            if not self._is_first_claim and self.group.own_pending().keys() - self._left.keys():
+            if not self._is_first_claim and self.group.own_pending().keys() - self._left.keys() - self.missing.ids():
                 self._own_after = "0"
             self._is_first_claim = False
         if entry:
+            self.missing.forget(entry.entry_id)
             self.log.info("entry claimed", entry_id=entry.entry_id, claimed_from=entry.claimed_from)
         return entry

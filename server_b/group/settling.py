@@ -12,7 +12,9 @@ from server_b.group.dead_letters import MAX_LETTERS, letter_fields
 from server_b.group.delivery import Delivery
 from server_b.group.entries import EntrySource
 from server_b.group.signal_group import Entry
+from server_b.group.trimmed import tell_trimmed
 from server_b.lease import Lease
+from server_b.segment.examiner import NEVER_ARRIVED
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.optimistic import Step, execute_all, optimistic, optimistic_on
@@ -132,7 +134,7 @@ class EntryEndings:
             self.settler.record, entry, signal.run_id, verdict, retain_ms=retain_ms, dead_reason=dead_reason
         )
         self._recorded = (signal.run_id, recorded.fields)
-        self._finish(entry)
+        self._finish(entry, is_progress=dead_reason != NEVER_ARRIVED)
         tell = self.log.debug if verdict.verdict == VERIFIED else self.log.warning
         told = ("segment", "segments", "verdict", "reason")
         tell("segment examined", run_id=signal.run_id, **{name: getattr(verdict, name) for name in told})
@@ -153,14 +155,20 @@ class EntryEndings:
         self.retry.keep_trying(self.settler.dead_letter, entry, reason)
         self._finish(entry)
 
+    def let_go_trimmed(self, entry: Entry) -> None:
+        """Acknowledge an entry whose content is not there any more."""
+        tell_trimmed(self.log, entries=1, entry_id=entry.entry_id)
+        self.acknowledge(entry)
+
     def acknowledge(self, entry: Entry) -> None:
         """Acknowledge an entry; see `EntrySettler.acknowledge`."""
         self.settler.acknowledge(entry)
         self._finish(entry)
 
-    def _finish(self, entry: Entry) -> None:
+    def _finish(self, entry: Entry, *, is_progress: bool = True) -> None:
         self.source.forget(entry)
-        self.lease.made_progress()
+        if is_progress:  # else a run whose lists never come would start `--wait-s` anew with each of them
+            self.lease.made_progress()
 
     def _outages_of(self, delivery: Delivery) -> list[list[int]]:
         """Return the outages while we had an entry, in the server's time, each in one verdict only."""

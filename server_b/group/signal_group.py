@@ -6,11 +6,12 @@ the entry is pending with us although we never saw it: so own pending entries ar
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, cast
 
 from server_b.group.scripts import REMOVE, RENEW
+from server_b.group.trimmed import unread_trimmed
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import NodeClient
 from shared.endpoint.published import LOOK_BACK, signals_in
@@ -22,7 +23,6 @@ from shared.signal import CONSUMER_GROUP, Signal
 from shared.text import stored_text
 
 SILENT_CONSUMER_MS = 60 * 60 * 1000
-
 NAME_TTL_MS = 5_000
 
 
@@ -51,12 +51,14 @@ class SignalGroup:
 
     Attributes:
         token: Ours alone, under a name that other processes may have too; empty under one that nobody else can have.
+        unread_trimmed: How many entries were trimmed before the group had read them, as `join` found; 0 if unknown.
     """
 
     endpoint: Endpoint
     keys: Keyspace
     consumer: str
     token: str = ""
+    unread_trimmed: int = field(init=False, default=0)
 
     @property
     def stream(self) -> str:
@@ -73,20 +75,25 @@ class SignalGroup:
         The group starts at id 0, so that no earlier signal is missed. Also removes consumer names with nothing pending
         that were silent for an hour.
 
-        Redis: XGROUP CREATE MKSTREAM, XINFO CONSUMERS, XREVRANGE in one round trip; an EVAL for each silent name.
+        Redis: XGROUP CREATE MKSTREAM, XINFO CONSUMERS, XREVRANGE, XINFO GROUPS, XRANGE COUNT 1, XLEN in one round trip;
+        an EVAL for each silent name.
         """
         pipeline = self._client.pipeline(transaction=False)
         pipeline.xgroup_create(self.stream, CONSUMER_GROUP, id="0", mkstream=True)
         pipeline.xinfo_consumers(self.stream, CONSUMER_GROUP)
         pipeline.xrevrange(self.stream, count=LOOK_BACK)
-        created, consumers, entries = pipeline.execute(raise_on_error=False)
-        for reply in (created, consumers, entries):
+        pipeline.xinfo_groups(self.stream)
+        pipeline.xrange(self.stream, count=1)
+        pipeline.xlen(self.stream)
+        _, consumers, entries, groups, oldest, length = replies = pipeline.execute(raise_on_error=False)
+        for reply in replies:
             if isinstance(reply, Exception) and not is_reply(reply, "BUSYGROUP"):
                 raise reply
         for consumer in consumers:
             is_silent = consumer["pending"] == 0 and consumer["idle"] > SILENT_CONSUMER_MS
             if is_silent and stored_text(consumer["name"]) != self.consumer:
                 self._remove(consumer["name"], silent_ms=SILENT_CONSUMER_MS)
+        self.unread_trimmed = unread_trimmed(groups, oldest, length)
         return next(signals_in(entries), None)
 
     def newest_signal(self) -> Signal | None:
@@ -116,22 +123,25 @@ class SignalGroup:
         entries = streams[0][1] if streams else []
         return _entry(entries[0], is_redelivered=after != ">") if entries else None
 
-    def claim(self, *, idle_ms: int, after: str) -> tuple[str, Entry | None]:
+    def claim(self, *, idle_ms: int, after: str) -> tuple[str, Entry | None, list[str]]:
         """Claim one entry that has been idle for `idle_ms`, from any consumer.
 
-        Returns where to continue (`0-0` at the end of the pending entries list), and the entry, if there is one.
+        Returns where to continue (`0-0` at the end of the pending entries list), the entry, if there is one, and
+        the ids of those that were trimmed while they were pending, which a server of version 7 or newer lets go.
 
         Redis: XPENDING IDLE COUNT 10, which says whose it is, and XAUTOCLAIM COUNT 1, in one round trip; O(1).
         """
         pipeline = self._client.pipeline(transaction=False)
         pipeline.xpending_range(self.stream, CONSUMER_GROUP, min=after, max="+", count=10, idle=idle_ms)
         pipeline.xautoclaim(self.stream, CONSUMER_GROUP, self.consumer, idle_ms, start_id=after, count=1)
-        pending, (cursor, claimed, *_) = pipeline.execute()
+        pending, (cursor, claimed, *more) = pipeline.execute()
+        trimmed = [stored_text(entry_id) for entry_id in (more[0] if more else [])]
         owners = {entry["message_id"]: stored_text(entry["consumer"]) for entry in pending}
         for raw in claimed:
             if raw[0] is not None:
-                return stored_text(cursor), _entry(raw, is_redelivered=True, claimed_from=owners.get(raw[0], ""))
-        return stored_text(cursor), None
+                entry = _entry(raw, is_redelivered=True, claimed_from=owners.get(raw[0], ""))
+                return stored_text(cursor), entry, trimmed
+        return stored_text(cursor), None, trimmed
 
     def ask_deliveries(self, asked: Together, entry: Entry) -> None:
         """Ask how often an entry was delivered, this time included. Redis: XPENDING with the entry's id; O(1)."""

@@ -85,13 +85,15 @@ class SegmentExaminer:
                 self.retry.succeeded()
                 self.lease.tick()
 
-    def examine(self, signal: Signal, look: SegmentLook, begun: Reading | None = None) -> SegmentVerdict | None:
+    def examine(
+        self, signal: Signal, look: SegmentLook, begun: Reading | None = None, *, waits: bool = True
+    ) -> SegmentVerdict | None:
         """Return the verdict on a signal's segment; None when a later attempt of the same run has replaced it.
 
         A reading that `begin` has begun is the first that counts, and is closed.
 
         Raises:
-            StillMissingError: The list did not come in time.
+            StillMissingError: The list did not come in time; at once where nobody `waits` for it here.
             GivenBack: A stop was requested, or another consumer claimed the entry.
             WaitOverError: The time of `--wait-s` is over.
             WrongKeyError: A key that is not ours is in the way.
@@ -99,7 +101,7 @@ class SegmentExaminer:
         state = look.state
         for _ in range(MAX_READINGS):
             if begun is None:
-                later = self._settle(signal, state)
+                later = self._settle(signal, state, self.settings.settle_s if waits else 0.0)
                 if later is not None:
                     if later.run_id == signal.run_id:
                         return None  # the later attempt has a signal of its own
@@ -115,10 +117,10 @@ class SegmentExaminer:
         """Return the verdict on a signal that can't be examined."""
         return self._verdict(signal, look, FAILED, reason)
 
-    def _settle(self, signal: Signal, state: SegmentState | None) -> SegmentState | None:
+    def _settle(self, signal: Signal, state: SegmentState | None, settle_s: float) -> SegmentState | None:
         """Wait until the state names the signal's run and attempt; return the state if it names later ones."""
         announced = (signal.run_id, signal.attempt)
-        give_up_at, pauses = time.monotonic() + self.settings.settle_s, growing_pauses(FIRST_POLL_S, LONGEST_POLL_S)
+        give_up_at, pauses = time.monotonic() + settle_s, growing_pauses(FIRST_POLL_S, LONGEST_POLL_S)
         while True:
             if state is None:
                 state = read_state(self.endpoint, self.keys, self.keys.segment(signal.segment))

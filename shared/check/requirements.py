@@ -99,6 +99,7 @@ SERVER_B_GROUP = (
     Requirement(
         "share the signals in a consumer group",
         "XGROUP CREATE {signals} g 0 MKSTREAM; XGROUP DELCONSUMER {signals} g c; XINFO CONSUMERS {signals} g; "
+        "XINFO GROUPS {signals}; XRANGE {signals} - + COUNT 1; XLEN {signals}; "
         "XREADGROUP GROUP g c COUNT 1 STREAMS {signals} >; XAUTOCLAIM {signals} g c 1 0 COUNT 1; "
         "XPENDING {signals} g - + 1; EVAL x 1 {signals}; XCLAIM {signals} g c 0 0-0 JUSTID; XACK {signals} g 0-0",
     ),

@@ -1,0 +1,143 @@
+"""Entries whose lists have not come yet: they stay pending with us, and others are taken meanwhile.
+
+Behind replication, or on another shard of a cluster, a signal may come before its list. Waiting for one list in place
+was rejected: a run whose lists are lost would hold a consumer for the time of all its signals together.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from server_b.group.signal_group import Entry, SignalGroup
+from server_b.settings import ConsumerSettings
+from shared.endpoint.retry import growing_pauses
+from shared.endpoint.together import Together
+from shared.errors import HandoverError, WrongKeyError
+from shared.signal import Signal
+from shared.state import SegmentState
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+FIRST_POLL_S = 0.005
+LONGEST_POLL_S = 0.25
+_POLL_S_EACH = 0.001  # added for each list, so that a thousand of them don't keep the server busy
+
+
+class _Missing(NamedTuple):
+    entry: Entry
+    signal: Signal
+    number: int  # of the delivery
+
+
+@dataclass
+class MissingLists:
+    """Looks for all lists together, again and again, until `settle_s` have passed since each was first missed."""
+
+    group: SignalGroup
+    settings: ConsumerSettings
+    log: FilteringBoundLogger
+    _missing: dict[str, _Missing] = field(init=False, default_factory=dict)
+    _until: dict[str, float] = field(init=False, default_factory=dict)  # by entry id, until the delivery is over
+    _ready: list[str] = field(init=False, default_factory=list)
+    _look_at: float = field(init=False, default=0.0)
+    _pauses: Iterator[float] = field(init=False)
+
+    def __contains__(self, entry_id: str) -> bool:
+        """Whether an entry waits here for its list."""
+        return entry_id in self._missing
+
+    def ids(self) -> set[str]:
+        """Return the ids of the entries that wait here."""
+        return set(self._missing)
+
+    def add(self, entry: Entry, signal: Signal, number: int) -> bool:
+        """Let an entry wait for its list; return False if its time is over."""
+        now = time.monotonic()
+        is_first = entry.entry_id not in self._until
+        if now >= self._until.setdefault(entry.entry_id, now + self.settings.settle_s):
+            self.forget(entry.entry_id)
+            return False
+        if is_first:
+            told = {"run_id": signal.run_id, "segment": signal.segment}
+            self.log.info("list not there yet, taking others meanwhile", **told)
+        self._missing[entry.entry_id] = _Missing(entry, signal, number)
+        self._pauses = growing_pauses(FIRST_POLL_S, LONGEST_POLL_S)
+        self._look_at = now + next(self._pauses)
+        return True
+
+    def due_ms(self) -> int | None:
+        """Return in how many milliseconds it is time to look; None when nothing waits here."""
+        if not self._missing:
+            return None
+        return max(1, int((self._look_at - time.monotonic()) * 1_000))
+
+    def take(self) -> Entry | None:
+        """Return an entry whose list has come or whose time is over, if it is time to look and there is one.
+
+        Redis: HMGET of each state, in one round trip; EVAL for what is returned.
+        """
+        if not self._ready and self._missing and time.monotonic() >= self._look_at:
+            self._ready = self._look()
+            self._look_at = time.monotonic() + next(self._pauses) + _POLL_S_EACH * len(self._missing)
+        while self._ready:
+            found = self._missing.pop(self._ready.pop(0), None)
+            if found is not None and self.group.renew(found.entry):
+                return found.entry
+            if found is not None:
+                self._tell_claimed(found.entry)
+        return None
+
+    def _look(self) -> list[str]:
+        keys, asked = self.group.keys, Together(self.group.endpoint)
+        waiting = list(self._missing.values())
+        state_keys = [keys.state(keys.segment(found.signal.segment)) for found in waiting]
+        for key in state_keys:
+            asked.at(key).hmget(key, SegmentState.FIELDS)
+        now, ready = time.monotonic(), []
+        for found, key, reply in zip(waiting, state_keys, asked.send(raise_on_error=False), strict=True):
+            if isinstance(reply, HandoverError) and not isinstance(reply, WrongKeyError):
+                raise reply
+            state = None if isinstance(reply, WrongKeyError) else SegmentState.decode(key, reply)
+            announced = (found.signal.run_id, found.signal.attempt)
+            has_come = isinstance(reply, WrongKeyError) or (
+                state is not None and (state.run_id, state.attempt) >= announced
+            )
+            if has_come or now >= self._until[found.entry.entry_id]:
+                ready.append(found.entry.entry_id)
+        return ready
+
+    def note_delivery(self, entry_id: str) -> None:
+        """Note that an entry that waits here was delivered to us again, so that its count is asked for."""
+        found = self._missing[entry_id]
+        self._missing[entry_id] = found._replace(entry=replace(found.entry, is_redelivered=True))
+
+    def forget(self, entry_id: str) -> None:
+        """Forget an entry whose delivery is over."""
+        self._missing.pop(entry_id, None)
+        self._until.pop(entry_id, None)
+
+    def let_go(self) -> list[str]:
+        """Let all entries come again as pending ones, in the time they still have; return their ids."""
+        waiting = list(self._missing)
+        self._missing.clear()
+        self._ready.clear()
+        return waiting
+
+    def give_back(self) -> None:
+        """Let others claim the entries at once, as if they had not been delivered to us."""
+        for found in self._missing.values():
+            deliveries = max(0, found.number - 1)
+            if self.group.renew(found.entry, idle_ms=self.settings.claim_idle_ms, deliveries=deliveries):
+                told = {"entry_id": found.entry.entry_id, "reason": "its list has not come"}
+                self.log.info("entry given back", **told)
+            else:
+                self._tell_claimed(found.entry)
+        self._missing.clear()
+
+    def _tell_claimed(self, entry: Entry) -> None:
+        self._until.pop(entry.entry_id, None)
+        self.log.info("entry given back", entry_id=entry.entry_id, reason="claimed by another consumer")

@@ -1,0 +1,41 @@
+"""Entries that were trimmed before there was a verdict: said in the log, since nothing else would come of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from shared.signal import CONSUMER_GROUP
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+CURE = "server-b status names the run; server-a run --resume RUN_ID signals it again"
+
+
+def tell_trimmed(log: FilteringBoundLogger, *, entries: int, entry_id: str = "") -> None:
+    """Say that entries were trimmed too soon, unless there are none."""
+    if entries:
+        told = {"entry_id": entry_id} if entry_id else {}
+        log.warning("trimmed before it was processed", entries=entries, cure=CURE, **told)
+
+
+def unread_trimmed(groups: list[dict[str, Any]], oldest: list[Any], length: int) -> int:
+    """Return how many entries the group was still to read when they were trimmed.
+
+    A new group has missed nothing. Before version 7 servers don't count, so nothing is known there.
+
+    Args:
+        groups: As XINFO GROUPS says.
+        oldest: The stream's first entry, if it has one.
+        length: How many it has.
+    """
+    ours = next((group for group in groups if group["name"] == CONSUMER_GROUP.encode()), None)
+    if ours is None or ours.get("lag") is None or ours["last-delivered-id"] == b"0-0":
+        return 0
+    is_behind = not oldest or _order(oldest[0][0]) > _order(ours["last-delivered-id"])
+    return max(0, ours["lag"] - length) if is_behind else 0
+
+
+def _order(entry_id: bytes) -> tuple[int, int]:
+    milliseconds, _, sequence = entry_id.partition(b"-")
+    return int(milliseconds), int(sequence)
