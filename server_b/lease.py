@@ -65,6 +65,7 @@ class Lease:
 
     def __post_init__(self) -> None:
         """Start all clocks now."""
+        self.complete_before = ""  # a run that `--once` passes over
         self._name: _Name | None = None
         self._held: dict[str, _Hold] = {}  # by entry id; the first that does not wait is in hand
         self._renew_every_s = self.settings.claim_idle_ms / 3_000
@@ -182,7 +183,10 @@ class Lease:
         if wait_s is not None and time.monotonic() - self._progress_at >= wait_s:
             expected = f"a complete run within {wait_s:g} s"
             advice = ALL_READ if self._has_found else CHECK_BOTH_ENDS
-            got = f"a reading that was cut: {reason}" if reason else "none"
+            none = (
+                f"none after run {run_id}, which --run {run_id} ends at" if (run_id := self.complete_before) else "none"
+            )
+            got = f"a reading that was cut: {reason}" if reason else none
             raise WaitOverError(where=self.endpoint, expected=expected, got=got, advice="" if reason else advice)
 
 

@@ -55,6 +55,7 @@ class Consumer:
                 if is_start:
                     tell_trimmed(self.log, entries=self.group.unread_trimmed)
                 self.reports.look_at_newest(newest, is_start=is_start)
+                self.lease.complete_before = self.reports.complete_before
                 is_start = False
                 self.log.info("waiting for signals", consumer=self.group.consumer, stream=self.group.stream)
                 while not self.serving.is_over:

@@ -34,6 +34,7 @@ class Reports:
     emit: Callable[[RunReport], None]
     log: FilteringBoundLogger
     final: RunReport | None = field(init=False, default=None)
+    complete_before: str = field(init=False, default="")  # the newest run, if it was complete when we started
 
     def __post_init__(self) -> None:
         """Watch the run of `--run`, if there is one."""
@@ -41,6 +42,7 @@ class Reports:
         self._passed_over: set[str] = set()
         self._reported: dict[str, int] = {}
         self._waiting: dict[str, tuple[int, ...]] = {}  # complete runs, with the segments that aren't there as verified
+        self._newest = ""
 
     def require_verified(self) -> None:
         """Raise unless `--once` ended with a verified run."""
@@ -63,6 +65,7 @@ class Reports:
 
         With several consumers each `--once` thus ends with the run, even if it received no segment of it.
         """
+        self._newest = max(self._newest, newest.run_id if newest is not None else "")
         if newest is None or not self.settings.is_once or self.settings.run_id:
             return
         run_id = newest.run_id
@@ -70,6 +73,9 @@ class Reports:
             found = read_standing(self.endpoint, self.keys, run_id) if is_start else StandingRun({})
             is_old = found.is_decided and not found.waits_for
             (self._passed_over if is_old else self._watched).add(run_id)
+            if is_old:
+                self.complete_before = run_id
+                self.log.info("run was complete before we started", run_id=run_id, cure=f"--run {run_id} ends at it")
 
     @property
     def waiting(self) -> list[str]:
@@ -131,6 +137,9 @@ class Reports:
             del self._reported[next(iter(self._reported))]
         if is_awaited:
             self.final = report
+            if self._newest > run_id:
+                event = "ended at an older run that was not read yet"
+                self.log.info(event, run_id=run_id, newer_run_id=self._newest, cure=f"--run {self._newest} ends at it")
         if is_once:
             self._watched.discard(run_id)
             self._passed_over.add(run_id)
