@@ -25,21 +25,33 @@ def check_command(common: CommonSettings, *, as_json: bool) -> int:
 
     Example: server-b check --url redis://replica.example:6379/0
     """
+    from server_b.follow.signal_stream import SignalStream
     from shared.check.examination import Job, examine
     from shared.check.requirements import SERVER_B_FOLLOW, SERVER_B_GROUP
     from shared.check.text import findings_text
     from shared.endpoint.opening import open_endpoint
+    from shared.endpoint.our_streams import require_streams
     from shared.endpoint.window import MAX_BYTES
     from shared.program.state_folder import require_writable, state_directory
 
     signals = common.keys.signals()
     with closing(open_endpoint(common.endpoint)) as endpoint:
+        is_follower = endpoint.kind.is_replica
+        stream = SignalStream(endpoint, signals)
+
+        def look() -> list[str]:
+            if is_follower:
+                stream.require_ours()
+            else:
+                require_streams(endpoint, common.keys)
+            return []
+
         job = Job(
             program=PROGRAM,
-            requirements=SERVER_B_FOLLOW if endpoint.kind.is_replica else SERVER_B_GROUP,
+            requirements=SERVER_B_FOLLOW if is_follower else SERVER_B_GROUP,
             keys=(signals, common.keys.segment(1)),
             refusal="",
-            try_reading=lambda: endpoint.at(signals).xrevrange(signals, count=1),
+            try_reading=look,
             payload=lambda payload: ("PING", payload),
             payload_way="there and back",
             look_here=lambda: require_writable(state_directory()) if endpoint.kind.is_replica else None,

@@ -124,7 +124,9 @@ def _dead_letters(common: CommonSettings) -> Iterator[DeadLetters]:
     from shared.endpoint.opening import open_endpoint
 
     with closing(open_endpoint(common.endpoint)) as endpoint:
-        yield DeadLetters(endpoint, common.keys)
+        dead = DeadLetters(endpoint, common.keys)
+        dead.require_ours()
+        yield dead
 
 
 @dead_group.command("list")

@@ -6,7 +6,8 @@ from contextlib import closing
 from dataclasses import replace
 
 from server_a.check.peer import PeerCheck, peer_problems
-from server_a.run.new_run import new_run, record_of
+from server_a.run.lost_states import CAUSE, LostStates
+from server_a.run.new_run import NewRun, new_run, record_of
 from server_a.run.room import Found, Room
 from server_a.run.settings import RunSettings, begin_command
 from server_a.run.values import NumberSource
@@ -19,7 +20,7 @@ from shared.check.sizes import sent_bytes
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
-from shared.errors import HandoverError, InvalidInputError
+from shared.errors import HandoverError, InvalidInputError, WrongKeyError
 from shared.keys import Keyspace
 from shared.program.options import CommonSettings
 from shared.stopping import stop_requests
@@ -43,9 +44,11 @@ def _job(endpoint: Endpoint, common: CommonSettings, count: int) -> Job:
     record = record_of(settings, source, ANY_TOKEN, command=begin_command(common, settings))
     room = Room(endpoint, keys, record, source, Found())
 
-    def try_reading() -> None:
-        """Read every list and the stream that a run would replace or add to."""
-        room.found = new_run(endpoint, keys, settings, source).found
+    def try_reading() -> list[str]:
+        """Read every list and the stream that a run would replace or add to; return notes about what is lost of it."""
+        begun, notes = _begin(endpoint, keys, settings, source, segments=record.segments)
+        room.found = begun.found
+        return notes
 
     state_key = keys.state(keys.segment(1))
     return Job(
@@ -59,6 +62,21 @@ def _job(endpoint: Endpoint, common: CommonSettings, count: int) -> Job:
         payload_way="to the server",
         plan=Plan(count, sent_bytes(1, count), written(keys, room.record, source, room.sizes), room.needs),
     )
+
+
+def _begin(
+    endpoint: Endpoint, keys: Keyspace, settings: RunSettings, source: NumberSource, *, segments: int
+) -> tuple[NewRun, list[str]]:
+    """Return the run that would begin, and notes about lists without a state, which it would write again."""
+    try:
+        return new_run(endpoint, keys, settings, source), []
+    except WrongKeyError:
+        found = LostStates(endpoint, keys).recognise(range(1, segments + 1), lambda _: ())
+        lost = {each.number: each.state for each in found}
+        if not lost:
+            raise
+    notes = [f"the state of {keys.segment(number)} is gone, {CAUSE}; the next run replaces it" for number in lost]
+    return new_run(endpoint, keys, settings, source, lost=lost), notes
 
 
 def _with_peer(findings: Findings, endpoint: Endpoint, keys: Keyspace, settings: EndpointSettings) -> Findings:

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from server_a.run.publish import foreign_list_error, is_ours
+from server_a.run.lost_states import LostStates
+from server_a.run.publish import foreign_list_error, is_foreign
 from server_a.run.room import Found
 from server_a.run.settings import DAY_MS, RunSettings
 from server_a.run.states import PROBE_ABSENT, states_upward
 from server_a.run.values import NumberSource, ValueSource
 from shared.check.memory import ask_memory, taken_memory
 from shared.endpoint.endpoint import Endpoint, microseconds
+from shared.endpoint.our_streams import ask_signals, require_signals
 from shared.endpoint.together import PORTION_KEYS, Together, without_errors
 from shared.errors import InvalidInputError, WrongKeyError
 from shared.keys import Keyspace
+from shared.ownership import our_state
 from shared.record import SOURCE_NUMBERS, RunRecord
 from shared.segments import MAX_SEGMENTS, segments_of
 from shared.state import SegmentState
 from shared.stopping import StopRequest
 from shared.tokens import make_token
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 
 def source_of(settings: RunSettings, record: RunRecord | None, stop: StopRequest) -> ValueSource:
@@ -68,25 +77,33 @@ def record_of(settings: RunSettings, source: ValueSource, run_id: str, *, comman
 
 
 def new_run(
-    endpoint: Endpoint, keys: Keyspace, settings: RunSettings, source: ValueSource, *, command: str = ""
+    endpoint: Endpoint,
+    keys: Keyspace,
+    settings: RunSettings,
+    source: ValueSource,
+    *,
+    command: str = "",
+    lost: Mapping[int, SegmentState] = MappingProxyType({}),
 ) -> NewRun:
     """Return a new run after a look at what it would replace, and at the memory there is.
 
-    Redis: TIME, TYPE, INFO memory of each server, and HMGET and EXISTS for each segment and at least 100 more: one
-    round trip for 1,000 segments.
+    `lost` are the states that are gone of lists known to be ours, by segment; see `lost_states`.
+
+    Redis: TIME, INFO memory of each server, XREVRANGE of the signals, and HMGET, EXISTS and TYPE for each segment and
+    at least 100 more: one round trip for 1,000 segments.
     """
     segment_values = settings.number("segment_values")
     segments = segments_of(source.count, segment_values)
     if segments > MAX_SEGMENTS:
         expected, advice = f"at most {MAX_SEGMENTS} segments", "take larger segments"
         raise InvalidInputError(where="--segment-values", expected=expected, got=f"{segments}", advice=advice)
-    seen = Found()
+    seen = Found(states=dict(lost))
     server_us = 0
     probed = segments + PROBE_ABSENT  # an older run may have left segments beyond ours
     for first in range(1, probed + 1, PORTION_KEYS):
         numbers = range(first, min(first + PORTION_KEYS, probed + 1))
-        lists, server_us = _look(endpoint, keys, numbers, seen)
-        foreign = [number for number in lists if number <= segments and not is_ours(seen.states.get(number))]
+        kinds, server_us = _look(endpoint, keys, numbers, seen)
+        foreign = [n for n, kind in kinds.items() if n <= segments and is_foreign(seen.states.get(n), kind)]
         if foreign and not settings.overwrite:
             raise foreign_list_error(keys.segment(foreign[0]))
         seen.foreign.update(foreign)
@@ -98,25 +115,37 @@ def new_run(
     return NewRun(record_of(settings, source, run_id, command=command), server_us, seen)
 
 
-def _look(endpoint: Endpoint, keys: Keyspace, numbers: range, seen: Found) -> tuple[list[int], int]:
-    """Add what is seen of segments; return which of them have a list, and the server's clock in microseconds."""
+def new_run_or_restore(
+    lost: LostStates, settings: RunSettings, source: ValueSource, *, command: str, log: FilteringBoundLogger
+) -> NewRun:
+    """Return what `new_run` does, also where a list of ours has lost its state: it is then restored."""
+    try:
+        return new_run(lost.endpoint, lost.keys, settings, source, command=command)
+    except WrongKeyError:
+        segments = segments_of(source.count, settings.number("segment_values"))
+        if not lost.restore(range(1, segments + 1), log):
+            raise
+        return new_run(lost.endpoint, lost.keys, settings, source, command=command)
+
+
+def _look(endpoint: Endpoint, keys: Keyspace, numbers: range, seen: Found) -> tuple[dict[int, bytes], int]:
+    """Add what is seen of segments; return the types of the keys of their lists, and the server's clock in µs."""
     signals = keys.signals()
     asked = Together(endpoint)
     nodes = ask_memory(asked, map(keys.segment, numbers))
-    asked.at(signals).type(signals)
+    ask_signals(asked, keys)
     asked.at(signals).time()
     for number in numbers:
         key = keys.segment(number)
         asked.at(key).hmget(keys.state(key), SegmentState.FIELDS)
-        asked.at(key).exists(key)
+        asked.at(key).exists(keys.state(key))
+        asked.at(key).type(key)
     replies = asked.send(raise_on_error=False)
     seen.memory.update(taken_memory(nodes, replies[: len(nodes)]))
-    kind, now, *replies = without_errors(replies[len(nodes) :])
-    if kind not in (b"none", b"stream"):
-        got = f"a {kind.decode()}"
-        raise WrongKeyError(where=signals, expected="a stream or nothing", got=got, advice="use --namespace")
-    for number, reply in zip(numbers, replies[::2], strict=True):
-        state = SegmentState.decode(keys.state(keys.segment(number)), reply)
+    newest, now, *replies = without_errors(replies[len(nodes) :])
+    require_signals(endpoint, keys, newest)
+    for number, values, exists in zip(numbers, replies[::3], replies[1::3], strict=True):
+        state = our_state(keys.state(keys.segment(number)), values, exists=bool(exists))
         if state is not None:
             seen.states[number] = state
-    return [n for n, exists in zip(numbers, replies[1::2], strict=True) if exists], microseconds(now)
+    return dict(zip(numbers, replies[2::3], strict=True)), microseconds(now)

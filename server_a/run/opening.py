@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING
 
-from server_a.run.new_run import new_run, source_of
+from server_a.run.lost_states import LostStates
+from server_a.run.new_run import new_run_or_restore, source_of
 from server_a.run.resume import KnownRun, read_known_run, remove_staging
 from server_a.run.room import Room, look_at_resumed, require_room
 from server_a.run.settings import RunSettings, begin_command, with_resume_advice
@@ -60,7 +61,8 @@ def open_story(
         retry = Retry(settings.patience_s, stop, on_outage=warn, refresh=refresh)
         if source is not None:
             command = begin_command(common, settings)
-            begun = retry.keep_trying(new_run, endpoint, keys, settings, source, command=command)
+            lost = LostStates(endpoint, keys, stop)
+            begun = retry.keep_trying(new_run_or_restore, lost, settings, source, command=command, log=log)
             record, found = begun.record, begun.found
             clock.set(begun.server_us)
         else:

@@ -17,6 +17,7 @@ from shared.endpoint.optimistic import optimistic_on
 from shared.endpoint.retry import Retry
 from shared.errors import TransientError, WrongKeyError
 from shared.keys import Keyspace
+from shared.ownership import NAMESPACE_ADVICE, our_state
 from shared.record import RunRecord
 from shared.signal import Signal
 from shared.state import SegmentState
@@ -40,7 +41,7 @@ def publish(endpoint: Endpoint, keys: Keyspace, publication: Publication, *, ove
         OutcomeUnknownError: The reply was lost; `is_published` tells whether it happened.
         TransientError: The staging key is incomplete, or the connection was lost before.
 
-    Redis: WATCH, HMGET, LLEN, EXISTS in one round trip; MULTI UNLINK RENAME PERSIST UNLINK HSET EXEC in another. O(1).
+    Redis: WATCH, HMGET, EXISTS, LLEN, TYPE in one round trip; MULTI UNLINK RENAME PERSIST UNLINK HSET EXEC in another.
     """
     segment_key, staging_key, state = publication.segment_key, publication.staging_key, publication.state
     state_key = keys.state(segment_key)
@@ -48,10 +49,10 @@ def publish(endpoint: Endpoint, keys: Keyspace, publication: Publication, *, ove
     fields: dict[Any, Any] = {**state.encode(), "blocks": publication.blocks}
 
     def attempt(pipeline: NodePipeline, replies: list[Any]) -> None:
-        found, length, exists = replies
-        now = SegmentState.decode(state_key, found)
+        found, has_state, length, kind = replies
+        now = our_state(state_key, found, exists=bool(has_state))
         require_not_newer(segment_key, now, run_id=state.run_id, attempt=state.attempt)
-        if exists and not overwrite and not is_ours(now):
+        if not overwrite and is_foreign(now, kind):
             raise foreign_list_error(segment_key)
         if length != state.count:
             raise TransientError(where=staging_key, expected=f"{state.count} values", got=f"{length}", answered=True)
@@ -63,19 +64,20 @@ def publish(endpoint: Endpoint, keys: Keyspace, publication: Publication, *, ove
         pipeline.hset(state_key, mapping=fields)
         pipeline.execute()
 
-    look: list[Command] = [("HMGET", state_key, *SegmentState.FIELDS), ("LLEN", staging_key), ("EXISTS", segment_key)]
+    asked_state: list[Command] = [("HMGET", state_key, *SegmentState.FIELDS), ("EXISTS", state_key)]
+    look: list[Command] = [*asked_state, ("LLEN", staging_key), ("TYPE", segment_key)]
     optimistic_on(endpoint.at(segment_key), [staging_key, state_key, segment_key], look, attempt)
 
 
-def is_ours(state: SegmentState | None) -> bool:
-    """Return whether a list that exists beside this state was written by server-a."""
-    return state is not None and state.count > 0
+def is_foreign(state: SegmentState | None, kind: bytes) -> bool:
+    """Return whether a key of this type (TYPE's reply), with this state beside it, is not one that server-a wrote."""
+    return kind != b"none" and not (kind == b"list" and state is not None and state.count > 0)
 
 
 def foreign_list_error(segment_key: str) -> WrongKeyError:
     """Return the error for a list that server-a did not write."""
     expected, got = "no list, or one that server-a wrote", "a key of somebody else's"
-    advice = "use --namespace to write beside it, or --overwrite to replace it"
+    advice = f"{NAMESPACE_ADVICE}, or --overwrite to replace it"
     return WrongKeyError(where=segment_key, expected=expected, got=got, advice=advice)
 
 

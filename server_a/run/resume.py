@@ -11,9 +11,11 @@ from dataclasses import dataclass
 
 from server_a.run.settings import DAY_MS, DEFAULTS, RunSettings
 from shared.endpoint.endpoint import Endpoint, microseconds
+from shared.endpoint.our_streams import ask_signals, require_signals
 from shared.endpoint.together import Together, ask_each
 from shared.errors import InvalidInputError
 from shared.keys import Keyspace
+from shared.ownership import require_our_record
 from shared.record import (
     LOST_ATTEMPTS,
     SOURCE_NUMBERS,
@@ -50,18 +52,21 @@ class KnownRun:
 def read_known_run(endpoint: Endpoint, keys: Keyspace, settings: RunSettings) -> KnownRun:
     """Return what is known of the run that `--resume` names; raise InvalidInputError if an option contradicts it.
 
-    Redis: HGETALL, O(segments), and TIME.
+    Redis: HGETALL, O(segments); TIME; XREVRANGE of the signals; in one round trip.
     """
     run_id = settings.resume or ""
     key = keys.run(run_id)
     asked = Together(endpoint)
     asked.at(key).hgetall(key)
+    ask_signals(asked, keys)
     asked.at(keys.signals()).time()
-    fields, now = asked.send()
+    fields, newest, now = asked.send()
     if b"schema_version" not in fields:
         where, expected = f"--resume {run_id}", "a run of this endpoint and namespace"
         raise InvalidInputError(where=where, expected=expected, got="an unknown one", advice="see server-a status")
     record = RunRecord.decode(key, fields)
+    require_our_record(key, run_id, record.run_id)
+    require_signals(endpoint, keys, newest)
     _refuse_contradictions(settings, record)
     numbers = range(1, record.segments + 1)
     tokens = {number: fields.get(attempt_field(number).encode(), b"").decode("ascii", "replace") for number in numbers}

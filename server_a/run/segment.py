@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from server_a.run.publish import Publication, is_published, publish
+from server_a.run.lost_states import LostStates, publish_or_restore
+from server_a.run.publish import Publication, is_published
 from server_a.run.record import RunJournal
 from server_a.run.replicas import ReplicaWait
 from server_a.run.resume import remove_staging
@@ -163,13 +164,13 @@ class SegmentProducer:
         state = SegmentState(self.record.run_id, task.attempt, written.count, written.digest)
         publication = Publication(number, task.segment_key, task.staging_key, state, written.blocks)
         try:
-            publish(self.endpoint, self.keys, publication, overwrite=self.record.overwrite)
+            lost = LostStates(self.endpoint, self.keys, self.stop)
+            publish_or_restore(lost, publication, overwrite=self.record.overwrite, log=self.log)
         except TransientError as error:
             self._tell_lost(task, error)
             self.retry.wait_out(error)
             if not self.retry.keep_trying(is_published, self.endpoint, self.keys, publication):
-                del self._held[number]
-                self._under_way[number] = task
+                self._under_way[number] = self._held.pop(number).task
                 self._give_up(task)
                 return None
         self.retry.succeeded()
@@ -187,7 +188,7 @@ class SegmentProducer:
     def _give_up(self, task: WriteTask) -> None:
         """Undo an attempt that is lost, and plan the next one."""
         number = task.segment.number
-        self.retry.keep_trying(self._unlink, task.staging_key)
+        self.retry.keep_trying(remove_staging, self.endpoint, self.keys, [(number, task.attempt)])
         self.journal.lose(number, task.attempt)
         self._answered_s = time.monotonic()
         self.journal.count(-self._counted.pop(number, 0))
@@ -195,8 +196,5 @@ class SegmentProducer:
         insort(self._to_do, number)
         self._lost[number] += 1
         if self._lost[number] >= MAX_ATTEMPTS:
-            expected, got = "one attempt to succeed", f"{MAX_ATTEMPTS} that failed"
-            raise NotFinishedError(where=task.segment_key, expected=expected, got=got)
-
-    def _unlink(self, staging_key: str) -> None:
-        self.endpoint.at(staging_key).unlink(staging_key)
+            got = f"{MAX_ATTEMPTS} that failed"
+            raise NotFinishedError(where=task.segment_key, expected="one attempt to succeed", got=got)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import NodePipeline
@@ -60,10 +60,11 @@ def states_upward(endpoint: Endpoint, keys: Keyspace, *, after: int) -> Iterator
 def retire(endpoint: Endpoint, keys: Keyspace, segment_key: str, *, by: SegmentState, retain_ms: int) -> bool:
     """Remove a segment that an older run left; return False if a newer run has published there, or it is not ours.
 
+    What is no list at the list's name was put there by somebody else, and stays; the state is ours nevertheless.
     Its state becomes that of `by`, a state of the newer run, with count 0, so that old signals are superseded at once;
     it expires after `retain_ms`.
 
-    Redis: WATCH, HMGET, then MULTI UNLINK UNLINK HSET PEXPIRE EXEC; O(1).
+    Redis: WATCH, HMGET, TYPE, then MULTI UNLINK UNLINK HSET PEXPIRE EXEC; O(1).
     """
     state_key = keys.state(segment_key)
     fields: dict[Any, Any] = {**SegmentState(by.run_id, by.attempt, 0, "").encode()}
@@ -72,8 +73,10 @@ def retire(endpoint: Endpoint, keys: Keyspace, segment_key: str, *, by: SegmentS
         now = SegmentState.decode(state_key, pipeline.hmget(state_key, SegmentState.FIELDS))
         if now is None or now.count == 0 or now.run_id >= by.run_id:
             return False
+        is_list = cast("bytes", pipeline.type(segment_key)) == b"list"
         pipeline.multi()
-        pipeline.unlink(segment_key)
+        if is_list:
+            pipeline.unlink(segment_key)
         pipeline.unlink(state_key)  # removes the blocks too
         pipeline.hset(state_key, mapping=fields)
         pipeline.pexpire(state_key, retain_ms)

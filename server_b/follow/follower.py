@@ -71,6 +71,7 @@ class Follower:
             InvalidInputError: Its files can't be read or written.
             NotFinishedError: Another process follows it, nothing came in time, or it was not ready for too long.
             EndpointUnreachableError: It did not answer for as long as is retried, or cut every reading of an entry.
+            WrongKeyError: The stream is somebody else's.
         """
         with ExitStack() as stack:
             try:
@@ -90,6 +91,7 @@ class Follower:
         self.log.info("following a replica", stream=self._stream.key, after=self._cursor, checkpoint=path)
         while not self.serving.is_over:
             try:
+                self._stream.require_ours()
                 self._rewind_after_failover()
                 while not self.serving.is_over:
                     has_read = self._turn()

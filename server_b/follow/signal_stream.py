@@ -10,7 +10,8 @@ from typing import Any, cast
 
 from server_b.follow.checkpoint import START
 from shared.endpoint.endpoint import Endpoint
-from shared.endpoint.published import signals_in
+from shared.endpoint.published import LOOK_BACK, signals_in
+from shared.ownership import is_signal, require_our_signals
 from shared.signal import Signal
 
 RawEntry = tuple[str, dict[bytes, bytes]]
@@ -25,6 +26,12 @@ class SignalStream:
 
     endpoint: Endpoint
     key: str
+
+    def require_ours(self) -> None:
+        """Raise WrongKeyError if the stream is somebody else's. Redis: XREVRANGE; XREAD if none is a signal."""
+        newest = cast("list[Any]", self.endpoint.at(self.key).xrevrange(self.key, count=LOOK_BACK))
+        oldest = self._read(START, count=LOOK_BACK) if not any(is_signal(fields) for _, fields in newest) else []
+        require_our_signals(self.key, [*newest, *oldest], [])
 
     def newest_id(self) -> str:
         """Return the id of the newest entry; `START` when there is none. Redis: XREVRANGE COUNT 1; O(1)."""

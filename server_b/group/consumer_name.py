@@ -11,7 +11,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from server_b.group.signal_group import NameUse, SignalGroup
+from server_b.group.scripts import NameUse
+from server_b.group.signal_group import SignalGroup
 from shared.errors import WrongEndpointError
 from shared.stopping import StopRequest
 

@@ -16,6 +16,7 @@ from typing import Any, cast
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.optimistic import Step, execute_all, optimistic
+from shared.endpoint.our_streams import require_streams
 from shared.endpoint.published import signals_in
 from shared.errors import InvalidInputError
 from shared.keys import Keyspace
@@ -75,6 +76,10 @@ class DeadLetters:
 
     endpoint: Endpoint
     keys: Keyspace
+
+    def require_ours(self) -> None:
+        """Raise WrongKeyError if the signals or the dead letters are somebody else's. Redis: see `require_streams`."""
+        require_streams(self.endpoint, self.keys)
 
     def list_letters(self) -> list[DeadLetter]:
         """Return all dead letters, oldest first. Redis: XRANGE COUNT 100 until the end; O(letters)."""

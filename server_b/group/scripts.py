@@ -1,5 +1,9 @@
 """What has to be decided and done at once on the server, and no transaction can: MULTI can't look before it acts."""
 
+from __future__ import annotations
+
+from enum import IntEnum
+
 # Changes an entry's claim only while the entry is still ours: XCLAIM alone would take it back from whoever claimed it.
 # Where other processes may have our name, only while its token is ours: their entries look like ours.
 # KEYS[1] signals stream [KEYS[2] the name's token] · ARGV group, consumer, entry id (empty: the name alone) [our token,
@@ -28,3 +32,11 @@ for _, found in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
 end
 return 0
 """
+
+
+class NameUse(IntEnum):
+    """Whose a consumer name is, as the script tells."""
+
+    OTHERS = 0  # of another process, which lives
+    OURS = 1
+    OURS_AFTER_ANOTHER = 2  # of another process until a moment ago, which has ended and said so

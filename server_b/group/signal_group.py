@@ -7,17 +7,17 @@ the entry is pending with us although we never saw it: so own pending entries ar
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import Any, cast
 
-from server_b.group.scripts import REMOVE, RENEW
+from server_b.group.scripts import REMOVE, RENEW, NameUse
 from server_b.group.trimmed import unread_trimmed
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import NodeClient
+from shared.endpoint.our_streams import require_letters, require_signals, without_missing_key
 from shared.endpoint.published import LOOK_BACK, signals_in
 from shared.endpoint.together import Together
 from shared.endpoint.translation import is_reply
-from shared.errors import TransientError
+from shared.errors import HandoverError, TransientError
 from shared.keys import Keyspace
 from shared.signal import CONSUMER_GROUP, Signal
 from shared.text import stored_text
@@ -37,14 +37,6 @@ class Entry:
     taken_s: float = 0.0  # when we first received it, on this host's monotonic clock
 
 
-class NameUse(IntEnum):
-    """Whose a consumer name is, as the script tells."""
-
-    OTHERS = 0  # of another process, which lives
-    OURS = 1
-    OURS_AFTER_ANOTHER = 2  # of another process until a moment ago, which has ended and said so
-
-
 @dataclass
 class SignalGroup:
     """The group `server-b` on the signals stream, as the consumer of this name uses it.
@@ -59,6 +51,7 @@ class SignalGroup:
     consumer: str
     token: str = ""
     unread_trimmed: int = field(init=False, default=0)
+    _is_fresh: bool = field(init=False, default=False)  # whether we have just created the group: nothing is pending
 
     @property
     def stream(self) -> str:
@@ -75,26 +68,41 @@ class SignalGroup:
         The group starts at id 0, so that no earlier signal is missed. Also removes consumer names with nothing pending
         that were silent for an hour.
 
-        Redis: XGROUP CREATE MKSTREAM, XINFO CONSUMERS, XREVRANGE, XINFO GROUPS, XRANGE COUNT 1, XLEN in one round trip;
+        Raises WrongKeyError if stream or dead letters are somebody else's; nothing is written then.
+
+        Redis: XREVRANGE of both, XINFO GROUPS and CONSUMERS, XRANGE COUNT 1, XLEN in one round trip; without a group
+        XGROUP CREATE MKSTREAM;
         an EVAL for each silent name.
         """
+        dead = self.keys.dead_letters()
         pipeline = self._client.pipeline(transaction=False)
-        pipeline.xgroup_create(self.stream, CONSUMER_GROUP, id="0", mkstream=True)
+        pipeline.xinfo_groups(self.stream)
         pipeline.xinfo_consumers(self.stream, CONSUMER_GROUP)
         pipeline.xrevrange(self.stream, count=LOOK_BACK)
-        pipeline.xinfo_groups(self.stream)
+        pipeline.xrevrange(dead, count=LOOK_BACK)
         pipeline.xrange(self.stream, count=1)
         pipeline.xlen(self.stream)
-        _, consumers, entries, groups, oldest, length = replies = pipeline.execute(raise_on_error=False)
-        for reply in replies:
-            if isinstance(reply, Exception) and not is_reply(reply, "BUSYGROUP"):
-                raise reply
+        found = without_missing_key(pipeline.execute(raise_on_error=False))
+        groups, consumers, newest, letters, oldest, length = found
+        require_signals(self.endpoint, self.keys, newest, groups)
+        require_letters(self.endpoint, self.keys, letters)
+        self._is_fresh = CONSUMER_GROUP.encode() not in [group["name"] for group in groups] and self._create()
         for consumer in consumers:
             is_silent = consumer["pending"] == 0 and consumer["idle"] > SILENT_CONSUMER_MS
             if is_silent and stored_text(consumer["name"]) != self.consumer:
                 self._remove(consumer["name"], silent_ms=SILENT_CONSUMER_MS)
         self.unread_trimmed = unread_trimmed(groups, oldest, length)
-        return next(signals_in(entries), None)
+        return next(signals_in(newest), None)
+
+    def _create(self) -> bool:
+        """Create the group; return False if another consumer has just done so."""
+        try:
+            self._client.xgroup_create(self.stream, CONSUMER_GROUP, id="0", mkstream=True)
+        except HandoverError as error:
+            if not is_reply(error, "BUSYGROUP"):
+                raise
+            return False
+        return True
 
     def newest_signal(self) -> Signal | None:
         """Return the newest signal among the stream's last 100 entries. Redis: XREVRANGE COUNT 100; O(1)."""
@@ -131,6 +139,9 @@ class SignalGroup:
 
         Redis: XPENDING IDLE COUNT 10, which says whose it is, and XAUTOCLAIM COUNT 1, in one round trip; O(1).
         """
+        if self._is_fresh:  # saves the round trip that the look before the group costs
+            self._is_fresh = False
+            return "0-0", None, []
         pipeline = self._client.pipeline(transaction=False)
         pipeline.xpending_range(self.stream, CONSUMER_GROUP, min=after, max="+", count=10, idle=idle_ms)
         pipeline.xautoclaim(self.stream, CONSUMER_GROUP, self.consumer, idle_ms, start_id=after, count=1)

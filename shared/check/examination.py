@@ -49,11 +49,11 @@ class Job:
     requirements: tuple[Requirement, ...]
     keys: tuple[str, ...]  # whose servers are asked for their memory
     refusal: str  # what is wrong with a replica for this program; empty when a replica is fine
-    try_reading: Callable[[], object]  # reads what the program reads first; its errors are problems
+    try_reading: Callable[[], list[str]]  # reads what is read first, and returns notes; its errors are problems
     payload: Callable[[bytes], Command]  # a command that touches no data, with an argument of any size
     payload_way: Way  # which way that argument goes
     plan: Plan | None = None  # what is to be written; None for nothing
-    look_here: Callable[[], object] = lambda: None  # looks at what the program needs on this host; likewise
+    look_here: Callable[[], list[str] | None] = lambda: None  # looks at what the program needs on this host; likewise
     asked_bytes: int = 0  # most that the program asks for before it has read the replies
 
 
@@ -82,7 +82,7 @@ def examine(endpoint: Endpoint, settings: EndpointSettings, keys: Keyspace, job:
         notes.append(f"nothing is known of the encryption: {error}")
     for look in (job.look_here, *([] if problems else [job.try_reading])):
         try:
-            look()
+            notes += look() or []
         except HandoverError as error:
             problems.append(Problem(str(error), error.exit_code))
     times = measure_round_trips(lambda: endpoint.at(keys.signals()).time())

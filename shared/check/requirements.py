@@ -33,7 +33,7 @@ SERVER_A = (
         "write the shop", f"{_each('EXISTS', 'user sku cart')}; HSET {{user}} f v; HSET {{sku}} f v; HSET {{cart}} f v"
     ),
     Requirement("write a segment", "LPUSH {staging} v; LPUSHX {staging} v; EXPIRE {staging} 1; UNLINK {staging}"),
-    Requirement("look what is published", "HMGET {state} f; LLEN {segment}; EXISTS {segment}"),
+    Requirement("look what is published", "HMGET {state} f; EXISTS {state}; LLEN {segment}; TYPE {segment}"),
     Requirement(
         "publish a segment",
         "WATCH {staging} {state} {segment}; LLEN {staging}; UNLINK {segment}; RENAME {staging} {segment}; "
@@ -44,7 +44,11 @@ SERVER_A = (
         "record the run",
         "HSET {run} f v; HSETNX {run} f v; HDEL {run} f; PEXPIRE {run} 1; HGETALL {run}; HMGET {run} f",
     ),
-    Requirement("signal to server-b", "TYPE {signals}; XADD {signals} MINID = 0 * f v; XRANGE {signals} 0 0"),
+    Requirement(
+        "signal to server-b",
+        "XINFO GROUPS {signals}; XREVRANGE {signals} + - COUNT 1; XADD {signals} MINID = 0 * f v; XRANGE {signals} 0 0",
+    ),
+    Requirement("recognise a list whose state was evicted", "LRANGE {segment} 0 0", is_needed=False),
     Requirement("run's comparison of memory before it writes", "INFO memory", is_needed=False),
     Requirement("run --resume and --await-verdict-s", "HMGET {result} f; HGETALL {result}", is_needed=False),
     Requirement("run --min-replicas", "WAIT 0 1", is_needed=False),
@@ -54,18 +58,28 @@ SERVER_A = (
         "HGET {cart} f; HINCRBY {cart} f 1; HDEL {cart} f",
         is_needed=False,
     ),
-    Requirement("user list, sku list, status and purge", "SCAN 0", is_needed=False),
+    Requirement("user list, sku list and status", "SCAN 0", is_needed=False),
     Requirement(
         "status",
-        "EXISTS {signals}; XREVRANGE {signals} + - COUNT 1; XINFO GROUPS {signals}; XINFO CONSUMERS {signals} g; "
-        "XLEN {signals}; XLEN {dead_letters}",
+        "EXISTS {signals}; XINFO CONSUMERS {signals} g; XLEN {signals}; XLEN {dead_letters}",
         is_needed=False,
     ),
     Requirement("check --peer-url", "HSET {canary} f v; PEXPIRE {canary} 1; UNLINK {canary}", is_needed=False),
+)
+
+SERVER_A_PURGE = (
+    Requirement("find what both programs wrote", "SCAN 0; DBSIZE"),
+    Requirement("look and remove in one transaction", "MULTI; EXEC; UNWATCH"),
     Requirement(
-        "purge",
-        f"{_each('TYPE HGETALL UNLINK', 'user sku cart run result canary')}; "
-        f"{_each('TYPE UNLINK', 'state staging signals dead_letters')}",
+        "remove records, states and probes", f"{_each('WATCH HMGET UNLINK', 'run state canary')}; HLEN {{canary}}"
+    ),
+    Requirement("remove results", _each("WATCH HSCAN UNLINK", "result")),
+    Requirement("remove lists", f"{_each('WATCH TYPE LLEN LRANGE UNLINK', 'segment')}; EXISTS {{state}}"),
+    Requirement("remove signals and dead letters", _each("WATCH TYPE XRANGE XREVRANGE UNLINK", "signals dead_letters")),
+    Requirement("tell whose an empty stream is", "XINFO GROUPS {signals}; XINFO GROUPS {dead_letters}"),
+    Requirement(
+        "remove the shop",
+        f"{_each('WATCH HLEN HMGET UNLINK', 'user sku')}; {_each('WATCH HLEN HSCAN UNLINK', 'cart')}",
         is_needed=False,
     ),
 )
@@ -98,8 +112,8 @@ SERVER_B_FOLLOW = (Requirement("follow the signals", _FOLLOWING), *_READING)
 SERVER_B_GROUP = (
     Requirement(
         "share the signals in a consumer group",
-        "XGROUP CREATE {signals} g 0 MKSTREAM; XGROUP DELCONSUMER {signals} g c; XINFO CONSUMERS {signals} g; "
-        "XINFO GROUPS {signals}; XRANGE {signals} - + COUNT 1; XLEN {signals}; "
+        "XRANGE {signals} - + COUNT 1; XINFO GROUPS {signals}; XINFO CONSUMERS {signals} g; XLEN {signals}; "
+        "XGROUP CREATE {signals} g 0 MKSTREAM; XGROUP DELCONSUMER {signals} g c; "
         "XREADGROUP GROUP g c COUNT 1 STREAMS {signals} >; XAUTOCLAIM {signals} g c 1 0 COUNT 1; "
         "XPENDING {signals} g - + 1; EVAL x 1 {signals}; XCLAIM {signals} g c 0 0-0 JUSTID; XACK {signals} g 0-0",
     ),
@@ -115,13 +129,14 @@ SERVER_B_GROUP = (
     ),
     Requirement(
         "set aside what can't be processed",
-        "WATCH {dead_letters}; XREVRANGE {dead_letters} + - COUNT 1; XADD {dead_letters} MAXLEN ~ 1 * f v",
+        "WATCH {dead_letters}; XRANGE {dead_letters} - + COUNT 1; XREVRANGE {dead_letters} + - COUNT 1; "
+        "XADD {dead_letters} MAXLEN ~ 1 * f v",
     ),
     Requirement("follow when the server becomes a replica", _FOLLOWING, is_needed=False),
     *_READING,
     Requirement(
         "dead list, retry and drop",
-        "XRANGE {dead_letters} - + COUNT 1; XDEL {dead_letters} 0-0; HDEL {result} f; XADD {signals} * f v",
+        "XDEL {dead_letters} 0-0; HDEL {result} f; XADD {signals} * f v",
         is_needed=False,
     ),
 )

@@ -17,10 +17,11 @@ _UPDATE_EVERY_S = 0.1
 
 
 class Progress:
-    """Counts values, and draws click's progress bar where somebody may see it."""
+    """Counts values, or what `unit` names, and draws click's progress bar where somebody may see it."""
 
-    def __init__(self, label: str, total: int) -> None:
+    def __init__(self, label: str, total: int, *, unit: str = "values") -> None:
         self._label = label
+        self._unit = unit
         self._total = total
         self._done = 0
         self._drawn = 0
@@ -52,7 +53,7 @@ class Progress:
             label=self._label,
             file=sys.stderr,
             show_pos=True,
-            item_show_func=lambda rate: f"{rate:,} values/s" if rate is not None else None,
+            item_show_func=lambda rate: f"{rate:,} {self._unit}/s" if rate is not None else None,
         )
         bar.start = bar.last_eta = time.time() - elapsed_s  # else the bar computes the time left from its own start
         return bar

@@ -62,6 +62,7 @@ def test_a_group_that_is_destroyed_is_made_again_and_the_run_completes(
     keys: Keyspace,
 ) -> None:
     summary = hand_over.produce(count=5_000, segment_values=1_000)
+    client.xgroup_create(keys.signals(), CONSUMER_GROUP, id="0")
 
     def destroy() -> None:
         if is_stream_kept:

@@ -138,5 +138,5 @@ def test_purge_leaves_a_list_that_somebody_put_where_ours_was(
     hand_over.produce(count=10, segment_values=5)
     hand_over.produce(count=10)
     client.rpush(keys.segment(2), "mine")
-    assert run_program("server-a", "purge", "--yes", server=server, namespace=namespace).exit_code == 0
+    assert run_program("server-a", "purge", "--yes", "--shop", server=server, namespace=namespace).exit_code == 0
     assert client.keys(f"*{namespace}*") == [keys.segment(2).encode()]

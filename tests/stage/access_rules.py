@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 
 RULES = Path(__file__).parents[2] / "deploy" / "acl"
 PASSWORDS: dict[Name, str] = {"server-a": "pass-a", "server-b": "pass-b"}
+PURGE = "purge"
+PURGE_PASSWORD = "pass-purge"
 
 
-def rules(program: Name, namespace: str = "") -> str:
-    """Return a program's rules with its password, in a namespace as deploy/acl/README.md puts them there."""
-    line = (RULES / f"{program}.acl").read_text().replace("CHANGE-ME", PASSWORDS[program])
+def rules(user: str, namespace: str = "") -> str:
+    """Return the rules of a program, or of `purge`, with a password, in a namespace as deploy/acl/README.md does it."""
+    password = next((word for name, word in PASSWORDS.items() if name == user), PURGE_PASSWORD)
+    line = (RULES / f"{user}.acl").read_text().replace("CHANGE-ME", password)
     return re.sub(r"(%RW?~\{?)", rf"\1{namespace}:", line) if namespace else line
 
 
@@ -48,8 +51,17 @@ class Guarded:
         assert ended.exit_code in codes, ended
         return ended
 
-    def url(self, program: Name) -> str:
-        """Return the URL for a program, without the password."""
+    def purge(self, *options: str, codes: tuple[int, ...] = (0,)) -> Finished:
+        """Run `server-a purge` as the user that may, to one of these exit codes."""
+        ended = run_program(
+            "server-a", "purge", *options,
+            server=self.url(PURGE), namespace=self.namespace, env={"SERVER_A_PASSWORD": PURGE_PASSWORD},
+        )  # fmt: skip
+        assert ended.exit_code in codes, ended
+        return ended
+
+    def url(self, program: str) -> str:
+        """Return the URL for a program, or for `purge`, without the password."""
         return f"redis://{program}@127.0.0.1:{self.server.port}/0"
 
     def client(self, program: Name) -> redis.Redis:
@@ -67,5 +79,5 @@ def guarded(request: pytest.FixtureRequest, new_server: NewServer, server_kind: 
     """A server of each kind in turn with an aclfile made of both; in a namespace where the test asks for one."""
     namespace: str = getattr(request, "param", "")
     file = tmp_path / "users.acl"
-    file.write_text("".join(rules(program, namespace) for program in PASSWORDS))
+    file.write_text("".join(rules(user, namespace) for user in (*PASSWORDS, PURGE)))
     return Guarded(new_server(server_kind, "--aclfile", str(file)), namespace)

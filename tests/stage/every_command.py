@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from shared.keys import Keyspace
 from shared.signal import CONSUMER_GROUP, Signal
+from shared.verdict import SegmentVerdict
 from tests.stage.access_rules import Guarded
 from tests.stage.hand_over_in_process import DIGEST, OLDER
 from tests.stage.servers import connect
 
 
 def run_every_other_command_of_server_a(guarded: Guarded) -> None:
-    """Carry out each command of server-a but `run` with all its options; the server is empty before and after."""
+    """Carry out each command of server-a but `run` with all its options, and `purge`; the server is empty before."""
     keys = Keyspace(guarded.namespace)
     guarded.run("server-a", "run", "--count", "2500", "--segment-values", "1000")
     guarded.run("server-a", "run", "--count", "10")
@@ -34,12 +35,21 @@ def run_every_other_command_of_server_a(guarded: Guarded) -> None:
                 client.xgroup_create(keys.signals(), group, id="0")
             guarded.run("server-a", "status", codes=(75,))
     guarded.run("server-a", "check", "--peer-url", guarded.url("server-b"))
+    with connect(guarded.server) as client:  # as a server does that evicts keys
+        client.delete(keys.state(keys.segment(1)))
+    guarded.run("server-a", "run", "--count", "10")
+
+
+def run_every_purge(guarded: Guarded) -> None:
+    """Purge keys of every kind; the server is empty afterwards."""
+    keys = Keyspace(guarded.namespace)
     with connect(guarded.server) as client:  # what only an interrupted run, and server-b, leave
-        client.rpush(keys.staging(keys.segment(1), OLDER), "1")
-        client.hset(keys.canary(OLDER), "sent", "1")
-        client.hset(keys.result(OLDER), "1", "{}")
-        client.xadd(keys.dead_letters(), {"origin": "1-1"})
-    guarded.run("server-a", "purge", "--yes")
+        client.hset(keys.canary(OLDER), "sent", OLDER)
+        client.hset(keys.result(OLDER), "1", SegmentVerdict("verified", OLDER, 1, 1, 10, DIGEST).encode())
+        client.xadd(keys.dead_letters(), {"origin": "1-1", "reason": "r", "consumer": "c"})
+        client.delete(keys.state(keys.segment(1)))
+    guarded.purge("--dry-run", "--shop")
+    guarded.purge("--yes", "--shop")
 
 
 def run_every_command_of_server_b(guarded: Guarded) -> None:

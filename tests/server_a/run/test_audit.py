@@ -10,7 +10,7 @@ import pytest
 from shared.errors import SupersededError, WrongKeyError
 from shared.keys import Keyspace
 from tests.stage.faulty_link import FaultyLink
-from tests.stage.hand_over_in_process import HandOver, entries_of, list_keys, numbers, stored_values
+from tests.stage.hand_over_in_process import HandOver, entries_of, list_keys, list_values, numbers, stored_values
 
 if TYPE_CHECKING:
     import redis
@@ -93,14 +93,28 @@ def test_what_is_gone_is_written_again_and_counted(
     assert hand_over.produce(resume=summary.run_id).attempts == 0
 
 
-def test_a_list_that_lost_its_state_is_nobodys_and_stays(
+def test_a_list_that_lost_its_state_alone_is_recognised_and_written_again(
     hand_over: HandOver, link: FaultyLink, keys: Keyspace, client: redis.Redis
 ) -> None:
-    """No failover does this, since both are written in one transaction; whoever did it may have made the list too."""
+    """No failover does this, since both are written in one transaction; a server that evicts keys does."""
     link.at(AUDIT, lambda: client.delete(keys.state(keys.segment(5))))
+    summary = hand_over.produce(url=link.url, count=COUNT, segment_values=SEGMENT)
+    assert summary.segments_rewritten == 1
+    assert hand_over.events().count("state lost, list recognised") == 1
+    assert stored_values(client, keys, 6) == numbers(COUNT)
+
+
+def test_a_list_that_somebody_put_in_place_of_one_of_ours_stays(
+    hand_over: HandOver, link: FaultyLink, keys: Keyspace, client: redis.Redis
+) -> None:
+    def replace() -> None:
+        client.delete(keys.state(keys.segment(5)), keys.segment(5))
+        client.rpush(keys.segment(5), *range(SEGMENT))
+
+    link.at(AUDIT, replace)
     with pytest.raises(WrongKeyError):
         hand_over.produce(url=link.url, count=COUNT, segment_values=SEGMENT)
-    assert stored_values(client, keys, 6) == numbers(COUNT)
+    assert list_values(client, keys.segment(5)) == numbers(SEGMENT, first=0)
 
 
 def test_damage_between_two_looks_is_found_too(

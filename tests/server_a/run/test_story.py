@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,7 +13,7 @@ from shared.keys import Keyspace
 from shared.signal import Signal
 from shared.state import SegmentState
 from shared.tokens import is_token
-from tests.stage.hand_over_in_process import HandOver, entries_of, list_keys, numbers, stored_values
+from tests.stage.hand_over_in_process import DIGEST, OLDER, HandOver, entries_of, list_keys, numbers, stored_values
 
 if TYPE_CHECKING:
     import redis
@@ -25,6 +25,9 @@ def _state(client: redis.Redis, keys: Keyspace, key: str) -> SegmentState | None
 
 def _signals(client: redis.Redis, keys: Keyspace) -> list[Signal]:
     return [Signal.decode(fields) for _, fields in entries_of(client, keys.signals())]
+
+
+OLD_ENTRY: dict[Any, Any] = {**Signal(OLDER, OLDER, 1, 1, 10, DIGEST).encode()}
 
 
 @pytest.mark.parametrize(
@@ -131,7 +134,7 @@ def test_run_and_signals_are_kept_for_the_retention(
     retain_ms = (retain_days or 7) * DAY_MS
     # nodes of a stream are trimmed whole; they hold a hundred entries
     for _ in range(150):
-        client.xadd(keys.signals(), {"old": "entry"}, id="1-*")
+        client.xadd(keys.signals(), OLD_ENTRY, id="1-*")
     summary = hand_over.produce(count=30, segment_values=10, retain_days=retain_days)
     assert retain_ms - 60_000 < client.pttl(keys.run(summary.run_id)) <= retain_ms
     assert client.hmget(keys.run(summary.run_id), "published", "segments", "count") == [b"3", None, b"30"]
@@ -194,7 +197,7 @@ def test_signals_older_than_the_retention_are_gone_to_the_last_one(
     hand_over: HandOver, keys: Keyspace, client: redis.Redis
 ) -> None:
     for number in range(1, 11):
-        client.xadd(keys.signals(), {"old": "entry"}, id=f"{number}-1")
+        client.xadd(keys.signals(), OLD_ENTRY, id=f"{number}-1")
     hand_over.produce(count=10)
     assert len(entries_of(client, keys.signals())) == 1
 
@@ -204,6 +207,6 @@ def test_signals_younger_than_the_retention_stay(hand_over: HandOver, keys: Keys
     begins_ms = seconds * 1_000 + microseconds // 1_000 - DAY_MS
     ids = [f"{begins_ms + minutes * 60_000}-0" for minutes in (-60, -1, 10, 60)]  # the server's clock goes on
     for entry_id in ids:
-        client.xadd(keys.signals(), {"old": "entry"}, id=entry_id)
+        client.xadd(keys.signals(), OLD_ENTRY, id=entry_id)
     hand_over.produce(count=10, retain_days=1)
     assert [entry_id for entry_id, _ in entries_of(client, keys.signals())][:-1] == ids[2:]

@@ -11,7 +11,8 @@ import pytest
 from demo.processes import Program
 from demo.servers import Server
 from server_b.group.consumer_name import ConsumerName
-from server_b.group.signal_group import NameUse, SignalGroup
+from server_b.group.scripts import NameUse
+from server_b.group.signal_group import SignalGroup
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import WrongEndpointError
 from shared.keys import Keyspace

@@ -114,7 +114,7 @@ def test_a_consumer_that_no_signal_reaches_says_so(
     if is_quiet:
         end_the_ten_seconds()
     else:
-        client.xadd(keys.signals(), {"hello": "world"})
+        link.at(b"XREADGROUP", lambda: client.xadd(keys.signals(), {"hello": "world"}))
         link.at(b"XACK", end_the_ten_seconds)
     with closing(StopRequest()) as stop:
         link.at(b"XREADGROUP", stop.request, nth=6)

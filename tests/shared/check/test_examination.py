@@ -73,7 +73,7 @@ def test_what_run_can_do_without_is_only_noted(own_server: Server) -> None:
     assert found["notes"] == [
         "not allowed: INFO; only run's comparison of memory before it writes needs it",
         "not allowed: WAIT; only run --min-replicas needs it",
-        "not allowed: SCAN; only user list, sku list, status and purge needs it",
+        "not allowed: SCAN; only user list, sku list and status needs it",
     ]
 
 

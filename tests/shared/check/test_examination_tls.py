@@ -52,7 +52,7 @@ def test_encryption_that_nobody_shows_is_only_noted(server: Server, namespace: s
         requirements=(),
         keys=(),
         refusal="",
-        try_reading=lambda: None,
+        try_reading=list,
         payload=lambda payload: ("PING", payload),
         payload_way="there and back",
     )

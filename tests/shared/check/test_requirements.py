@@ -9,10 +9,14 @@ from threading import Thread
 import pytest
 
 from shared.check.permissions import Permission, permissions_of
-from shared.check.requirements import SERVER_A, SERVER_B_FOLLOW, SERVER_B_GROUP, Requirement
+from shared.check.requirements import SERVER_A, SERVER_A_PURGE, SERVER_B_FOLLOW, SERVER_B_GROUP, Requirement
 from shared.keys import Keyspace
 from tests.stage.access_rules import Guarded, guarded
-from tests.stage.every_command import run_every_command_of_server_b, run_every_other_command_of_server_a
+from tests.stage.every_command import (
+    run_every_command_of_server_b,
+    run_every_other_command_of_server_a,
+    run_every_purge,
+)
 from tests.stage.servers import connect
 
 __all__ = ["guarded"]
@@ -24,8 +28,8 @@ OPENING = {"HELLO", "AUTH", "CLUSTER", "ACL", "CLIENT"}
 """What opens a connection or an endpoint, and what `check` asks for and goes on without."""
 OF_THE_PEER = {("HGET", "canary")}
 """Sent by `server-a check --peer-url` as the peer's user."""
-SENT_ELSEWHERE = {("PING", ""), ("XREAD", "signals"), *OF_THE_PEER}
-"""Sent by server-b only after two seconds of reading, or to a replica (test_acl.py)."""
+SENT_ELSEWHERE = {("PING", ""), ("XREAD", "signals"), ("XRANGE", "signals"), ("UNWATCH", ""), *OF_THE_PEER}
+"""Sent by server-b only after two seconds of reading, to a replica (test_acl.py), or where something is wrong."""
 
 
 def _pairs(name: str, words: Iterable[str], keys: Keyspace) -> Sent:
@@ -74,6 +78,14 @@ def test_server_a_sends_what_it_needs_and_nothing_else(guarded: Guarded) -> None
         guarded.run("server-a", "run", "--resume", run_id)
         guarded.run("server-a", "run", "--min-replicas", "1", "--patience-s", "0", codes=(75,))
     assert sent - OF_THE_PEER == _needed(SERVER_A, Keyspace(guarded.namespace))
+
+
+@pytest.mark.slow
+def test_purge_sends_what_it_needs_and_nothing_else(guarded: Guarded) -> None:
+    guarded.run("server-a", "run", "--count", "20", "--segment-values", "10")
+    with recorded(guarded) as sent:
+        run_every_purge(guarded)
+    assert sent == _needed(SERVER_A_PURGE, Keyspace(guarded.namespace))
 
 
 @pytest.mark.slow

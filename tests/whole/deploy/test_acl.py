@@ -11,10 +11,14 @@ from redis.exceptions import NoPermissionError, ResponseError
 
 from server_b.group.scripts import RENEW
 from shared.check.permissions import permissions_of
-from shared.check.requirements import SERVER_A, SERVER_B_FOLLOW, SERVER_B_GROUP, Requirement
+from shared.check.requirements import SERVER_A, SERVER_A_PURGE, SERVER_B_FOLLOW, SERVER_B_GROUP, Requirement
 from shared.keys import Keyspace
-from tests.stage.access_rules import PASSWORDS, Guarded, guarded, rules
-from tests.stage.every_command import run_every_command_of_server_b, run_every_other_command_of_server_a
+from tests.stage.access_rules import PASSWORDS, PURGE, Guarded, guarded, rules
+from tests.stage.every_command import (
+    run_every_command_of_server_b,
+    run_every_other_command_of_server_a,
+    run_every_purge,
+)
 from tests.stage.programs import Name, StartProgram, run_program
 from tests.stage.servers import Kind, NewServer, connect
 from tests.stage.waiting import wait_until
@@ -24,7 +28,11 @@ if TYPE_CHECKING:
 
 __all__ = ["guarded"]
 
-NEEDS: dict[Name, tuple[Requirement, ...]] = {"server-a": SERVER_A, "server-b": SERVER_B_GROUP + SERVER_B_FOLLOW}
+NEEDS: dict[str, tuple[Requirement, ...]] = {
+    "server-a": SERVER_A,
+    "server-b": SERVER_B_GROUP + SERVER_B_FOLLOW,
+    PURGE: SERVER_A_PURGE,
+}
 ASKED_FOR_IN_VAIN = {"client|setinfo", "acl|whoami", "info", "cluster|slots", "config|get"}
 """redis-py, `check` and whoever opens an endpoint ask for these, and go on without."""
 with_and_without_namespace = pytest.mark.parametrize(
@@ -32,10 +40,10 @@ with_and_without_namespace = pytest.mark.parametrize(
 )
 
 
-@pytest.mark.parametrize("program", PASSWORDS)
-def test_exactly_the_commands_that_the_program_needs(program: Name) -> None:
-    granted = re.findall(r"\+(\S+)", rules(program))
-    needed = {permission.name.lower().replace(" ", "|") for permission in permissions_of(NEEDS[program], Keyspace())}
+@pytest.mark.parametrize("user", [*PASSWORDS, PURGE])
+def test_exactly_the_commands_that_are_needed(user: str) -> None:
+    granted = re.findall(r"\+(\S+)", rules(user))
+    needed = {permission.name.lower().replace(" ", "|") for permission in permissions_of(NEEDS[user], Keyspace())}
     assert sorted(granted) == sorted(needed)
 
 
@@ -72,8 +80,21 @@ def test_every_run_of_server_a(guarded: Guarded, start_program: StartProgram) ->
 def test_every_other_command_of_server_a(guarded: Guarded) -> None:
     run_every_other_command_of_server_a(guarded)
     assert guarded.refused() <= ASKED_FOR_IN_VAIN
+    run_every_purge(guarded)
+    assert guarded.refused() <= ASKED_FOR_IN_VAIN
     with connect(guarded.server) as client:
         assert not list(client.scan_iter())
+
+
+def test_server_a_may_not_purge_and_says_so_in_one_sentence(guarded: Guarded) -> None:
+    guarded.run("server-a", "run", "--count", "10")
+    with connect(guarded.server) as client:
+        before = {key: client.dump(key) for key in client.scan_iter()}
+        for option in ("--yes", "--dry-run"):
+            ended = guarded.run("server-a", "purge", option, codes=(77,))
+            assert (ended.stdout, ended.stderr.count("\n")) == ("", 1), ended
+            assert "deploy/acl/purge.acl" in ended.stderr
+        assert {key: client.dump(key) for key in client.scan_iter()} == before
 
 
 @with_and_without_namespace
@@ -122,7 +143,9 @@ FORBIDDEN: dict[Name, list[str]] = {
     "server-a": [
         *FORBIDDEN_TO_BOTH, "XREADGROUP GROUP g c STREAMS {signals} >", "XREAD STREAMS {signals} 0",
         "XGROUP CREATE {signals} g 0", "XGROUP DESTROY {signals} g", "XACK {signals} g 0-1", "XDEL {signals} 0-1",
-        "XTRIM {signals} MAXLEN 0", "EVAL return 1 0", "LRANGE {segment} 0 0", "LPOP {segment}", "LPUSH foreign v",
+        "XTRIM {signals} MAXLEN 0", "EVAL return 1 0", "LPOP {segment}", "HSET {result} f v",
+        "UNLINK {result}", "UNLINK {dead_letters}",
+        "XADD {dead_letters} * f v", "DBSIZE", "LPUSH foreign v",
         "RENAME {staging} foreign", "RENAME foreign {segment}", "UNLINK foreign", "EXPIRE foreign 1", "PING",
     ],
     "server-b": [

@@ -1,0 +1,152 @@
+"""Lists whose state is gone, as a server that evicts keys may leave them: recognised by their content.
+
+A list without a state may be anybody's. It is ours if the newest signal of its segment is in the stream, it has as many
+values as that says, and they give that digest. Then its state is written again, from the signal, so that whoever comes
+next finds the list as it was. Taking such a list for ours by its name was rejected: it may be somebody else's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any, cast
+
+from server_a.run.list_digest import digest_list, read_chunk_values
+from server_a.run.publish import Publication, publish
+from shared.endpoint.batch_connection import BatchConnection, pack
+from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.node_client import Command
+from shared.endpoint.published import signals_in
+from shared.endpoint.together import Together, portions
+from shared.errors import NotFinishedError, WrongKeyError
+from shared.keys import Keyspace
+from shared.signal import Signal
+from shared.state import SegmentState
+from shared.stopping import StopRequest
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
+PAGE_ENTRIES = 1_000
+MAX_CHANGES = 5
+CAUSE = "likely evicted by a full server (see maxmemory-policy); noeviction keeps it"
+
+
+@dataclass(frozen=True)
+class LostState:
+    """A list of ours without its state; `blocks` are the concatenated raw digests of its blocks."""
+
+    number: int
+    state: SegmentState
+    blocks: bytes
+
+
+Ending = Callable[[LostState], Sequence[Command]]
+"""Returns what becomes of a recognised list, in one transaction; nothing when it was only to be recognised."""
+
+
+@dataclass
+class LostStates:
+    """Recognises such lists among those of the numbers given."""
+
+    endpoint: Endpoint
+    keys: Keyspace
+    stop: StopRequest | None = None  # ends the reading
+
+    def recognise(self, numbers: Sequence[int], end: Ending) -> Iterator[LostState]:
+        """Yield the lists that are recognised, each after its transaction.
+
+        Raises NotFinishedError if a list is being changed, or if a stop was requested.
+
+        Redis: EXISTS and TYPE of each segment, 1,000 a round trip; XREVRANGE of the stream until each of them has a
+        signal; for each list then WATCH, LLEN, LRANGE of all of it, 1,000 values a time, and what `end` says.
+        """
+        signals = self._newest_signals(self.without_state(numbers))
+        for number in sorted(signals):
+            found = self._recognise_one(signals[number], end)
+            if found is not None:
+                yield found
+
+    def restore(self, numbers: Sequence[int], log: FilteringBoundLogger) -> bool:
+        """Write the states of the lists that are recognised again; return whether there were any. Redis: HSET."""
+        restored = 0
+        for found in self.recognise(numbers, self._restoring):
+            restored += 1
+            log.warning("state lost, list recognised", key=self.keys.segment(found.number), cause=CAUSE)
+        return restored > 0
+
+    def _restoring(self, found: LostState) -> Sequence[Command]:
+        fields: dict[str, str | bytes] = {**found.state.encode(), "blocks": found.blocks}
+        state_key = self.keys.state(self.keys.segment(found.number))
+        return [("HSET", state_key, *chain.from_iterable(fields.items()))]
+
+    def without_state(self, numbers: Sequence[int]) -> set[int]:
+        """Return which of these segments have a list and no state. Redis: EXISTS and TYPE, 1,000 a round trip."""
+        names = {self.keys.segment(number): number for number in numbers}
+        found: set[int] = set()
+        for portion in portions(names):
+            asked = Together(self.endpoint)
+            for key in portion:
+                asked.at(key).exists(self.keys.state(key))
+                asked.at(key).type(key)
+            replies = asked.send()
+            kinds = zip(portion, replies[::2], replies[1::2], strict=True)
+            found |= {names[key] for key, has_state, kind in kinds if not has_state and kind == b"list"}
+        return found
+
+    def _newest_signals(self, numbers: set[int]) -> dict[int, Signal]:
+        """Return the newest signal of each of these segments, as far as the stream has one."""
+        found: dict[int, Signal] = {}
+        stream, end = self.keys.signals(), "+"
+        while len(found) < len(numbers):
+            page = cast("list[Any]", self.endpoint.at(stream).xrevrange(stream, max=end, count=PAGE_ENTRIES))
+            for signal in signals_in(page):
+                if signal.segment in numbers:
+                    found.setdefault(signal.segment, signal)
+            if len(page) < PAGE_ENTRIES:
+                break
+            end = "(" + page[-1][0].decode()
+        return found
+
+    def _recognise_one(self, signal: Signal, end: Ending) -> LostState | None:
+        key = self.keys.segment(signal.segment)
+        state_key, state = (
+            self.keys.state(key),
+            SegmentState(signal.run_id, signal.attempt, signal.count, signal.digest),
+        )
+        chunk_values = read_chunk_values(self.endpoint, self.keys, signal.run_id)
+        for _ in range(MAX_CHANGES):
+            with closing(self.endpoint.batch(key)) as connection:
+                length, has_state = _watched(connection, key, state_key)
+                if has_state or length != signal.count:
+                    return None
+                digest = digest_list(connection, key, signal.count, chunk_values=chunk_values, stop=self.stop)
+                if digest is None or digest.hexdigest() != signal.digest:
+                    return None
+                found = LostState(signal.segment, state, bytes(digest.blocks))
+                commands = end(found)
+                if not commands or connection.transaction(*commands) is not None:
+                    return found
+        raise NotFinishedError(where=key, expected="a list at rest", got=f"one that changed {MAX_CHANGES} times")
+
+
+def _watched(connection: BatchConnection, key: str, state_key: str) -> tuple[int, int]:
+    """Watch a list and its state; return its length and whether there is a state. Redis: one round trip."""
+    connection.send_watch(key, state_key)
+    connection.send(pack("LLEN", key) + pack("EXISTS", state_key), replies=2)
+    _, length, has_state = (connection.read(key=name) for name in (key, key, state_key))
+    return length, has_state
+
+
+def publish_or_restore(
+    lost: LostStates, publication: Publication, *, overwrite: bool, log: FilteringBoundLogger
+) -> None:
+    """Publish a segment, also over a list of ours whose state was lost meanwhile; see `publish`."""
+    try:
+        publish(lost.endpoint, lost.keys, publication, overwrite=overwrite)
+    except WrongKeyError:
+        if not lost.restore([publication.number], log):
+            raise
+        publish(lost.endpoint, lost.keys, publication, overwrite=overwrite)

@@ -1,0 +1,76 @@
+"""Looks whether the streams under our names are ours, before anything is written to them; see `shared.ownership`.
+
+The newest entries are read together with whatever else is asked first, so the look costs no round trip of its own. Only
+when none of them is ours, the oldest ones are read too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.published import LOOK_BACK
+from shared.endpoint.together import Together
+from shared.endpoint.translation import is_reply
+from shared.keys import Keyspace
+from shared.ownership import is_letter, is_signal, require_our_letters, require_our_signals
+
+Entries = list[Any]
+Groups = Sequence[Mapping[str, Any]]
+
+
+def ask_signals(asked: Together, keys: Keyspace) -> None:
+    """Ask for the newest signals, the first argument of `require_signals`. Redis: XREVRANGE; O(1)."""
+    asked.at(keys.signals()).xrevrange(keys.signals(), count=LOOK_BACK)
+
+
+def require_signals(endpoint: Endpoint, keys: Keyspace, newest: Entries, groups: Groups | None = None) -> None:
+    """Raise WrongKeyError if the stream with these newest entries, and these groups, is somebody else's.
+
+    Redis: nothing where a signal is among them; else XRANGE, and XINFO GROUPS unless the groups are given.
+    """
+    if any(is_signal(fields) for _, fields in newest):
+        return
+    stream = keys.signals()
+    client = endpoint.at(stream)
+    if groups is None:
+        pipeline = client.pipeline(transaction=False)
+        pipeline.xinfo_groups(stream)
+        groups = without_missing_key(pipeline.execute(raise_on_error=False))[0]
+    oldest = cast("Entries", client.xrange(stream, count=LOOK_BACK)) if len(newest) == LOOK_BACK else []
+    require_our_signals(stream, [*newest, *oldest], groups)
+
+
+def require_letters(endpoint: Endpoint, keys: Keyspace, newest: Entries) -> None:
+    """Raise WrongKeyError if the dead letters' stream with these newest entries is somebody else's.
+
+    Redis: XRANGE, only where none of them is a dead letter.
+    """
+    dead, oldest = keys.dead_letters(), []
+    if len(newest) == LOOK_BACK and not any(is_letter(fields) for _, fields in newest):
+        oldest = cast("Entries", endpoint.at(dead).xrange(dead, count=LOOK_BACK))
+    require_our_letters(dead, [*newest, *oldest])
+
+
+def require_streams(endpoint: Endpoint, keys: Keyspace) -> None:
+    """Raise WrongKeyError if the signals or the dead letters are somebody else's.
+
+    Redis: XINFO GROUPS, and XREVRANGE of both in one round trip; XRANGE where none of them is ours.
+    """
+    signals, dead = keys.signals(), keys.dead_letters()
+    pipeline = endpoint.at(signals).pipeline(transaction=False)
+    pipeline.xinfo_groups(signals)
+    for stream in (signals, dead):
+        pipeline.xrevrange(stream, count=LOOK_BACK)
+    groups, newest, letters = without_missing_key(pipeline.execute(raise_on_error=False))
+    require_signals(endpoint, keys, newest, groups)
+    require_letters(endpoint, keys, letters)
+
+
+def without_missing_key(replies: Sequence[Any]) -> list[Any]:
+    """Return replies with nothing in place of XINFO's complaint that there is no key or group; raise other errors."""
+    for reply in replies:
+        if isinstance(reply, Exception) and not is_reply(reply, "no such key", "NOGROUP"):
+            raise reply
+    return [[] if isinstance(reply, Exception) else reply for reply in replies]
