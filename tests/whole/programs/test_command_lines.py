@@ -50,7 +50,7 @@ COMMAND_LINES: dict[tuple[Name, str], tuple[str, str]] = {
     ("server-a", "cart remove"): ("USER SKU", "--quantity"),
     ("server-a", "cart show"): ("USER", ""),
     ("server-a", "status"): ("", "--json"),
-    ("server-a", "purge"): ("", "--yes"),
+    ("server-a", "purge"): ("", "--dry-run --shop --yes"),
     ("server-b", "run"): (
         "",
         """--once --run --wait-s --consumer --claim-idle-ms --max-deliveries --settle-s --print-values

@@ -33,7 +33,7 @@ OTHERS = (
     ("cart", "add", "1", "sku123", "--quantity", "2"),
     ("status",),
     ("check",),
-    ("purge", "--yes"),
+    ("purge", "--yes", "--shop"),
 )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.stage.access_rules import PASSWORDS, rules
+from tests.stage.access_rules import PASSWORDS, PURGE, PURGE_PASSWORD, rules
 from tests.stage.check_runs import check
 from tests.stage.clusters import Cluster
 from tests.stage.programs import Name, run_program
@@ -52,11 +52,11 @@ def test_canaries_in_a_cluster(cluster: Cluster) -> None:
 def users(cluster: Cluster) -> Iterator[dict[str, str]]:
     """Both programs as users of every node; their passwords as variables."""
     for node in cluster.nodes:
-        for program in PASSWORDS:
-            call(node, "ACL", "SETUSER", *rules(program).split()[1:], *CLUSTER_RULES)
+        for user in (*PASSWORDS, PURGE):
+            call(node, "ACL", "SETUSER", *rules(user).split()[1:], *CLUSTER_RULES)
     yield {"SERVER_A_PASSWORD": PASSWORDS["server-a"], "SERVER_B_PASSWORD": PASSWORDS["server-b"]}
     for node in cluster.nodes:
-        call(node, "ACL", "DELUSER", *PASSWORDS)
+        call(node, "ACL", "DELUSER", *PASSWORDS, PURGE)
 
 
 def test_least_rights_in_a_cluster(cluster: Cluster, users: dict[str, str]) -> None:
@@ -67,7 +67,9 @@ def test_least_rights_in_a_cluster(cluster: Cluster, users: dict[str, str]) -> N
     assert run_program("server-a", "run", *options, server=urls["server-a"], env=users).exit_code == 0
     verified = run_program("server-b", "run", "--once", "--wait-s", "30", server=urls["server-b"], env=users)
     assert verified.exit_code == 0, verified
-    assert run_program("server-a", "purge", "--yes", server=urls["server-a"], env=users).exit_code == 0
+    purging = {"SERVER_A_PASSWORD": PURGE_PASSWORD}
+    url = cluster.url.replace("//", f"//{PURGE}@")
+    assert run_program("server-a", "purge", "--yes", "--shop", server=url, env=purging).exit_code == 0
     assert [call(primary, "DBSIZE") for primary in cluster.primaries()] == [0, 0, 0]
 
 

@@ -97,7 +97,7 @@ def test_read_status_and_purge_cover_the_whole_cluster(cluster: Cluster) -> None
 
     read = run_program("server-b", "read", server=cluster.url)
     status = run_program("server-a", "status", "--json", server=cluster.url)
-    purge = run_program("server-a", "purge", "--yes", server=cluster.url)
+    purge = run_program("server-a", "purge", "--yes", "--shop", server=cluster.url)
 
     assert read.stdout.split() == [str(number) for number in range(count, 0, -1)]
     assert (status.exit_code, status.json()["troubles"]) == (0, [])

@@ -1,0 +1,116 @@
+"""Goes through the keys with our names: counts what proves to be ours, or removes it.
+
+Each removal is safe against a change after the look: the keys are watched, looked at and removed in one transaction, a
+portion at a time. The server matches names and types, so that other keys, be they millions, are not sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from itertools import islice
+
+from redis.crc import key_slot
+
+from server_a.purge.proofs import Unit
+from shared.endpoint.batch_connection import BatchConnection, Reply, pack
+from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.scanning import COUNT, pages
+from shared.errors import NotFinishedError, UnknownCommandError, WrongEndpointError, WrongKeyError
+from shared.program.progress import Progress
+
+PORTION_UNITS = 500
+MAX_CHANGES = 20
+
+
+def scan(endpoint: Endpoint, pattern: str, kind: str, progress: Progress) -> Iterator[str]:
+    """Yield the names that match a glob pattern, of keys of one type; a key may come twice.
+
+    Redis: see `pages`, for each primary.
+    """
+    for client in endpoint.primaries():
+        for page in pages(client, pattern, kind=kind):
+            progress.add(COUNT)
+            yield from (key.decode("utf-8", "surrogateescape") for key in page.keys)
+
+
+class Sweep:
+    """Looks at units and, if it `removes`, removes what is proven; yields each unit with the keys that are ours."""
+
+    def __init__(self, endpoint: Endpoint, *, removes: bool) -> None:
+        self._endpoint = endpoint
+        self._removes = removes
+        self._by_slot = endpoint.kind.mode == "cluster"
+
+    def go_through(self, units: Iterable[Unit]) -> Iterator[tuple[Unit, list[str]]]:
+        """Yield units with their keys that are ours; none for a unit that is somebody else's.
+
+        Redis: WATCH, what each unit looks at, MULTI UNLINK EXEC, 500 units together; in a cluster those of one slot.
+        """
+        iterator = iter(units)
+        while portion := list(islice(iterator, PORTION_UNITS)):
+            for group in self._groups(portion):
+                yield from self._handled(group)
+
+    def _groups(self, portion: Sequence[Unit]) -> list[list[Unit]]:
+        groups: dict[object, list[Unit]] = {}
+        for unit in portion:
+            name: object = key_slot(unit.key.encode()) if self._by_slot else self._endpoint.node_of(unit.key)
+            groups.setdefault(name, []).append(unit)
+        return list(groups.values())
+
+    def _handled(self, group: list[Unit]) -> Iterator[tuple[Unit, list[str]]]:
+        for number in range(MAX_CHANGES):
+            # after a change by others one at a time, so that a busy key does not hold up the others
+            parts = [group] if number == 0 else [[unit] for unit in group]
+            left: list[Unit] = []
+            for part in parts:
+                try:
+                    found = self._once(part)
+                except WrongEndpointError as error:
+                    if self._by_slot or isinstance(error, (WrongKeyError, UnknownCommandError)):
+                        raise
+                    self._by_slot = True  # a cluster behind one address
+                    for smaller in self._groups(part):
+                        yield from self._handled(smaller)
+                    continue
+                if found is None:
+                    left += part
+                else:
+                    yield from zip(part, found, strict=True)
+            group = left
+            if not group:
+                return
+        where, got = group[0].key, f"one that changed {MAX_CHANGES} times"
+        raise NotFinishedError(where=where, expected="a key at rest", got=got, advice="run it again")
+
+    def _once(self, group: Sequence[Unit]) -> list[list[str]] | None:
+        """Return the keys of each unit that are ours, removed if they are to be; None if one has changed meanwhile."""
+        with closing(self._endpoint.batch(group[0].key)) as connection:
+            if self._removes:
+                connection.send_watch(*(key for unit in group for key in unit.watched))
+                connection.read()
+            proven = _look(connection, group)
+            doomed = [key for keys in proven for key in keys]
+            if self._removes and connection.transaction(*(("UNLINK", key) for key in doomed)) is None and doomed:
+                return None
+        return proven
+
+
+def _look(connection: BatchConnection, group: Sequence[Unit]) -> list[list[str]]:
+    commands = [command for unit in group for command in unit.look]
+    connection.send(b"".join(pack(*command) for command in commands), replies=len(commands))
+    # all replies are read first: a proof may ask for more, on connections of its own
+    replies = [[_reply(connection) for _ in unit.look] for unit in group]
+    return [
+        [] if any(isinstance(reply, WrongKeyError) for reply in found) else unit.proven(found)
+        for unit, found in zip(group, replies, strict=True)
+    ]
+
+
+def _reply(connection: BatchConnection) -> Reply:
+    """Return the next reply, or the error that the key is of another type."""
+    try:
+        return connection.read()
+    except WrongKeyError as error:
+        return error
