@@ -223,7 +223,7 @@ def purge_command(common: CommonSettings, *, dry_run: bool, shop: bool, yes: boo
         if not yes and not click.confirm(question):
             click.echo("Nothing was removed.")
             return
-        removed = purge.remove().keys
+        removed = purge.remove(found).keys
     print_outcome(f"Removed {_counted(removed, 'key')}.")
 
 

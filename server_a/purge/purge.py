@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from server_a.purge.proofs import Unit, unit_of
 from server_a.purge.streams import go_through_streams
@@ -80,6 +81,13 @@ def _line(tally: Tally, shown: str) -> str:
     return f"{tally.keys:>9,} {'key' if tally.keys == 1 else 'keys'}: {shown} ({', '.join(tally.examples)}{more})"
 
 
+class _Pass(NamedTuple):
+    """One scan: kinds of keys and a glob pattern that matches their names, and few others."""
+
+    kinds: set[str]
+    pattern: str
+
+
 @dataclass
 class Purge:
     """Finds and removes what both programs wrote under a namespace."""
@@ -102,44 +110,51 @@ class Purge:
 
     def survey(self) -> Survey:
         """Return what would be removed; nothing is written. Redis: see `_go_through`."""
-        return self._go_through(removes=False)
+        return self._go_through(None)
 
-    def remove(self) -> Survey:
-        """Remove it and return what was removed; after a lost connection, purge again. Redis: see `_go_through`."""
-        return self._go_through(removes=True)
+    def remove(self, found: Survey) -> Survey:
+        """Remove keys of the kinds that a survey found and return how many; after a lost connection, purge again.
 
-    def _go_through(self, *, removes: bool) -> Survey:
-        """Go through all kinds of keys.
+        Redis: see `_go_through`.
+        """
+        return self._go_through(found)
+
+    def _go_through(self, found: Survey | None) -> Survey:
+        """Go through all kinds of keys to count them, or through those that were found to remove them.
 
         Redis: SCAN of the whole database, three times, with the shop five times; for each key with a name of ours what
         `Sweep` and `LostStates` send.
         """
+        removes = found is not None
         sweep, survey = Sweep(self.endpoint, removes=removes), Survey()
-        passes = 5 if self.with_shop else 3
-        total = passes * sum(int(client.dbsize()) for client in self.endpoint.primaries())
+        passes = [each for each in self._passes() if found is None or each.kinds & found.kinds.keys()]
+        total = len(passes) * sum(int(client.dbsize()) for client in self.endpoint.primaries())
         with Progress("Removing" if removes else "Looking", total, unit="keys") as progress:
-            for kinds, pattern in self._hash_passes():
-                if kinds == {"run", "canary"}:
-                    self._add_lost_lists(survey, progress, removes=removes)
-                for unit, ours in sweep.go_through(self._units(kinds, pattern, progress)):
+            for each in passes:
+                if "segment" in each.kinds:
+                    self._add_lost_lists(survey, each.pattern, progress, removes=removes)
+                    continue
+                for unit, ours in sweep.go_through(self._units(each, progress)):
                     survey.add(unit.kind, unit.key, ours)
         for kind, key, is_ours in go_through_streams(self.endpoint, self.keys, removes=removes):
             survey.add(kind, key, [key] if is_ours else [])
         return survey
 
-    def _hash_passes(self) -> Iterator[tuple[set[str], str]]:
-        """Yield kinds of hashes and a glob pattern that matches their names, and few others."""
+    def _passes(self) -> list[_Pass]:
+        """Return the scans in their order."""
         prefix = self.keys.prefix
-        if self.with_shop:
-            yield {"cart"}, f"{prefix}cart:*"
-            yield {"user", "sku"}, f"{prefix}[us][sk][eu]*:*"
-        yield {"state", "result"}, f"{{{prefix}[bs]*}}:[sr]*"
-        yield {"run", "canary"}, f"{prefix}[cr][au]n*:[0-9]*Z-*"
+        shop = [_Pass({"cart"}, f"{prefix}cart:*"), _Pass({"user", "sku"}, f"{prefix}[us][sk][eu]*:*")]
+        others = [
+            _Pass({"state", "result"}, f"{{{prefix}[bs]*}}:[sr]*"),
+            _Pass({"segment"}, f"{prefix}biglist*"),
+            _Pass({"run", "canary"}, f"{prefix}[cr][au]n*:[0-9]*Z-*"),
+        ]
+        return shop + others if self.with_shop else others
 
-    def _units(self, kinds: set[str], pattern: str, progress: Progress) -> Iterator[Unit]:
-        for key in scan(self.endpoint, pattern, "hash", progress):
+    def _units(self, asked: _Pass, progress: Progress) -> Iterator[Unit]:
+        for key in scan(self.endpoint, asked.pattern, "hash", progress):
             kind = self.keys.kind_of(key) or ""
-            if kind in kinds and (unit := self._unit(kind, key)) is not None:
+            if kind in asked.kinds and (unit := self._unit(kind, key)) is not None:
                 yield unit
 
     def _unit(self, kind: str, key: str) -> Unit | None:
@@ -149,10 +164,10 @@ class Purge:
 
         return shop_unit(self.endpoint, self.keys, kind, key)
 
-    def _add_lost_lists(self, survey: Survey, progress: Progress, *, removes: bool) -> None:
+    def _add_lost_lists(self, survey: Survey, pattern: str, progress: Progress, *, removes: bool) -> None:
         """Find lists of ours whose state is gone."""
         lost = LostStates(self.endpoint, self.keys)
-        names = (key for key in scan(self.endpoint, f"{self.keys.prefix}biglist*", "list", progress))
+        names = (key for key in scan(self.endpoint, pattern, "list", progress))
         for portion in portions(key for key in names if self.keys.kind_of(key) == "segment"):
             numbers = {_number(key): key for key in portion}
             without_state = lost.without_state(list(numbers))

@@ -236,5 +236,6 @@ def test_a_key_that_somebody_replaces_between_the_look_and_the_removal_stays(
     client.hset(key, mapping=fields)  # type: ignore[arg-type]
     link.at(b"UNLINK", lambda: REPLACEMENTS[replacement](client, key))
     with closing(open_endpoint(EndpointSettings(url=parse_url(link.url)))) as endpoint:
-        assert Purge(endpoint, keys, with_shop=True).remove().keys == 0
+        purge = Purge(endpoint, keys, with_shop=True)
+        assert purge.remove(purge.survey()).keys == 0
     assert client.exists(key)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from server_a.purge.purge import Purge
 
 from demo.servers import Server
+from server_a.purge.purge import Purge
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import WrongKeyError
 from shared.keys import Keyspace
@@ -61,7 +61,7 @@ def test_purge_removes_it(
     purge = Purge(endpoint, keys, with_shop=False)
     assert purge.survey().kinds["segment"].keys == lost
     assert len(list_keys(client, keys)) == segments
-    purge.remove()
+    purge.remove(purge.survey())
     assert not list_keys(client, keys)
 
 
@@ -76,7 +76,8 @@ def test_a_list_that_is_not_exactly_ours_is_somebody_elses(
     before = client.dump(key)
     with pytest.raises(WrongKeyError, match="--overwrite"):
         hand_over.produce(count=10)
-    Purge(endpoint, keys, with_shop=True).remove()
+    purge = Purge(endpoint, keys, with_shop=True)
+    purge.remove(purge.survey())
     assert client.dump(key) == before
     assert client.keys(f"*{keys.prefix}*") == [key.encode()]
 

@@ -35,12 +35,13 @@ REFUSED_BY = {"signals": ("a", "b", "dead"), "dead_letters": ("b", "dead"), "sta
 def _every_command(hand_over: HandOver, endpoint: Endpoint) -> dict[str, HandoverError | None]:
     """Carry out whatever writes, and return how each ended."""
     keys = hand_over.keys
+    purge = Purge(endpoint, keys, with_shop=True)
     commands: dict[str, Callable[[], object]] = {
         "b": lambda: hand_over.consume(**ONCE),
         "dead": lambda: DeadLetters(endpoint, keys).require_ours(),
         "a": lambda: hand_over.produce(count=10, **NO_SHOP),
         "resume": lambda: hand_over.produce(resume=RUN),
-        "purge": lambda: Purge(endpoint, keys, with_shop=True).remove(),
+        "purge": lambda: purge.remove(purge.survey()),
     }
     ended: dict[str, HandoverError | None] = {}
     for name, command in commands.items():
@@ -93,7 +94,7 @@ def test_purge_removes_what_is_ours_beside_foreign_keys(
     before = snapshot(client, [key])
     purge = Purge(endpoint, keys, with_shop=True)
     survey = purge.survey()
-    assert purge.remove().keys == survey.keys > 0
+    assert purge.remove(survey).keys == survey.keys > 0
     assert snapshot(client, [key]) == before
     assert list(client.scan_iter(f"*{keys.prefix}*")) == [key.encode()]
 
