@@ -61,7 +61,7 @@ SERVER_A = (
     Requirement("user list, sku list and status", "SCAN 0", is_needed=False),
     Requirement(
         "status",
-        "EXISTS {signals}; XINFO CONSUMERS {signals} g; XLEN {signals}; XLEN {dead_letters}",
+        "XINFO CONSUMERS {signals} g; XLEN {signals}; XLEN {dead_letters}; HLEN {result}",
         is_needed=False,
     ),
     Requirement("check --peer-url", "HSET {canary} f v; PEXPIRE {canary} 1; UNLINK {canary}", is_needed=False),
@@ -98,8 +98,8 @@ _READING = (
     Requirement("read", "EXISTS {segment}", is_needed=False),
     Requirement(
         "status",
-        "EXISTS {signals}; XINFO GROUPS {signals}; XINFO CONSUMERS {signals} g; XLEN {signals}; XLEN {dead_letters}; "
-        "HGETALL {run}; HGETALL {result}",
+        "XINFO GROUPS {signals}; XINFO CONSUMERS {signals} g; XLEN {signals}; XLEN {dead_letters}; "
+        "HLEN {result}; HMGET {result} f",
         is_needed=False,
     ),
     Requirement("server-a check --peer-url", "HGET {canary} f", is_needed=False),

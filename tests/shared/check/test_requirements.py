@@ -77,6 +77,7 @@ def test_server_a_sends_what_it_needs_and_nothing_else(guarded: Guarded) -> None
         run_id = guarded.run("server-a", "run", "--count", "10", "--json").json()["run_id"]
         guarded.run("server-a", "run", "--resume", run_id)
         guarded.run("server-a", "run", "--min-replicas", "1", "--patience-s", "0", codes=(75,))
+        guarded.run("server-a", "run", "--await-verdict-s", "1", codes=(75,))
     assert sent - OF_THE_PEER == _needed(SERVER_A, Keyspace(guarded.namespace))
 
 
