@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import socket
 import sys
 from collections.abc import Iterator
@@ -73,7 +72,7 @@ def run_command(common: CommonSettings, *, as_json: bool, consumer: str | None, 
         check_run_id("--run", run_id)
     options["is_once"] = options["is_once"] or bool(run_id)
     # host and pid alone are not unique: several containers of one host name are each pid 1
-    own_name = f"{socket.gethostname()[:180]}-{os.getpid()}-{secrets.token_hex(2)}"
+    own_name = f"{socket.gethostname()[:180]}-{os.getpid()}-{os.urandom(2).hex()}"
     name = consumer if consumer is not None else own_name
     if not 1 <= len(name) <= 200 or not name.isprintable():
         raise InvalidInputError(where="--consumer", expected="1 to 200 printable characters", got=repr(name[:60]))
@@ -85,7 +84,7 @@ def run_command(common: CommonSettings, *, as_json: bool, consumer: str | None, 
         from shared.program.logs import open_log
         from shared.program.state_folder import state_directory
 
-        token = "" if consumer is None else secrets.token_hex(16)
+        token = "" if consumer is None else os.urandom(16).hex()
         settings = ConsumerSettings(consumer=name, name_token=token, state_directory=state_directory(), **options)
 
         def emit(report: RunReport) -> None:

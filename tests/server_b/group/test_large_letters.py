@@ -62,6 +62,7 @@ LARGE: dict[str, dict[Any, Any]] = {
 def test_a_large_entry_holds_nothing_back(what: str, own_server: Server) -> None:
     """Also where the server would not take it again, since its limit is smaller than it was."""
     hand_over = HandOver(own_server.url, Keyspace(""))
+    hand_over.produce(count=10)  # so that the stream is ours
     with connect(own_server) as client:
         client.xadd("signals", LARGE[what])
         client.config_set("proto-max-bulk-len", "1mb")
