@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from server_a.run.settings import DEFAULTS, MAX_WRITERS, RunSettings
 from shared.endpoint.reply_times import times_text
 from shared.errors import InvalidInputError
@@ -31,6 +29,8 @@ from shared.segments import MAX_COUNT, MAX_SEGMENT_VALUES
 from shared.status.command import status_command
 
 if TYPE_CHECKING:
+    import click
+
     from server_a.run.outcome import RunSummary
     from server_a.run.story import Story
     from shared.endpoint.url import EndpointUrl
@@ -56,10 +56,16 @@ def _cart() -> click.Command:
     return cart
 
 
+def _purge() -> click.Command:
+    from server_a.purge.command import purge
+
+    return purge
+
+
 group = main_group(
     PROGRAM,
     "Write users, SKUs, carts and one big list into Redis, then signal it to server-b.",
-    {"user": _user, "sku": _sku, "cart": _cart},
+    {"user": _user, "sku": _sku, "cart": _cart, "purge": _purge},
 )
 group.add_command(status_command(PROGRAM))
 
@@ -188,43 +194,6 @@ def check_command(common: CommonSettings, peer_url: EndpointUrl | None, count: i
     findings = check(common, count=count, peer_settings=peer)
     print_outcome(json.dumps(findings.as_json()) if as_json else findings_text(findings))
     return findings.exit_code
-
-
-@group.command("purge")
-@endpoint_options(PROGRAM)
-@option(PROGRAM, "--dry-run", is_flag=True, help="Only show what would be removed.")
-@option(PROGRAM, "--shop", is_flag=True, help="Remove users, SKUs and carts too.")
-@option(PROGRAM, "--yes", is_flag=True, help="Do not ask.")
-def purge_command(common: CommonSettings, *, dry_run: bool, shop: bool, yes: bool) -> None:
-    """Show what server-a and server-b wrote under the namespace, and remove it, and nothing else.
-
-    What a key holds decides, never its name alone; a list being written is left and ends within the hour. It needs the
-    permissions of deploy/acl/purge.acl.
-
-    Example: server-a purge --namespace shop1 --dry-run
-    """
-    import sys
-    from contextlib import closing
-
-    from server_a.purge.purge import Purge
-    from shared.endpoint.opening import open_endpoint
-
-    if not yes and not dry_run and not sys.stdin.isatty():
-        raise InvalidInputError(where="purge", expected="--yes, or a terminal to ask on", got="neither")
-    with closing(open_endpoint(common.endpoint)) as endpoint:
-        purge = Purge(endpoint, common.keys, with_shop=shop)
-        purge.require_permissions()
-        found = purge.survey()
-        click.echo(found.text(with_shop=shop))
-        if dry_run:
-            return
-        namespace = f"namespace {common.keys.namespace}" if common.keys.namespace else "no namespace"
-        question = f"Remove everything server-a and server-b wrote at {endpoint.name}, {namespace}?"
-        if not yes and not click.confirm(question):
-            click.echo("Nothing was removed.")
-            return
-        removed = purge.remove(found).keys
-    print_outcome(f"Removed {_counted(removed, 'key')}.")
 
 
 def main() -> None:

@@ -18,8 +18,9 @@ from server_b.group.consumer import Consumer
 from server_b.group.consumer_name import ConsumerName
 from server_b.group.delivery import Delivery
 from server_b.group.entries import EntrySource
+from server_b.group.entry import Entry
 from server_b.group.settling import EntryEndings, EntrySettler
-from server_b.group.signal_group import Entry, SignalGroup
+from server_b.group.signal_group import SignalGroup
 from server_b.lease import GivenBack, Lease
 from server_b.report.once import Reports
 from server_b.report.run_report import RunReport

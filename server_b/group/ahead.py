@@ -14,7 +14,7 @@ from typing import NamedTuple
 from server_b.group.consumer import Consumer
 from server_b.group.delivery import Delivery
 from server_b.group.entries import EntrySource
-from server_b.group.signal_group import Entry
+from server_b.group.entry import Entry
 from server_b.segment.examiner import SegmentExaminer
 from server_b.segment.reading import Reading
 from shared.errors import InvalidInputError, WrongKeyError

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from server_b.group.consumer_name import KEEP_EVERY_S, ConsumerName
 from server_b.group.entries import EntrySource
-from server_b.group.signal_group import Entry, SignalGroup
+from server_b.group.entry import Entry
+from server_b.group.signal_group import SignalGroup
 from server_b.group.trimmed import tell_trimmed
 from server_b.lease import GivenBack, Lease
 from server_b.report.once import Reports

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from server_b.group.signal_group import Entry
+from server_b.group.entry import Entry
 from server_b.segment.look import SegmentLook
 from shared.endpoint.endpoint import ServerClock
 from shared.signal import Signal

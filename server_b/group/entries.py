@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from server_b.group.delivery import Delivery
+from server_b.group.entry import Entry
 from server_b.group.missing_lists import MissingLists
-from server_b.group.signal_group import Entry, SignalGroup
+from server_b.group.signal_group import SignalGroup
 from server_b.group.trimmed import tell_trimmed
 from server_b.segment.look import SegmentLook
 from server_b.serving import Faults

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from server_b.group.signal_group import Entry, SignalGroup
+from server_b.group.entry import Entry
+from server_b.group.signal_group import SignalGroup
 from server_b.settings import ConsumerSettings
 from shared.endpoint.retry import growing_pauses
 from shared.endpoint.together import Together

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from server_b.group.dead_letters import MAX_LETTERS, letter_fields
 from server_b.group.delivery import Delivery
 from server_b.group.entries import EntrySource
-from server_b.group.signal_group import Entry
+from server_b.group.entry import Entry
 from server_b.group.trimmed import tell_trimmed
 from server_b.lease import Lease
 from server_b.segment.examiner import NEVER_ARRIVED

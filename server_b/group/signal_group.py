@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from server_b.group.entry import Entry, entry_of
 from server_b.group.scripts import REMOVE, RENEW, NameUse
 from server_b.group.trimmed import unread_trimmed
 from shared.endpoint.endpoint import Endpoint
@@ -24,17 +25,6 @@ from shared.text import stored_text
 
 SILENT_CONSUMER_MS = 60 * 60 * 1000
 NAME_TTL_MS = 5_000
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A stream entry as the group delivered it."""
-
-    entry_id: str
-    fields: dict[bytes, bytes] | None  # None when the stream was trimmed past it
-    is_redelivered: bool = False  # whether it may have been delivered before, to us or to another consumer
-    claimed_from: str = ""  # the consumer it was pending with before we claimed it; empty when we did not claim it
-    taken_s: float = 0.0  # when we first received it, on this host's monotonic clock
 
 
 @dataclass
@@ -71,8 +61,7 @@ class SignalGroup:
         Raises WrongKeyError if stream or dead letters are somebody else's; nothing is written then.
 
         Redis: XREVRANGE of both, XINFO GROUPS and CONSUMERS, XRANGE COUNT 1, XLEN in one round trip; without a group
-        XGROUP CREATE MKSTREAM;
-        an EVAL for each silent name.
+        XGROUP CREATE MKSTREAM; an EVAL for each silent name.
         """
         dead = self.keys.dead_letters()
         pipeline = self._client.pipeline(transaction=False)
@@ -129,7 +118,7 @@ class SignalGroup:
             return None
         streams = cast("list[list[Any]]", reply)
         entries = streams[0][1] if streams else []
-        return _entry(entries[0], is_redelivered=after != ">") if entries else None
+        return entry_of(entries[0], is_redelivered=after != ">") if entries else None
 
     def claim(self, *, idle_ms: int, after: str) -> tuple[str, Entry | None, list[str]]:
         """Claim one entry that has been idle for `idle_ms`, from any consumer.
@@ -150,7 +139,7 @@ class SignalGroup:
         owners = {entry["message_id"]: stored_text(entry["consumer"]) for entry in pending}
         for raw in claimed:
             if raw[0] is not None:
-                entry = _entry(raw, is_redelivered=True, claimed_from=owners.get(raw[0], ""))
+                entry = entry_of(raw, is_redelivered=True, claimed_from=owners.get(raw[0], ""))
                 return stored_text(cursor), entry, trimmed
         return stored_text(cursor), None, trimmed
 
@@ -205,7 +194,3 @@ class SignalGroup:
 
     def _remove(self, consumer: str | bytes, *, silent_ms: int) -> None:
         self._client.eval(REMOVE, 1, self.stream, CONSUMER_GROUP, consumer, silent_ms)
-
-
-def _entry(raw: tuple[bytes, dict[bytes, bytes] | None], *, is_redelivered: bool, claimed_from: str = "") -> Entry:
-    return Entry(stored_text(raw[0]), raw[1] or None, is_redelivered, claimed_from)

@@ -8,8 +8,8 @@ import pytest
 
 from demo.servers import Server
 from server_b.group.dead_letters import DeadLetters
+from server_b.group.entry import Entry
 from server_b.group.settling import EntrySettler
-from server_b.group.signal_group import Entry
 from server_b.report.standing import read_standing
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import InvalidInputError, NotFinishedError, VerificationFailedError

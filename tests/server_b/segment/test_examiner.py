@@ -13,8 +13,8 @@ from demo.servers import Server
 from server_b import lease
 from server_b.group import dead_letters
 from server_b.group.dead_letters import DeadLetters
+from server_b.group.entry import Entry
 from server_b.group.settling import EntrySettler
-from server_b.group.signal_group import Entry
 from server_b.lease import Lease
 from server_b.settings import ConsumerSettings
 from shared.advice import CHECK_BOTH_ENDS

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from server_b.group.entry import Entry
 from server_b.group.settling import EntrySettler
-from server_b.group.signal_group import Entry
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import VerificationFailedError
 from shared.keys import Keyspace
