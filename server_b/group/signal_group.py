@@ -18,7 +18,7 @@ from shared.endpoint.our_streams import require_letters, require_signals, withou
 from shared.endpoint.published import LOOK_BACK, signals_in
 from shared.endpoint.together import Together
 from shared.endpoint.translation import is_reply
-from shared.errors import HandoverError, TransientError
+from shared.errors import HandoverError, TransientError, WrongEndpointError
 from shared.keys import Keyspace
 from shared.signal import CONSUMER_GROUP, Signal
 from shared.text import stored_text
@@ -86,11 +86,14 @@ class SignalGroup:
     def _create(self) -> bool:
         """Create the group; return False if another consumer has just done so."""
         try:
-            self._client.xgroup_create(self.stream, CONSUMER_GROUP, id="0", mkstream=True)
+            is_made = self._client.xgroup_create(self.stream, CONSUMER_GROUP, id="0", mkstream=True)
         except HandoverError as error:
             if not is_reply(error, "BUSYGROUP"):
                 raise
             return False
+        if not is_made:
+            where, expected = self.endpoint.name, "OK to XGROUP CREATE"
+            raise WrongEndpointError(where=where, expected=expected, got="a reply of another shape")
         return True
 
     def newest_signal(self) -> Signal | None:

@@ -164,7 +164,7 @@ def test_the_text_says_what_the_link_allows_and_what_is_written() -> None:
     assert findings_text(findings).splitlines()[6:9] == [
         "Rate: 1.0 MiB/s to the server, by 4.0 MiB; a longer transfer may be faster",
         (
-            "Hand-over: 10,000 values take A at least 0.962 s and B 1.282 s over such a link: 12 and 16 round trips, "
+            "Hand-over: 10,000 values take A at least 0.962 s and B 1.362 s over such a link: 12 and 17 round trips, "
             "2.0 KiB in 0.002 s at this rate"
         ),
         "Writes: about 1.1 KiB: 1 user 96 bytes, 2 lists 1.0 KiB, 0 carts 0 bytes",

@@ -86,6 +86,8 @@ def test_a_search_that_is_not_allowed_is_no_all_clear(own_server: Server) -> Non
         require_status(read_status(endpoint, KEYS), DONE)
 
 
+@pytest.mark.cluster
+@pytest.mark.kept_together("topologies")
 def test_every_primary_of_a_cluster_is_looked_through_or_named(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -266,7 +266,7 @@ def test_a_variable_that_does_not_fit_is_named() -> None:
 def test_the_default_consumer_is_host_and_process(valkey9: Server, namespace: str) -> None:
     ended = run_program("server-b", "run", "--once", "--wait-s", "0", server=valkey9, namespace=namespace)
     (consumer,) = re.findall(r'"consumer": "([^"]*)"', ended.stderr)
-    assert re.fullmatch(re.escape(socket.gethostname()) + r"-[0-9]+", consumer)
+    assert re.fullmatch(re.escape(socket.gethostname()) + r"-[0-9]+-[0-9a-f]{4}", consumer)
 
 
 @pytest.fixture

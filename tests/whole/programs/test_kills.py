@@ -31,7 +31,7 @@ CASES = [("valkey9", True), ("redis7", False)]
 # Requests of A, in the order of its run: the look at the shop, the record, the shop.
 MOMENTS_OF_A = [
     (b"sku:", 1), (b"HSETNX", 1), (b"first_name", 1), (b"\nEXPIRE", 1), (b"LPUSHX", 3), (b"WATCH", 1), (b"RENAME", 1),
-    (b"XADD", 1), (b"signal:1", 1), (b"LPUSHX", 30), (b"RENAME", 3), (b"XADD", 3), (b"XRANGE", 1), (b"biglist:99", 3),
+    (b"XADD", 1), (b"signal:1", 1), (b"LPUSHX", 30), (b"RENAME", 3), (b"XADD", 3), (b"XRANGE", 1), (b"biglist:99", 4),
     (b"finished_ms", 2),
 ]  # fmt: skip
 # Requests of B, in the order of its run.

@@ -54,7 +54,7 @@ def outside(valkey9: Server) -> Iterator[redis.Redis]:
 
 
 def test_the_runs_after_it_are_read(valkey9: Server, namespace: str, outside: redis.Redis) -> None:
-    outside.xadd(f"{namespace}:signals", {"schema_version": "99"})
+    outside.xadd(f"{namespace}:signals", {"schema_version": "99", "run_id": RUN_ID, "segment": "1"})
     run = run_program("server-a", "run", "--count", "10", "--json", server=valkey9, namespace=namespace).json()
     ended = run_program("server-b", "run", "--once", "--wait-s", "30", "--json", server=valkey9, namespace=namespace)
     assert (ended.json()["run_id"], ended.json()["verdict"]) == (run["run_id"], "verified")

@@ -56,10 +56,12 @@ def test_a_dead_letter_that_is_signalled_again(lone_node: Server, node_link: Fau
 
 def test_a_dead_letter(lone_node: Server, node_link: FaultyLink) -> None:
     """It is settled again, and the letter that the lost transaction has added is found; a second would be a copy."""
+    produced = run_program("server-a", "run", "--count", "10", server=lone_node)  # so that the stream is ours
+    assert produced.exit_code == 0, produced.stderr
     call(lone_node, "XADD", "signals", "*", "count", "none")
     node_link.lose_reply(b"XADD")
 
-    ended = run_program("server-b", "run", "--once", "--wait-s", "2", server=node_link.url)
+    ended = run_program("server-b", "run", "--wait-s", "2", server=node_link.url)
     listed = run_program("server-b", "dead", "list", server=node_link.url)
 
     assert (ended.exit_code, node_link.cuts) == (75, 1)
