@@ -45,6 +45,7 @@ def test_a_consumer_that_starts_at_a_stream_that_was_read_to_its_end(
     assert NO_SIGNALS not in hand_over.events()
 
 
+@pytest.mark.cluster
 @pytest.mark.kept_together("topologies")
 def test_a_follower_that_starts_at_a_stream_that_was_read_to_its_end(following: Following) -> None:
     following.produce(count=10)
