@@ -61,7 +61,7 @@ def test_writers_are_a_number_or_auto(writers: str) -> None:
 
 
 @pytest.mark.parametrize("nth", [1, 60, 200])
-def test_a_writer_that_is_killed_costs_an_attempt(
+def test_writers_that_are_killed_cost_the_attempts_they_were_at(
     *,
     nth: int,
     server: Server,
@@ -73,16 +73,17 @@ def test_a_writer_that_is_killed_costs_an_attempt(
 ) -> None:
     killed: list[int] = []
 
-    def kill_one() -> None:
-        killed.extend(writers_of(a)[:1])
-        os.kill(killed[0], signal.SIGKILL)
+    def kill_all() -> None:  # whoever has just sent what comes has an attempt under way
+        killed.extend(writers_of(a))
+        for writer in killed:
+            os.kill(writer, signal.SIGKILL)
 
-    link.at(b"LPUSHX", kill_one, nth=nth)
+    link.at(b"LPUSHX", kill_all, nth=nth)
     a = start_program("server-a", *RUN, "--writers", "2", server=link.url, namespace=namespace)
     assert a.wait(60) == 0, a.errors()
     summary = lines_of(a)[0]
     assert killed
-    assert 10 <= summary["attempts"] <= 12  # a writer holds two segments at most
+    assert 10 < summary["attempts"] <= 14  # a writer holds two segments at most
     assert (summary["segments"], summary["lost_acknowledged"]) == (10, 0)
     assert "writer" in a.errors()
     assert "Traceback" not in a.errors()
