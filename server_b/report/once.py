@@ -15,7 +15,7 @@ from shared.errors import NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace
 from shared.record import RunRecord
 from shared.signal import Signal
-from shared.verdict import FAILED, SUPERSEDED, VERIFIED, SegmentVerdict
+from shared.verdict import FAILED, SUPERSEDED, VERIFIED, SegmentVerdict, run_verdict
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -40,7 +40,7 @@ class Reports:
         """Watch the run of `--run`, if there is one."""
         self._watched = {self.settings.run_id} - {""}
         self._passed_over: set[str] = set()
-        self._reported: dict[str, int] = {}
+        self._reported: dict[str, tuple[int, int]] = {}
         self._waiting: dict[str, tuple[int, ...]] = {}  # complete runs, with the segments that aren't there as verified
         self._newest = ""
 
@@ -147,9 +147,13 @@ class Reports:
         self.log.info("run complete", **{name: getattr(report, name) for name in told})
 
     def _is_reported(self, run_id: str, verdicts: Mapping[int, SegmentVerdict]) -> bool:
-        return self._reported.get(run_id) == _known(verdicts)
+        """Tell whether these verdicts were reported, or others on the same lists before a newer run replaced them."""
+        attempts, reported = self._reported.get(run_id, (0, 0))
+        found_attempts, found = _known(verdicts)
+        return attempts == found_attempts and (reported == found or run_verdict(verdicts) == SUPERSEDED)
 
 
-def _known(verdicts: Mapping[int, SegmentVerdict]) -> int:
-    """Return what tells verdicts from others: `dead retry` may give a list another one under the same attempt."""
-    return hash(tuple((number, verdicts[number].attempt, verdicts[number].verdict) for number in sorted(verdicts)))
+def _known(verdicts: Mapping[int, SegmentVerdict]) -> tuple[int, int]:
+    """Return what tells attempts from others, and what tells verdicts: `dead retry` may give a list another one."""
+    attempts = tuple((number, verdict.attempt) for number, verdict in sorted(verdicts.items()))
+    return hash(attempts), hash(tuple(verdict.verdict for _, verdict in sorted(verdicts.items())))

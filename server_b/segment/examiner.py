@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from server_b.lease import Lease
@@ -76,14 +77,15 @@ class SegmentExaminer:
         """
         has_come = reading.has_ended if to_end else reading.is_nearly_asked
         is_over = False
-        while not is_over:
-            is_over = has_come(POLL_S)
-            self.lease.keep_name()
-            reading.keep_alive()
-            if values := reading.new_values():  # else nothing is due: a reading that hangs must not keep its lease
-                self.progress.add(values)
-                self.retry.succeeded()
-                self.lease.tick()
+        with self._uncounted_at_fault(reading):
+            while not is_over:
+                is_over = has_come(POLL_S)
+                self.lease.keep_name()
+                reading.keep_alive()
+                if values := reading.new_values():  # else nothing is due: a reading that hangs must not keep its lease
+                    self.progress.add(values)
+                    self.retry.succeeded()
+                    self.lease.tick()
 
     def examine(
         self, signal: Signal, look: SegmentLook, begun: Reading | None = None, *, waits: bool = True
@@ -147,8 +149,10 @@ class SegmentExaminer:
 
     def _finish(self, signal: Signal, look: SegmentLook, reading: Reading) -> SegmentVerdict:
         self.follow(reading, to_end=True)
-        wrong, opening = reading.result(), reading.opening
-        ended_us = self.endpoint.server_us(self.keys.segment(signal.segment)) if wrong else reading.require_untouched()
+        with self._uncounted_at_fault(reading):
+            wrong, opening = reading.result(), reading.opening
+            key = self.keys.segment(signal.segment)
+            ended_us = self.endpoint.server_us(key) if wrong else reading.require_untouched()
         self.progress.add_times(signal.run_id, reading.times)
         last = opening.last if signal.segment == 1 else None
         return replace(
@@ -158,6 +162,15 @@ class SegmentExaminer:
             started_us=opening.started_us,
             ended_us=ended_us,
         )
+
+    @contextmanager
+    def _uncounted_at_fault(self, reading: Reading) -> Iterator[None]:
+        """Take what was read of a segment off the progress bar if the block fails: it is read again."""
+        try:
+            yield
+        except BaseException:
+            self.progress.add(-reading.take_back())
+            raise
 
     def _verdict(self, signal: Signal, look: SegmentLook, verdict: str, reason: str) -> SegmentVerdict:
         return SegmentVerdict(

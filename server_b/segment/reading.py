@@ -68,6 +68,11 @@ class Reading:
         told, self._told = self._told, self._read
         return self._told - told
 
+    def take_back(self) -> int:
+        """Return how many values `new_values` told of, and begin to tell anew: the reading counts for nothing."""
+        told, self._told = self._told, 0
+        return told
+
     def lost_connection(self) -> TransientError | None:
         """Wait for the end, and return the fault if the connection was lost."""
         self._thread.join()

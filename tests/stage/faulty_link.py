@@ -43,6 +43,14 @@ class _AtRequest:
 
 
 @dataclass(eq=False)
+class _AtReply:
+    """What to do when a reply with a text comes, once."""
+
+    text: bytes
+    act: Callable[[], object]
+
+
+@dataclass(eq=False)
 class _AtBytes:
     """Which connections to cut: those that have carried so many bytes in a direction, so many times or, None, all."""
 
@@ -68,6 +76,7 @@ class FaultyLink(Relay):
         """Open the link, without faults."""
         self._held: list[tuple[socket.socket, bytes]] = []
         self._at_requests: list[_AtRequest] = []
+        self._at_replies: list[_AtReply] = []
         self._at_bytes: list[_AtBytes] = []
         self._rewrites = Rewrites()
         self.cuts = 0
@@ -84,6 +93,14 @@ class FaultyLink(Relay):
             is_forwarded: Whether the request goes on afterwards; otherwise its connection is cut.
         """
         self._add(_AtRequest(request, nth, "act" if is_forwarded else "kill", act))
+
+    def at_reply(self, reply: bytes, act: Callable[[], object]) -> None:
+        """Call `act` when a reply with this text has come from the server and only what came before it went on.
+
+        For what depends on what the client knows: how many requests are under way by then depends on the machine.
+        The text is to come in one piece, and several in the order of these calls.
+        """
+        self.order(lambda: self._at_replies.append(_AtReply(reply, act)))
 
     def lose_reply(self, request: bytes, *, nth: int = 1) -> None:
         """Have the server carry the nth request with this text out, throw the reply away, and cut the connection."""
@@ -167,6 +184,8 @@ class FaultyLink(Relay):
         """Forward bytes, unless a fault is due."""
         if direction == "to_server":
             data = self._pass_requests(pair, data)
+        elif self._at_replies:
+            data = self._pass_replies(pair, data)
         if not data:
             return
         for rule in self._at_bytes:
@@ -177,6 +196,16 @@ class FaultyLink(Relay):
                 self._cut(pair)
                 return
         self.forward(pair, data, direction)
+
+    def _pass_replies(self, pair: Pair, data: bytes) -> bytes:
+        """Carry out what is due at replies, each when what came before it has gone on; return what is left to go on."""
+        for rule in list(self._at_replies):
+            if (place := data.find(rule.text)) >= 0:
+                self._at_replies.remove(rule)
+                self.forward(pair, data[:place], "to_client")
+                rule.act()
+                data = data[place:]
+        return data
 
     def _pass_requests(self, pair: Pair, data: bytes) -> bytes:
         """Carry out what is due at requests: acts, rewriting, faults; return the bytes that are still to go on."""
@@ -216,6 +245,7 @@ class FaultyLink(Relay):
     def _end(self) -> list[str]:
         """Close everything; return what was never used, once."""
         unused = [f"{rule.effect} at {rule.text!r}" for rule in self._at_requests]
+        unused += [f"act at the reply {rule.text!r}" for rule in self._at_replies]
         unused += [
             f"{rule.times} cuts {rule.direction} after {rule.after} bytes" for rule in self._at_bytes if rule.times
         ]
@@ -223,7 +253,7 @@ class FaultyLink(Relay):
         unused += [f"held {data[:64]!r}" for _, data in self._held]
         for server, _ in self._held:
             server.close()
-        self._at_requests, self._at_bytes, self._held = [], [], []
+        self._at_requests, self._at_replies, self._at_bytes, self._held = [], [], [], []
         super().close()
         return unused
 
