@@ -14,11 +14,11 @@ from shared.digest import BLOCK_VALUES, blocks_of
 from shared.record import RunRecord
 from shared.segments import MAX_CHUNK_BYTES, MAX_VALUE_BYTES, safe_chunk_values
 
-_MOST_TOGETHER = 4
+_MOST_TOGETHER = 8
 
 
 class ChunkSize(NamedTuple):
-    """Values a chunk, a block at most, and chunks a transaction, four at most; neither is more than 4 MiB."""
+    """Values a chunk, a block at most, and chunks a transaction, eight at most; neither is more than 4 MiB."""
 
     values: int
     together: int

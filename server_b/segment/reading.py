@@ -115,15 +115,18 @@ class Reading:
         length, count = self.opening.length, self._signal.count
         if length != count:
             return f"{'long' if length > count else 'short'}: {length} values where {count} were announced"
-        verifier = SegmentVerifier(count, self._signal.digest)
+        reader, verifier = self._reader, SegmentVerifier(count, self._signal.digest)
+        left = count
         self._tell_what_is_left()
-        for chunk, values in self._reader.read():
+        for chunk, values in reader.read():
             if self._is_cancelled:
                 return "cancelled"
             if wrong := verifier.add(chunk, values):
                 return wrong
-            self._read += chunk.values
-            self._tell_what_is_left()
+            self._read += len(values)
+            if reader.left != left or not left:  # once a transaction, and oftener at the end
+                left = reader.left
+                self._tell_what_is_left()
         return verifier.verdict()
 
     def _tell_what_is_left(self) -> None:

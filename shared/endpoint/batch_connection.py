@@ -84,6 +84,16 @@ class BatchConnection:
         It takes half the time of a call of `read` for each. The first error is raised, as by `read`; what comes behind
         it is not read.
         """
+        found, error = self._read_on(replies, key_at)
+        if error is not None:
+            raise error
+        return found
+
+    def _read_on(self, replies: int, key_at: Callable[[int], str]) -> tuple[list[Reply], HandoverError | None]:
+        """Return the next replies, and the error that came in place of another one, behind which nothing is read.
+
+        Raises TransientError as `read` does.
+        """
         self._require_open()
         found: list[Reply] = []
         read_response = self._connection.read_response
@@ -94,14 +104,15 @@ class BatchConnection:
             ours = self._client.translated(error, ("", key_at(len(found))))
             if isinstance(ours, TransientError) or not isinstance(error, ResponseError):
                 self._lose()
-            else:
-                self.flights.answered(len(found) + 1)
-            raise ours from error
+                raise ours from error
+            self.flights.answered(len(found) + 1)
+            ours.__cause__ = error
+            return found, ours
         except BaseException:
             self.close(keep=False)
             raise
         self.flights.answered(len(found))
-        return found
+        return found, None
 
     def is_readable(self) -> bool:
         """Tell, without waiting, whether a reply has come, at least its beginning.
@@ -144,7 +155,7 @@ class BatchConnection:
         Raises the first error among them when all have been read; one about a key of another type names its key.
         """
         try:
-            reply = self._read_all([""] * (commands + 2))[-1]
+            reply = self._last_of(commands + 2)
         finally:
             self._is_watching = False
         for number, part in enumerate(reply or []):
@@ -152,20 +163,16 @@ class BatchConnection:
                 raise self._client.translated(part, ("", keys[number] if number < len(keys) else "")) from part
         return reply  # type: ignore[no-any-return]
 
-    def _read_all(self, keys: Sequence[str]) -> list[Reply]:
-        """Return a reply for each key that a command was about; raise the first error when all have been read."""
-        replies: list[Reply] = []
-        first_error: HandoverError | None = None
-        for key in keys:
-            try:
-                replies.append(self.read(key=key))
-            except TransientError:
-                raise
-            except HandoverError as error:
-                first_error = first_error or error
+    def _last_of(self, replies: int) -> Reply:
+        """Return the last of so many replies; raise the first error when all have been read."""
+        left, last, first_error = replies, None, None
+        while left:
+            found, error = self._read_on(left, lambda _place: "")
+            left -= len(found) + (error is not None)
+            last, first_error = found[-1] if found else None, first_error or error
         if first_error is not None:
             raise first_error
-        return replies
+        return last
 
     def close(self, *, keep: bool = True) -> None:
         """Give the connection back to its pool, closed if anything is in flight on it; a second time does nothing.

@@ -34,9 +34,9 @@ class Flights:
         return not self._flights or self.window.has_room(size)
 
     def sent(self, size: int, *, replies: int) -> None:
-        """Note what is sent, in bytes that the window counts; 0 is no flight."""
+        """Note what is sent, in bytes that the window counts; of 0 bytes only the round trip is of interest."""
         self._sent += replies
-        if size:
+        if replies:
             self._flights.append((self._sent, self.window.sent(size, now_s=time.monotonic())))
 
     def answered(self, replies: int) -> None:
@@ -44,7 +44,9 @@ class Flights:
         self._read += replies
         while self._flights and self._flights[0][0] <= self._read:
             _, flight = self._flights.popleft()
-            self.times.add(self.window.answered(flight, now_s=time.monotonic()))
+            took_s = self.window.answered(flight, now_s=time.monotonic())
+            if flight.size:
+                self.times.add(took_s)
 
     def take_times(self) -> ReplyTimes:
         """Return the times so far, and start anew."""

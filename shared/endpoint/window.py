@@ -80,6 +80,8 @@ class Window:
             self.in_flight -= flight.size
             self._answered += flight.size
             self._round_trip_s = min(self._round_trip_s, took_s)
+            if not flight.size:  # a command that waits behind nothing of ours, so it alone shows a short round trip
+                return took_s
             self._rates.append((self._answered - flight.answered_bytes) / took_s)
             rate = max(self._rates)
             gain = FAST_GAIN if took_s <= _NOT_LATER * self._round_trip_s else GAIN

@@ -71,12 +71,12 @@ def _record(max_value_bytes: int) -> RunRecord:
 @pytest.mark.parametrize(
     ("longest", "field", "expected"),
     [
-        (7, None, ChunkSize(1_000, 4, 7)),
+        (7, None, ChunkSize(1_000, 8, 7)),
         (2_048, None, ChunkSize(1_000, 2, 2_048)),
         (1_048_576, None, ChunkSize(4, 1, 1_048_576)),
         (1_048_576, b"1000", ChunkSize(1_000, 1, 4_194)),  # the longest value is in another segment
         (1_048_576, b"1001", ChunkSize(4, 1, 1_048_576)),
-        (0, None, ChunkSize(1_000, 4, 1)),
+        (0, None, ChunkSize(1_000, 8, 1)),
     ],
 )
 def test_the_longest_value_bounds_a_transaction(longest: int, field: bytes | None, expected: ChunkSize) -> None:

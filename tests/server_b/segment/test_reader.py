@@ -30,10 +30,10 @@ from tests.stage.waiting import wait_until
 
 COUNT = 20_500
 BEFORE_THE_LOOK, BEFORE_THE_READING = (b"", -1), (b"", 0)
-# With one transaction of four chunks in flight: 4 and 12 chunks of 21 are read when these LRANGEs come, and all of them
+# With one transaction of eight chunks in flight: 8 and 16 chunks of 21 are read when these LRANGEs come, and all
 # when the length is asked for again.
-AFTER_4_CHUNKS, AFTER_12_CHUNKS, AFTER_ALL_CHUNKS = (b"LRANGE", 7), (b"LRANGE", 15), (b"LLEN", 2)
-MOMENTS = [BEFORE_THE_LOOK, BEFORE_THE_READING, AFTER_4_CHUNKS, AFTER_12_CHUNKS, AFTER_ALL_CHUNKS]
+AFTER_8_CHUNKS, AFTER_16_CHUNKS, AFTER_ALL_CHUNKS = (b"LRANGE", 11), (b"LRANGE", 19), (b"LLEN", 2)
+MOMENTS = [BEFORE_THE_LOOK, BEFORE_THE_READING, AFTER_8_CHUNKS, AFTER_16_CHUNKS, AFTER_ALL_CHUNKS]
 Moment = tuple[bytes, int]
 Change = Callable[[redis.Redis, str], object]
 
@@ -152,7 +152,7 @@ def test_a_list_at_rest_is_verified(reading: Examination) -> None:
     assert verdict.last == "1"
 
 
-@pytest.mark.parametrize("moment", [BEFORE_THE_LOOK, BEFORE_THE_READING, AFTER_4_CHUNKS, AFTER_ALL_CHUNKS])
+@pytest.mark.parametrize("moment", [BEFORE_THE_LOOK, BEFORE_THE_READING, AFTER_8_CHUNKS, AFTER_ALL_CHUNKS])
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_list_that_somebody_changes_is_not_verified(
     *, name: str, moment: Moment, reading: Examination, client: redis.Redis, keys: Keyspace
