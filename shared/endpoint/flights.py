@@ -22,6 +22,7 @@ class Flights:
         self.times = ReplyTimes()
         self._flights: deque[tuple[int, Flight]] = deque()  # with the number of replies read when it has landed
         self._sent = self._read = 0  # replies asked for and read
+        self._bytes = 0  # of flights under way
         window.begin(now_s=time.monotonic())
 
     @property
@@ -31,12 +32,13 @@ class Flights:
 
     def has_room(self, size: int) -> bool:
         """Tell whether so many bytes may be sent, or asked for, ahead of the replies; something always may."""
-        return not self._flights or self.window.has_room(size)
+        return not self._bytes or self.window.has_room(size)
 
     def sent(self, size: int, *, replies: int) -> None:
         """Note what is sent, in bytes that the window counts; of 0 bytes only the round trip is of interest."""
         self._sent += replies
         if replies:
+            self._bytes += size
             self._flights.append((self._sent, self.window.sent(size, now_s=time.monotonic())))
 
     def answered(self, replies: int) -> None:
@@ -44,6 +46,7 @@ class Flights:
         self._read += replies
         while self._flights and self._flights[0][0] <= self._read:
             _, flight = self._flights.popleft()
+            self._bytes -= flight.size
             took_s = self.window.answered(flight, now_s=time.monotonic())
             if flight.size:
                 self.times.add(took_s)
@@ -62,6 +65,6 @@ class Flights:
         self.window.abandoned(self._drop())
 
     def _drop(self) -> int:
-        size = sum(flight.size for _, flight in self._flights)
+        size, self._bytes = self._bytes, 0
         self._flights.clear()
         return size
