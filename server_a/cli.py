@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from server_a.run.settings import DEFAULTS, MAX_WRITERS, RunSettings
 from shared.endpoint.reply_times import times_text
 from shared.errors import InvalidInputError
-from shared.program.ending import print_outcome, run_program
+from shared.program.ending import run_program
 from shared.program.group import main_group
 from shared.program.options import (
     CommonSettings,
@@ -24,9 +23,11 @@ from shared.program.options import (
     option,
     url_of_option,
 )
+from shared.program.output import json_text, say_outcome
 from shared.record import MAX_SHOP_RECORDS
 from shared.segments import MAX_COUNT, MAX_SEGMENT_VALUES
 from shared.status.command import status_command
+from shared.text import joined_lines
 
 if TYPE_CHECKING:
     import click
@@ -123,11 +124,11 @@ def run_command(common: CommonSettings, *, as_json: bool, **options: Any) -> Non
 
         with open_story(common, settings, stop=stop, log=open_log(common)) as story:
             summary = story.run()
-            print_outcome(json.dumps(asdict(summary)) if as_json else _summary_text(summary, story))
+            say_outcome(json_text(asdict(summary)) if as_json else _summary_text(summary, story))
             if settings.await_verdict_s:
                 verdict = story.await_verdict()
                 if not as_json:
-                    print_outcome(f"server-b's verdict: {verdict}.")
+                    say_outcome(f"server-b's verdict: {verdict}.")
 
 
 def _summary_text(summary: RunSummary, story: Story) -> str:
@@ -157,7 +158,7 @@ def _summary_text(summary: RunSummary, story: Story) -> str:
             f"Outages lasted {summary.outage_s:.1f} s; {summary.lost_acknowledged:,} acknowledged values had been lost "
             "and were written again."
         )
-    return "\n".join(lines)
+    return joined_lines(lines)
 
 
 def _counted(number: int, noun: str) -> str:
@@ -192,7 +193,7 @@ def check_command(common: CommonSettings, peer_url: EndpointUrl | None, count: i
         password, password_file = (os.environ.get(f"SERVER_B_{name}") for name in ("PASSWORD", "PASSWORD_FILE"))
         peer = replace(common.endpoint, url=peer_url, password=password, password_file=password_file)
     findings = check(common, count=count, peer_settings=peer)
-    print_outcome(json.dumps(findings.as_json()) if as_json else findings_text(findings))
+    say_outcome(json_text(findings.as_json()) if as_json else findings_text(findings))
     return findings.exit_code
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import closing
 
 import click
 
-from shared.program.ending import print_outcome
 from shared.program.options import CommonSettings, endpoint_options, json_option
+from shared.program.output import json_text, say_outcome
 
 PROGRAM = "server-b"
 
@@ -58,5 +57,5 @@ def check_command(common: CommonSettings, *, as_json: bool) -> int:
             asked_bytes=MAX_BYTES,
         )
         findings = examine(endpoint, common.endpoint, common.keys, job)
-    print_outcome(json.dumps(findings.as_json()) if as_json else findings_text(findings))
+    say_outcome(json_text(findings.as_json()) if as_json else findings_text(findings))
     return findings.exit_code

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -17,9 +15,10 @@ from server_b.check import check_command
 from server_b.settings import MAX_PRINT_VALUES, ConsumerSettings
 from shared.errors import InvalidInputError
 from shared.fields import check_run_id
-from shared.program.ending import print_outcome, run_program
+from shared.program.ending import run_program
 from shared.program.group import main_group
 from shared.program.options import CommonSettings, Seconds, WholeNumber, endpoint_options, json_option, option
+from shared.program.output import json_text, say, say_outcome, say_values
 from shared.segments import MAX_COUNT
 from shared.status.command import status_command
 from shared.text import shown_text
@@ -88,8 +87,8 @@ def run_command(common: CommonSettings, *, as_json: bool, consumer: str | None, 
         settings = ConsumerSettings(consumer=name, name_token=token, state_directory=state_directory(), **options)
 
         def emit(report: RunReport) -> None:
-            text = json.dumps(report.as_json()) if as_json else report.as_text(print_values=settings.print_values)
-            (print_outcome if settings.is_once else click.echo)(text)
+            text = json_text(report.as_json()) if as_json else report.as_text(print_values=settings.print_values)
+            (say_outcome if settings.is_once else say)(text)
 
         consume(common, settings, stop=stop, log=open_log(common), emit=emit)
 
@@ -98,18 +97,15 @@ def run_command(common: CommonSettings, *, as_json: bool, consumer: str | None, 
 @endpoint_options(PROGRAM)
 @_option("--limit", type=WholeNumber(0, MAX_COUNT), help="Values to print.  [default: all]")
 def read_command(common: CommonSettings, limit: int | None) -> None:
-    """Print the whole current list in reverse, one value a line.
+    """Print the whole current list in reverse, one value a line: byte for byte, but escaped on a terminal.
 
     Example: server-b read --limit 10
     """
     from server_b.segment.whole_list import values_in_reverse
     from shared.endpoint.opening import open_endpoint
 
-    output = sys.stdout.buffer
     with closing(open_endpoint(common.endpoint)) as endpoint:
-        for values in values_in_reverse(endpoint, common.keys, limit=limit):
-            output.write(b"\n".join(values) + b"\n")
-    output.flush()
+        say_values(values_in_reverse(endpoint, common.keys, limit=limit))
 
 
 @group.group("dead", no_args_is_help=True)
@@ -139,10 +135,10 @@ def dead_list_command(common: CommonSettings, *, as_json: bool) -> None:
     with _dead_letters(common) as dead:
         letters = dead.list_letters()
     if not letters and not as_json:
-        click.echo("No dead letters.")
+        say("No dead letters.")
     for letter in letters:
         text = shown_text(f"{letter.origin}  {letter.reason}  (from {letter.consumer})")
-        click.echo(json.dumps(letter.as_json()) if as_json else text)
+        say(json_text(letter.as_json()) if as_json else text)
 
 
 @dead_group.command("retry")
@@ -155,7 +151,7 @@ def dead_retry_command(common: CommonSettings, origins: tuple[str, ...]) -> None
     """
     with _dead_letters(common) as dead:
         signalled = sum(dead.retry(letter) for letter in dead.choose(origins))
-    click.echo(f"Signalled {signalled} again.")
+    say(f"Signalled {signalled} again.")
 
 
 @dead_group.command("drop")
@@ -170,7 +166,7 @@ def dead_drop_command(common: CommonSettings, origins: tuple[str, ...]) -> None:
         chosen = dead.choose(origins)
         for letter in chosen:
             dead.drop(letter)
-    click.echo(f"Dropped {len(chosen)}.")
+    say(f"Dropped {len(chosen)}.")
 
 
 def main() -> None:

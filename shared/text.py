@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import re
+from collections.abc import Iterable
 from typing import Any
 from unicodedata import category
 
@@ -16,6 +17,7 @@ _Utf8Decoder = codecs.getincrementaldecoder("utf-8")
 CONTROL_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")
 # embeddings, overrides and isolates: each may make the rest of a line read backwards
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_JOINERS = "\u200c\u200d"  # parts of words and of emoji: the format characters that are shown as they are
 
 
 def stored_text(raw: bytes) -> str:
@@ -36,10 +38,17 @@ def shortened(text: str, most: int = SHOWN_BYTES) -> str:
 
 
 def shown_text(text: str) -> str:
-    r"""Return a text safe for a terminal, with control characters spelled as `\x1b`."""
+    r"""Return a text safe for a terminal as one line; controls and format characters are spelled as `\x1b`."""
+    if text.isprintable():
+        return text
     return "".join(
-        character.encode("unicode_escape").decode() if is_control(character) else character for character in text
+        character.encode("unicode_escape").decode() if _is_unsafe(character) else character for character in text
     )
+
+
+def joined_lines(lines: Iterable[str]) -> str:
+    """Return lines as one text; none of them can hold, or become, more than one line."""
+    return "\n".join(map(shown_text, lines))
 
 
 def quoted_text(text: str) -> str:
@@ -51,6 +60,10 @@ def quoted_text(text: str) -> str:
 def is_control(character: str) -> bool:
     """Tell whether a character controls a terminal, breaks a line or changes the direction of text."""
     return category(character) in CONTROL_CATEGORIES or character in _BIDI_CONTROLS
+
+
+def _is_unsafe(character: str) -> bool:
+    return is_control(character) or (category(character) == "Cf" and character not in _JOINERS)
 
 
 def natural_order(text: str) -> tuple[Any, ...]:

@@ -8,8 +8,8 @@ from contextlib import closing
 import click
 
 from shared.errors import InvalidInputError
-from shared.program.ending import print_outcome
 from shared.program.options import CommonSettings, endpoint_options, option
+from shared.program.output import ask, say, say_outcome
 
 PROGRAM = "server-a"
 
@@ -36,13 +36,13 @@ def purge(common: CommonSettings, *, dry_run: bool, shop: bool, yes: bool) -> No
         purging = Purge(endpoint, common.keys, with_shop=shop)
         purging.require_permissions()
         found = purging.survey()
-        click.echo(found.text(with_shop=shop))
+        say(found.text(with_shop=shop))
         if dry_run:
             return
         namespace = f"namespace {common.keys.namespace}" if common.keys.namespace else "no namespace"
         question = f"Remove everything server-a and server-b wrote at {endpoint.name}, {namespace}?"
-        if not yes and not click.confirm(question):
-            click.echo("Nothing was removed.")
+        if not yes and not ask(question):
+            say("Nothing was removed.")
             return
         removed = purging.remove(found).keys
-    print_outcome(f"Removed {removed:,} {'key' if removed == 1 else 'keys'}.")
+    say_outcome(f"Removed {removed:,} {'key' if removed == 1 else 'keys'}.")

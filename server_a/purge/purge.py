@@ -21,6 +21,7 @@ from shared.endpoint.together import portions
 from shared.errors import NotAllowedError
 from shared.keys import Keyspace
 from shared.program.progress import Progress
+from shared.text import joined_lines
 
 EXAMPLES = 3
 _SHOWN = {
@@ -73,7 +74,7 @@ class Survey:
         lines = [_line(tally, shown) for tally, shown in found] or ["Nothing of ours was found."]
         if self.foreign.keys:
             lines.append(_line(self.foreign, "with names of ours that hold something else, and stay"))
-        return "\n".join([*lines, _STAGING_NOTE] + ([] if with_shop else [_SHOP_NOTE]))
+        return joined_lines([*lines, _STAGING_NOTE] + ([] if with_shop else [_SHOP_NOTE]))
 
 
 def _line(tally: Tally, shown: str) -> str:

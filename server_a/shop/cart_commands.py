@@ -8,6 +8,7 @@ from __future__ import annotations
 import click
 
 from shared.program.options import CommonSettings, endpoint_options, option
+from shared.program.output import say
 from shared.shop.cart_text import TIMES, cart_text
 from shared.shop.record_checks import checked_id, checked_quantity
 from shared.text import shown_text
@@ -35,8 +36,8 @@ def add_to_cart(common: CommonSettings, user_id: str, sku_id: str, quantity: str
     with open_shop(common) as shop:
         name = shop.name_of_sku(sku_id)
         CartChanger(shop).add(user_id, sku_id, pieces)
-        click.echo(f"Added {pieces:,} {TIMES} {shown_text(name)} to cart {user_id}.")
-        click.echo(cart_text(shop.cart(user_id)))
+        say(f"Added {pieces:,} {TIMES} {shown_text(name)} to cart {user_id}.")
+        say(cart_text(shop.cart(user_id)))
 
 
 @cart.command("remove")
@@ -56,8 +57,8 @@ def remove_from_cart(common: CommonSettings, user_id: str, sku_id: str, quantity
     with open_shop(common) as shop:
         name = shown_text(shop.name_of_sku(sku_id))
         removed = CartChanger(shop).remove(user_id, sku_id, pieces).quantity
-        click.echo(f"Removed {f'{removed:,} {TIMES}' if removed else 'the line of'} {name} from cart {user_id}.")
-        click.echo(cart_text(shop.cart_of_anyone(user_id)))
+        say(f"Removed {f'{removed:,} {TIMES}' if removed else 'the line of'} {name} from cart {user_id}.")
+        say(cart_text(shop.cart_of_anyone(user_id)))
 
 
 @cart.command("show")
@@ -72,7 +73,7 @@ def show_cart(common: CommonSettings, user_id: str) -> None:
 
     checked_id("user ID", user_id)
     with open_shop(common) as shop:
-        click.echo(cart_text(shop.cart(user_id)))
+        say(cart_text(shop.cart(user_id)))
 
 
 def _checked(user_id: str, sku_id: str, quantity: str) -> int:

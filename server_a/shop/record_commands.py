@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from shared.program.options import CommonSettings, endpoint_options, option
+from shared.program.output import say
 from shared.shop.cart_text import money_text
 from shared.shop.record_checks import checked_id, checked_name, checked_price
 from shared.shop.records import Sku, User
-from shared.text import shown_text
+from shared.text import joined_lines, shown_text
 
 if TYPE_CHECKING:
     from server_a.shop.shop import Shop
@@ -55,7 +56,7 @@ def _record_group(
         record = checked(checked_id(id_name, record_id), **texts)
         with _open_shop(common) as shop:
             is_new = shop.write(record)
-        click.echo(f"{'Added' if is_new else 'Changed'} {noun} {record_id}: {sentence(record)}.")
+        say(f"{'Added' if is_new else 'Changed'} {noun} {record_id}: {sentence(record)}.")
 
     @group.command("show", help=shown["show"])
     @id_argument
@@ -63,14 +64,14 @@ def _record_group(
     def show_record(common: CommonSettings, record_id: str) -> None:
         checked_id(id_name, record_id)
         with _open_shop(common) as shop:
-            click.echo(text(shop, record_id))
+            say(text(shop, record_id))
 
     @group.command("list", help=shown["list"])
     @endpoint_options(PROGRAM)
     def list_records(common: CommonSettings) -> None:
         with _open_shop(common) as shop:
             for line in lines(shop):
-                click.echo(line)
+                say(line)
 
     @group.command("remove", help=shown["remove"])
     @id_argument
@@ -79,7 +80,7 @@ def _record_group(
         checked_id(id_name, record_id)
         with _open_shop(common) as shop:
             remove(shop, record_id)
-        click.echo(f"Removed {noun} {record_id}{also_removed}.")
+        say(f"Removed {noun} {record_id}{also_removed}.")
 
     return group
 
@@ -120,7 +121,7 @@ def _fields_text(title: str, ours: Iterable[tuple[str, str]], others: Iterable[t
     fields = [*((name, value) for name, value in ours if value), *others]
     shown = [(shown_text(name), shown_text(value) or "(empty)") for name, value in fields]
     width = max((len(name) for name, _ in shown), default=0)
-    return "\n".join([title, *(f"  {name:<{width}}  {value}" for name, value in shown)])
+    return joined_lines([title, *(f"  {name:<{width}}  {value}" for name, value in shown)])
 
 
 _ADD_ID = "\n\nID is 1 to 64 of A-Z a-z 0-9 _ - (after -- when it begins with -)."

@@ -17,6 +17,7 @@ from shared.record import RunRecord
 from shared.shop.cart_text import cart_json, cart_text
 from shared.shop.reader import read_carts
 from shared.shop.records import Cart
+from shared.text import joined_lines
 from shared.verdict import VERIFIED, SegmentVerdict, run_reason, run_verdict
 
 MODE_GROUP = "group"
@@ -51,7 +52,7 @@ class RunReport:
 
     def as_text(self, *, print_values: int) -> str:
         """Return the report as text for a terminal."""
-        lines = [cart_text(cart) for cart in self.carts]
+        lines = [line for cart in self.carts for line in cart_text(cart).split("\n")]
         shown = self.first[:print_values]
         if shown:
             noun = "value" if len(shown) == 1 else "values"
@@ -66,7 +67,7 @@ class RunReport:
         lines.append(f"The signal took {self.lag_ms:,} ms, {took}.")
         if self.reply_ms:
             lines.append(times_text(self.reply_ms))
-        return "\n".join(lines)
+        return joined_lines(lines)
 
 
 def make_report(

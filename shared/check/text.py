@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from shared.check.findings import Findings, HandOverFindings, LinkFindings, WrittenKeys
 from shared.check.memory import shown_bytes
+from shared.text import joined_lines
 
 _RELATIONS = {"same": "the same database", "none": "not connected to this one"}
 _KINDS = {
@@ -18,7 +19,7 @@ _KINDS = {
 
 
 def findings_text(findings: Findings) -> str:
-    """Return the findings as text for a terminal."""
+    """Return the findings as text for a terminal, escaped."""
     mode = "primary that Sentinels name" if findings.mode == "sentinel" else f"{findings.mode}, {findings.role}"
     lines = [
         findings.endpoint + (f", namespace {findings.namespace}" if findings.namespace else ""),
@@ -40,7 +41,7 @@ def findings_text(findings: Findings) -> str:
     lines += [f"Wrong: {problem.text}" for problem in findings.problems]
     if not findings.problems:
         lines.append(f"{findings.program} can do its job here.")
-    return "\n".join(lines)
+    return joined_lines(lines)
 
 
 def _tls_text(findings: Findings) -> str:

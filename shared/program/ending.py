@@ -1,7 +1,7 @@
 """How a program ends: exit codes, one sentence for an error, and closed streams.
 
 When the reader of our output goes away (`| head`), a command that only shows something ends with 0. A command whose
-exit code is a verdict prints with `print_outcome` and goes on without a reader.
+exit code is a verdict prints with `say_outcome` and goes on without a reader.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ import io
 import os
 import re
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 import click
 
 from shared.errors import HandoverError, NotFinishedError, TransientError
+from shared.program.output import silence_stdout, tell
 from shared.starting import interrupt_on_sigint
+from shared.text import shown_text
 
 _INTERRUPTED = 130
 # click may cut a quotation short: remove everything up to the last @, or without one, to the end of the quotation
@@ -40,7 +41,7 @@ def run_program(group: click.Group, program: str) -> None:
         final = error.lasting() if isinstance(error, TransientError) else error  # nobody is left to try again
         complaint, code = _without_login(str(final), _LOGIN_OF_OURS), final.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
-        _complain(error.format_message())
+        tell(error.format_message())
         code = error.exit_code
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
@@ -50,24 +51,16 @@ def run_program(group: click.Group, program: str) -> None:
         complaint, code = "interrupted", _INTERRUPTED
     except (BrokenPipeError, SystemExit):
         # nobody reads our output any more; only then does click itself exit, with 1
-        _silence_stdout()
+        silence_stdout()
         code = 0
     except OSError as error:
-        _silence_stdout()
+        silence_stdout()
         complaint = f"{error.filename or 'output'}: expected room for what is written, got {error.strerror or error}"
         code = NotFinishedError.exit_code
     if complaint:
-        _complain(f"{program}: {complaint}")
+        tell(shown_text(f"{program}: {complaint}"))  # one line, whatever is quoted
     gc.freeze()  # else Python searches all modules for garbage before it ends, which takes 25 ms with redis-py's
     sys.exit(code)
-
-
-def print_outcome(text: str) -> None:
-    """Print the outcome of a command whose exit code counts whether or not anybody reads on."""
-    try:
-        click.echo(text)
-    except BrokenPipeError:
-        _silence_stdout()
 
 
 def _prepare_streams() -> None:
@@ -78,16 +71,6 @@ def _prepare_streams() -> None:
             setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115 - open for as long as the process lives
         elif mode == "w" and isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-def _silence_stdout() -> None:
-    """Redirect stdout to nowhere, so that neither later prints nor the flush at exit fail."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _complain(text: str) -> None:
-    with suppress(OSError):
-        click.echo(text, err=True)
 
 
 def _without_login(text: str, login: str) -> str:

@@ -13,26 +13,32 @@ from typing import TYPE_CHECKING, TextIO, cast
 import structlog
 
 from shared.program.options import CommonSettings
+from shared.text import shown_text
 
 if TYPE_CHECKING:
-    from structlog.typing import FilteringBoundLogger, Processor
+    from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 
 def open_log(common: CommonSettings) -> FilteringBoundLogger:
     """Return the program's log, set up as the options say."""
     is_terminal = sys.stderr.isatty()
     as_json = common.log_format == "json" or (common.log_format is None and not is_terminal)
-    renderer: Processor = (
-        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=is_terminal)
-    )
+    renderers: list[Processor] = [structlog.processors.JSONRenderer()]  # in ASCII
+    if not as_json:
+        renderers = [_escaped, structlog.dev.ConsoleRenderer(colors=is_terminal)]
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
     structlog.configure(
-        processors=[structlog.processors.add_log_level, stamp, renderer],
+        processors=[structlog.processors.add_log_level, stamp, *renderers],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[common.log_level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _LastingStderr())),
         cache_logger_on_first_use=True,
     )
     return cast("FilteringBoundLogger", structlog.get_logger(program=common.endpoint.program))
+
+
+def _escaped(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Escape all texts of an event, which others may have written; what is no text is shown by its `repr`."""
+    return {name: shown_text(value) if isinstance(value, str) else value for name, value in event.items()}
 
 
 class _LastingStderr:

@@ -18,6 +18,7 @@ from shared.endpoint.settings import DEFAULT_URL, EndpointSettings
 from shared.endpoint.url import EndpointUrl, parse_url
 from shared.errors import InvalidInputError
 from shared.keys import ID_PATTERN, RESERVED_NAMESPACES, Keyspace
+from shared.program.output import tell
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -151,7 +152,7 @@ def _warn_about_tls(endpoint: EndpointSettings) -> None:
     elif endpoint.tls_insecure or endpoint.tls_ca or endpoint.tls_cert:
         warning = "TLS options do nothing: the URL is not rediss://"
     if warning:
-        click.echo(f"{endpoint.program}: warning: {warning}", err=True)
+        tell(f"{endpoint.program}: warning: {warning}")
 
 
 def url_of_option(_context: click.Context, parameter: click.Parameter, text: str | None) -> EndpointUrl | None:

@@ -10,7 +10,7 @@ from typing import Any
 from unicodedata import combining, east_asian_width
 
 from shared.shop.records import Cart, CartLine
-from shared.text import shortened, shown_text
+from shared.text import joined_lines, shortened, shown_text
 
 MAX_NAME_BYTES = 800  # 200 characters, as our names have at most
 TIMES = "\N{MULTIPLICATION SIGN}"
@@ -35,7 +35,7 @@ def cart_text(cart: Cart) -> str:
         times = TIMES if quantity else " "
         numbers = f"{price:>{widths[2]}} {times} {quantity:>{widths[3]}}  {total:>{widths[4]}}"
         shown.append(f"{left}  {numbers}  {note}".rstrip())
-    return "\n".join(shown)
+    return joined_lines(shown)
 
 
 def cart_json(cart: Cart) -> dict[str, Any]:

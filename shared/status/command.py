@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
 
 from shared.advice import CHECK_BOTH_ENDS
-from shared.program.ending import print_outcome
 from shared.program.options import CommonSettings, endpoint_options, json_option
-from shared.text import shown_text
+from shared.program.output import json_text, say_outcome
+from shared.text import joined_lines
 
 if TYPE_CHECKING:
     from shared.status.facts import RunStatus
@@ -36,7 +35,7 @@ def status_command(program: str) -> click.Command:
                 files = {"endpoint": endpoint.name, "namespace": common.keys.namespace}
                 local = VerdictFile(state_directory(), **files).read()
             found = read_status(endpoint, common.keys, is_scanned=program == "server-a", local=local)
-        print_outcome(json.dumps(found.as_json()) if as_json else status_text(found))
+        say_outcome(json_text(found.as_json()) if as_json else status_text(found))
         return found.exit_code
 
     return status
@@ -78,7 +77,7 @@ def status_text(status: Status) -> str:
         lines.append(_NO_RUN if status.group.is_there else _ELSEWHERE)
     elif not status.exit_code:
         lines.append("Nothing is wrong.")
-    return "\n".join(shown_text(line) for line in lines)
+    return joined_lines(lines)
 
 
 def _run_line(run: RunStatus) -> str:

@@ -1,0 +1,66 @@
+"""All that the programs print passes through here and is escaped, whoever wrote it.
+
+Names, reasons, versions, group names and typed arguments may hold what controls a terminal. Each caller escaping what
+it prints was rejected: one that forgets is not seen. A test forbids `click.echo` and `sys.stdout` elsewhere; logs and
+the progress bar, which write escape sequences of their own, are the exceptions and escape what they are given.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+
+import click
+
+from shared.text import shown_text, stored_text
+
+
+def say(text: str) -> None:
+    """Print a text on stdout; it may have several lines, each made by `joined_lines` from what others wrote."""
+    click.echo(_escaped(text))
+
+
+def json_text(found: Mapping[str, object]) -> str:
+    """Return an object as JSON in ASCII on one line."""
+    return json.dumps(found).replace("\x7f", "\\u007f")  # the one control character that json leaves as it is
+
+
+def say_outcome(text: str) -> None:
+    """Print the outcome of a command whose exit code counts whether or not anybody reads on."""
+    try:
+        say(text)
+    except BrokenPipeError:
+        silence_stdout()
+
+
+def silence_stdout() -> None:
+    """Redirect stdout to nowhere, so that neither later prints nor the flush at exit fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def say_values(chunks: Iterable[list[bytes]]) -> None:
+    """Print values, one a line: byte for byte, but on a terminal as escaped text."""
+    output = sys.stdout.buffer
+    is_terminal = sys.stdout.isatty()
+    for values in chunks:
+        shown = [shown_text(stored_text(value)).encode("utf-8") for value in values] if is_terminal else values
+        output.write(b"\n".join(shown) + b"\n")
+    output.flush()
+
+
+def tell(text: str) -> None:
+    """Print a text on stderr, if anybody can read it there."""
+    with suppress(OSError):
+        click.echo(_escaped(text), err=True)
+
+
+def ask(question: str) -> bool:
+    """Ask on the terminal, and return whether the answer was yes."""
+    return click.confirm(shown_text(question))
+
+
+def _escaped(text: str) -> str:
+    return "\n".join(map(shown_text, text.split("\n")))
