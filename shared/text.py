@@ -41,9 +41,8 @@ def shown_text(text: str) -> str:
     r"""Return a text safe for a terminal as one line; controls and format characters are spelled as `\x1b`."""
     if text.isprintable():
         return text
-    return "".join(
-        character.encode("unicode_escape").decode() if _is_unsafe(character) else character for character in text
-    )
+    unsafe = filter(_is_unsafe, set(text))
+    return text.translate({ord(character): character.encode("unicode_escape").decode() for character in unsafe})
 
 
 def joined_lines(lines: Iterable[str]) -> str:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from server_a.run.tasks import Acknowledged, Event, Lost, WriteTask
 from server_a.run.writing import WriterThread
-from shared.endpoint.settings import EndpointSettings
+from shared.endpoint.settings import EndpointSettings, without_warnings
 from shared.errors import EndpointUnreachableError, HandoverError, NotFinishedError, TransientError
 
 if TYPE_CHECKING:
@@ -40,7 +40,9 @@ class WriterProcess:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         shared = source.share()
-        self._process = context.Process(target=write_for_parent, args=(theirs, settings, shared), daemon=True)
+        self._process = context.Process(
+            target=write_for_parent, args=(theirs, without_warnings(settings), shared), daemon=True
+        )
         # the terminal sends SIGINT to the whole group; the writer ends with its parent, and not before
         resource_tracker.ensure_running()  # which unblocks the signals of whoever starts it
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import socket
 import ssl
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.plain_login import plain_login
 from shared.endpoint.pools import PoolMaker
 from shared.endpoint.retry import Retry
 from shared.endpoint.settings import EndpointSettings
@@ -38,7 +40,8 @@ def open_endpoint(settings: EndpointSettings, *, provider: CredentialProvider | 
     """
     pools = _pools(settings, provider)
     try:
-        return _connect(pools)
+        with _warning_of_plain_login(settings):
+            return _connect(pools)
     except TransientError as error:
         raise _diagnosed(error, settings) from error
 
@@ -54,12 +57,31 @@ def open_when_ready(settings: EndpointSettings, retry: Retry) -> Endpoint:
     pools, has_answered = _pools(settings, None), False
     while True:
         try:
-            return _connect(pools)
+            with _warning_of_plain_login(settings):
+                return _connect(pools)
         except TransientError as error:
             has_answered = has_answered or error.answered
             if not has_answered:
                 raise _diagnosed(error, settings) from error
             retry.wait_out(error)
+
+
+@contextmanager
+def _warning_of_plain_login(settings: EndpointSettings) -> Iterator[None]:
+    """Warn of a login that was sent in the clear; not where nobody has answered, for then none was sent."""
+    try:
+        yield
+    except TransientError:
+        raise
+    except HandoverError:
+        _warn_of_plain_login(settings)
+        raise
+    _warn_of_plain_login(settings)
+
+
+def _warn_of_plain_login(settings: EndpointSettings) -> None:
+    if sentence := plain_login(settings):
+        settings.warn(settings.program, sentence)
 
 
 def _pools(settings: EndpointSettings, provider: CredentialProvider | None) -> PoolMaker:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import redis
@@ -18,17 +17,14 @@ from redis.exceptions import RedisError
 from redis.retry import Retry as RedisRetry
 from redis.sentinel import SentinelConnectionPool, SentinelManagedConnection
 
+from shared.endpoint.passwords import password_of_variable, read_password
 from shared.endpoint.settings import CONNECT_TIMEOUT_S, SOCKET_TIMEOUT_S, EndpointSettings
 from shared.endpoint.tls import tls_context
-from shared.endpoint.url import has_encoding
-from shared.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from redis.auth.token import TokenInterface
     from redis.credentials import CredentialProvider
     from redis.sentinel import Sentinel
-
-_MAX_PASSWORD_BYTES = 64 * 1024
 
 
 class TlsConnection(redis.SSLConnection):
@@ -132,16 +128,5 @@ class PoolMaker:
 def _password(settings: EndpointSettings) -> str | None:
     """Return the password: from the file, else from the variable, else from the URL."""
     if settings.password_file is None:
-        if not has_encoding(settings.password or ""):
-            raise InvalidInputError(where="the password variable", expected="text of UTF-8", got="other bytes")
-        return settings.password or settings.url.password
-    where = "--password-file"
-    try:
-        with Path(settings.password_file).open("rb") as file:
-            lines = file.readline(_MAX_PASSWORD_BYTES).decode("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        got = f"{settings.password_file}: {error.strerror if isinstance(error, OSError) else 'not UTF-8'}"
-        raise InvalidInputError(where=where, expected="a text file that can be read", got=got) from error
-    if not lines or not lines[0]:
-        raise InvalidInputError(where=where, expected="the password in its first line", got="an empty line")
-    return lines[0]
+        return password_of_variable(settings.password) or settings.url.password
+    return read_password(settings.password_file)

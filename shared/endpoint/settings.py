@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from shared.endpoint.url import EndpointUrl, parse_url
 
 DEFAULT_URL = "redis://localhost:6379/0"
 SOCKET_TIMEOUT_S = 5.0
 CONNECT_TIMEOUT_S = 5.0
+
+
+def _say_nothing(_program: str, _sentence: str) -> None:
+    """Say nothing, as a writer's process does: its parent has said it."""
 
 
 @dataclass(frozen=True)
@@ -24,3 +29,9 @@ class EndpointSettings:
     tls_key: str | None = None
     tls_insecure: bool = False  # verify neither certificates nor host names
     program: str = "handover"  # `server-a` or `server-b`
+    warn: Callable[[str, str], None] = field(default=_say_nothing, repr=False, compare=False)  # program, sentence
+
+
+def without_warnings(settings: EndpointSettings) -> EndpointSettings:
+    """Return the settings for another process of the same program."""
+    return replace(settings, warn=_say_nothing)

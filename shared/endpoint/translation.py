@@ -13,8 +13,8 @@ from redis import exceptions as redis_errors
 from redis.connection import DefaultParser
 from redis.exceptions import ResponseError
 
+from shared.endpoint.certificate_error import certificate_error
 from shared.errors import (
-    CertificateError,
     HandoverError,
     NotAllowedError,
     NotFinishedError,
@@ -31,6 +31,7 @@ class StrangeReplyError(ResponseError):
     """A reply of another shape than the command's documentation says."""
 
 
+MAX_TEXT = 2_000  # characters of a server's error that are looked at and shown
 _QUOTED_ARGUMENTS = re.compile(r",? with args beginning with\b.*", re.DOTALL | re.IGNORECASE)
 _WRAPPED_REASON = re.compile(
     r"(?:Transaction discarded because of: "
@@ -145,7 +146,7 @@ def translate(error: Exception, where: str, *, is_cluster: bool = False, key: st
     """
     error = _reason_of(error)
     # a server quotes the arguments of an unknown command, among them the password of AUTH
-    text = shown_text(_QUOTED_ARGUMENTS.sub("", str(error)))
+    text = shown_text(_QUOTED_ARGUMENTS.sub("", str(error)[:MAX_TEXT]))
     # redis-py's own texts about a connection may begin as a reply does
     is_answer = isinstance(error, ResponseError) or text.startswith("max number of clients")
     for which, meaning, sentence in (*_CLUSTER_RULES, *_RULES) if is_cluster else _RULES:
@@ -171,7 +172,10 @@ def _reason_of(error: Exception) -> Exception:
     wrapped = _WRAPPED_REASON.match(str(error)) if isinstance(error, ResponseError) else None
     if wrapped is None:
         return error
-    reason: Exception = DefaultParser.parse_error(wrapped["reason"].strip())  # type: ignore[no-untyped-call]
+    try:
+        reason: Exception = DefaultParser.parse_error(wrapped["reason"].strip())  # type: ignore[no-untyped-call]
+    except ValueError:  # a redirection that names no slot and address
+        return error
     return reason
 
 
@@ -180,20 +184,10 @@ def _connection_error(error: Exception, text: str, where: str) -> HandoverError:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return _certificate_error(cause.verify_message, where)
+            return certificate_error(cause.verify_message, where)
         cause = cause.__cause__ or cause.__context__
-    if found := re.search(r"certificate verify failed: (.*?) \(_ssl", str(error)):  # a Sentinel's comes as text alone
-        return _certificate_error(found[1], where)
+    _, is_certificate, rest = str(error).partition("certificate verify failed: ")  # a Sentinel's comes as text alone
+    if is_certificate and " (_ssl" in rest:
+        return certificate_error(rest.partition(" (_ssl")[0], where)
     got, advice = text.rstrip(".") or type(error).__name__, "check that the server runs there and the URL is right"
     return TransientError(where=where, expected="an answer", got=got, advice=advice)
-
-
-def _certificate_error(reason: str, where: str) -> CertificateError:
-    if "mismatch" in reason:
-        advice = "write a host name or address that the certificate names"
-    elif "expired" in reason or "not yet valid" in reason:
-        advice = "have the server's certificate renewed, and check this host's clock"
-    else:
-        advice = "name its authority with --tls-ca"
-    got = reason.rstrip(".")
-    return CertificateError(where=where, expected="a certificate that verifies", got=got, advice=advice)

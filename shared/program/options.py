@@ -18,7 +18,7 @@ from shared.endpoint.settings import DEFAULT_URL, EndpointSettings
 from shared.endpoint.url import EndpointUrl, parse_url
 from shared.errors import InvalidInputError
 from shared.keys import ID_PATTERN, RESERVED_NAMESPACES, Keyspace
-from shared.program.output import tell
+from shared.program.warnings import tell_warning, warn
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -122,6 +122,7 @@ def endpoint_options(program: str) -> Callable[[F], F]:
             common = CommonSettings(
                 endpoint=EndpointSettings(
                     program=program,
+                    warn=tell_warning,
                     # no option, because the process list shows options
                     password=os.environ.get(f"{prefix}_PASSWORD"),
                     **{name: arguments.pop(name) for name in _ENDPOINT_ARGUMENTS},
@@ -130,7 +131,7 @@ def endpoint_options(program: str) -> Callable[[F], F]:
                 log_level=arguments.pop("log_level"),
                 log_format=arguments.pop("log_format"),
             )
-            _warn_about_tls(common.endpoint)
+            warn(common.endpoint)
             return function(common, **arguments)
 
         for add_option in reversed(options):
@@ -141,18 +142,6 @@ def endpoint_options(program: str) -> Callable[[F], F]:
 
 
 _ENDPOINT_ARGUMENTS = ("url", "password_file", "auth", "tls_ca", "tls_cert", "tls_key", "tls_insecure")
-
-
-def _warn_about_tls(endpoint: EndpointSettings) -> None:
-    """Say on stderr, at any log level, which TLS options remove protection or do nothing."""
-    warning = ""
-    if endpoint.url.is_tls:
-        if endpoint.tls_insecure:
-            warning = "--tls-insecure: neither the server's certificate nor its host name is verified"
-    elif endpoint.tls_insecure or endpoint.tls_ca or endpoint.tls_cert:
-        warning = "TLS options do nothing: the URL is not rediss://"
-    if warning:
-        tell(f"{endpoint.program}: warning: {warning}")
 
 
 def url_of_option(_context: click.Context, parameter: click.Parameter, text: str | None) -> EndpointUrl | None:

@@ -38,7 +38,8 @@ def say_outcome(text: str) -> None:
 
 def silence_stdout() -> None:
     """Redirect stdout to nowhere, so that neither later prints nor the flush at exit fail."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(OSError):  # no descriptor is left to open it with
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say_values(chunks: Iterable[list[bytes]]) -> None:

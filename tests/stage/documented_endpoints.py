@@ -73,12 +73,15 @@ def _password(stage: Stage) -> None:
 
 
 def _password_in_url(stage: Stage) -> None:
+    stage.put("url.txt", "redis://:s%40cret@redis.example:6379/0\n")
     stage.hosts["redis.example:6379"] = _at(stage.new_server("redis7", "--requirepass", "s@cret"))
 
 
 def _acl_users(stage: Stage) -> None:
     rules = [(ACL / f"{name}.acl").read_text().replace("CHANGE-ME", f"secret-{name[-1]}") for name in _PROGRAMS]
     stage.put("users.acl", "".join(rules) + "user default off\n")
+    for letter in ("a", "b"):
+        stage.put(f"password-{letter}.txt", f"secret-{letter}\n")
     server = stage.new_server("redis7", "--aclfile", str(stage.directory / "users.acl"))
     stage.hosts["redis.example:6379"] = _at(server)
 

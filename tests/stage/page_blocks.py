@@ -1,8 +1,8 @@
 """The fenced blocks of a page of documentation: what is run where, and what it prints.
 
-A block's first line says what it is: `sh HOST` is run on that host, `sh HOST background` is left running there,
-`conf HOST` is that host's server configuration, `text` is what the block before printed, and `text background` what the
-one in the background has printed when it ends. Others are for people alone.
+A block's first line says what it is: `sh HOST [PASSWORD]...` is run on that host, where the passwords are typed,
+`sh HOST background` is left running there, `conf HOST` is that host's server configuration, `text` is what the block
+before printed, and `text background` what the one in the background has printed when it ends. Others are for people.
 """
 
 from __future__ import annotations

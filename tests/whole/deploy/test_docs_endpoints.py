@@ -18,7 +18,8 @@ from tests.stage.servers import NewServer
 
 pytestmark = [pytest.mark.cluster, pytest.mark.redis_server]
 
-PAGE = Path(__file__).parents[3] / "docs" / "endpoints.md"
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "endpoints.md"
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def _blocks() -> list[Block]:
 
 def _run(line: str, stage: Stage) -> Finished:
     """Run one command, `[VARIABLE=value]... PROGRAM ARGUMENT...`, where the page's hosts and files are the stage's."""
+    line = re.sub(r"\$\(cat (\S+)\)", lambda found: (stage.directory / found[1]).read_text().rstrip(), line)
     for host, ours in stage.hosts.items():
         line = line.replace(host, ours)
     words = [str(stage.directory / word) if word in stage.files else word for word in shlex.split(line)]
@@ -68,6 +70,21 @@ def test_the_commands_of_a_block(block: Block, stage: Stage) -> None:
         assert ended.exit_code == 0, f"{line}\n{ended.stderr}"
         if "server-b run" in line:
             assert " verified: " in ended.stdout
+
+
+def test_no_command_of_a_page_holds_a_password() -> None:
+    """The shell's history keeps what is typed, and the process list shows arguments to everybody on the host."""
+    pages = [*(ROOT / "docs").glob("*.md"), *(ROOT / "deploy").rglob("*.md"), ROOT / "README.md"]
+    in_variable, in_url = r"(?:PASSWORD|AUTH)=(?!\$\()\S", r"://[^\s/]*:[^\s/@]+@\S"
+    typed = re.compile(rf"{in_variable}|{in_url}|REDISCLI_AUTH|\becho [^$]*password-of|\bsed [^|]*password-of|xargs")
+    found = [
+        f"{page.name}: {line}"
+        for page in pages
+        for block in re.findall(r"^```sh.*?^```$|^    .*$", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+        for line in block.splitlines()[1 if block.startswith("```") else 0 :]
+        if typed.search(line)
+    ]
+    assert not found
 
 
 def test_every_command_of_the_page_is_run() -> None:

@@ -54,10 +54,10 @@ class Reader:
     def follow(self, block: Block) -> None:
         """Do what a block says, or hold its text against what was printed."""
         match block.kind, block.words:
-            case "sh", (host,):
-                self._printed = self.run(host, block.content)
             case "sh", (host, "background"):
                 self._start(host, block.content)
+            case "sh", (host, *passwords):
+                self._printed = self.run(host, block.content, typed="".join(f"{word}\n" for word in passwords))
             case "conf", (host,):
                 self._start_server(host, block.content)
             case "text", ():
@@ -67,14 +67,14 @@ class Reader:
             case _:
                 assert block.kind == "sh", f"no reader can follow a block of kind {block.kind} {block.words}"
 
-    def run(self, host: str, script: str) -> str:
-        """Run commands on a host and return what they print; they must succeed."""
+    def run(self, host: str, script: str, *, typed: str = "") -> str:
+        """Run commands on a host, which may read what is typed, and return what they print; they must succeed."""
         with self._hosts[host].inside():
             done = subprocess.run(
                 ["bash", "-euc", self._here(script)],
                 cwd=self._directory / host,
                 env=self._environment(),
-                stdin=subprocess.DEVNULL,
+                input=typed.encode(),
                 capture_output=True,
                 timeout=60,
                 check=False,

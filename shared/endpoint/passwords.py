@@ -1,0 +1,62 @@
+"""A password from a file or a variable: what editors and shells add is taken off, and nothing is cut silently.
+
+The name of a password file is never shown: somebody may have typed the password in its place.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from shared.endpoint.url import has_encoding
+from shared.errors import InvalidInputError
+
+MAX_PASSWORD_BYTES = 64 * 1024
+_FILE = "--password-file"
+_VARIABLE = "the password variable"
+_BOM = "\ufeff"
+_LINE_BREAKS = "\0\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+_NOT_SHOWN = "the name is not shown, since it may be the password itself"
+
+
+def read_password(name: str) -> str:
+    """Return the first line of a file, without a byte order mark and without its line end, also that of Windows.
+
+    Raises InvalidInputError if the file can't be read, or holds no password that can be meant.
+    """
+    try:
+        with Path(name).open("rb") as file:
+            line = file.readline(MAX_PASSWORD_BYTES + 1)
+        text = line.decode("utf-8")
+    except OSError as error:
+        raise _bad(_FILE, "a text file that can be read", error.strerror or "another", _NOT_SHOWN) from error
+    except ValueError as error:  # a name with a zero byte, or what is no UTF-8
+        is_text = isinstance(error, UnicodeDecodeError)
+        advice = "save it as UTF-8, without a byte order mark" if is_text else _NOT_SHOWN
+        raise _bad(_FILE, "a text file of UTF-8", "other bytes" if is_text else "no name of a file", advice) from error
+    if len(line) > MAX_PASSWORD_BYTES:
+        raise _bad(_FILE, f"a first line of at most {MAX_PASSWORD_BYTES:,} bytes", "a longer one")
+    password = _checked(_FILE, text)
+    if not password:
+        raise _bad(_FILE, "the password in its first line", "an empty line")
+    return password
+
+
+def password_of_variable(text: str | None) -> str:
+    """Return the password that a variable holds; empty for none."""
+    if not has_encoding(text or ""):
+        raise _bad(_VARIABLE, "text of UTF-8", "other bytes")
+    return _checked(_VARIABLE, text or "")
+
+
+def _checked(where: str, text: str) -> str:
+    """Return a password without mark and line end; refuse one with a line break in it, which can't be seen."""
+    password = text.removeprefix(_BOM).removesuffix("\n").removesuffix("\r")
+    for character in password:
+        if character in _LINE_BREAKS:
+            advice = "remove it; a password that has one can be given percent-encoded in the URL"
+            raise _bad(where, "a password without line breaks", f"one with U+{ord(character):04X}", advice)
+    return password
+
+
+def _bad(where: str, expected: str, got: str, advice: str = "") -> InvalidInputError:
+    return InvalidInputError(where=where, expected=expected, got=got, advice=advice)

@@ -1,0 +1,27 @@
+"""What is said on stderr at any log level: options that do nothing, and protection that is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from shared.endpoint.settings import EndpointSettings
+from shared.program.output import tell
+
+
+def warn(endpoint: EndpointSettings) -> None:
+    """Say which options remove protection or do nothing."""
+    for sentence in _about_tls(endpoint):
+        endpoint.warn(endpoint.program, sentence)
+
+
+def tell_warning(program: str, sentence: str) -> None:
+    """Print a warning."""
+    tell(f"{program}: warning: {sentence}")
+
+
+def _about_tls(endpoint: EndpointSettings) -> Iterator[str]:
+    if endpoint.url.is_tls:
+        if endpoint.tls_insecure:
+            yield "--tls-insecure: neither the server's certificate nor its host name is verified"
+    elif endpoint.tls_insecure or endpoint.tls_ca or endpoint.tls_cert:
+        yield "TLS options do nothing: the URL is not rediss://"
