@@ -1,13 +1,15 @@
 """`server-a` and `python -m server_a`: signal handlers first, then the imports, which take a while."""
 
-from shared.starting import end_on_signals
+from shared.starting import end_on_signals, end_without_parts
 
 
 def main() -> None:
     """Run server-a and end the process."""
     end_on_signals()
-    from server_a import cli
-
+    try:
+        from server_a import cli
+    except (ImportError, OSError) as error:
+        end_without_parts("server-a", error)
     cli.main()
 
 

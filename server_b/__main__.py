@@ -1,13 +1,15 @@
 """`server-b` and `python -m server_b`: signal handlers first, then the imports, which take a while."""
 
-from shared.starting import end_on_signals
+from shared.starting import end_on_signals, end_without_parts
 
 
 def main() -> None:
     """Run server-b and end the process."""
     end_on_signals()
-    from server_b import cli
-
+    try:
+        from server_b import cli
+    except (ImportError, OSError) as error:
+        end_without_parts("server-b", error)
     cli.main()
 
 

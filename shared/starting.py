@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import NoReturn
+
+_UNFINISHED, _FAULT = 75, 70
 
 
 def end_on_signals() -> None:
@@ -29,3 +32,17 @@ def end_by_signal(number: int, _frame: object = None) -> None:
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
     os._exit(128 + number)
+
+
+def end_without_parts(program: str, error: ImportError | OSError) -> NoReturn:
+    """End a program that could not be loaded with one sentence: no descriptor is left, or a package is missing."""
+    if isinstance(error, OSError):
+        code, expected = _UNFINISHED, "room for the files and connections that are needed (ulimit -n)"
+        sentence = f"open files: expected {expected}, got {error.strerror}"
+    else:
+        code, sentence = (
+            _FAULT,
+            f"packages: expected all that it needs, got {error}; install it with pip, which adds them",
+        )
+    os.write(2, f"{program}: {sentence}\n".encode("utf-8", "backslashreplace"))
+    os._exit(code)

@@ -41,12 +41,19 @@ class StopRequest:
     def wait(self, seconds: float) -> bool:
         """Wait at most so many seconds for a stop request, and return whether there is one."""
         if not self.is_requested:
-            select.select([self._read_fd], [], [], max(0.0, seconds))
+            self._poll(max(0.0, seconds) * 1_000)
         return self.is_requested
 
     def wait_for_input(self, file: IO[bytes]) -> None:
         """Wait until a file has something to read or ends, or there is a stop request."""
-        select.select([self._read_fd, file.fileno()], [], [])
+        self._poll(None, file.fileno())
+
+    def _poll(self, wait_ms: float | None, *others: int) -> None:
+        """Wait for our pipe or another descriptor; `select` fails where many are open, from number 1,024 on."""
+        poll = select.poll()
+        for number in (self._read_fd, *others):
+            poll.register(number, select.POLLIN)
+        poll.poll(wait_ms)
 
     def check(self, what: str) -> None:
         """Raise NotFinishedError if a stop was requested, with `what` that ends, such as `run <run_id>`."""

@@ -17,6 +17,7 @@ from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import NodeClient
 from shared.endpoint.pools import PoolMaker
 from shared.endpoint.server_kind import ask_kind
+from shared.endpoint.url import has_encoding
 from shared.errors import NotAllowedError, TransientError, WrongEndpointError
 
 _REFUSALS = (AuthenticationError, ResponseError)
@@ -55,6 +56,9 @@ class Sentinels(Sentinel):
             group = groups.get(service_name)
             if group and not (group["is_sdown"] or group["is_odown"]):
                 self.sentinels.insert(0, self.sentinels.pop(number))  # the next time this one is asked first
+                if not has_encoding(group["ip"], "idna"):
+                    expected, got = "the address of a primary", "a host name that can't be one"
+                    raise WrongEndpointError(where=self._name, expected=expected, got=got)
                 return group["ip"], group["port"]
         if service_name in known:
             raise MasterNotFoundError(f"Sentinels that see no primary of '{service_name}' up")

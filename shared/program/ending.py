@@ -45,8 +45,10 @@ def run_program(group: click.Group, program: str) -> None:
         context = getattr(error, "ctx", None)
         advice = f" (see {context.command_path} --help)" if context is not None else ""
         complaint, is_of_click, code = error.format_message() + advice, True, error.exit_code
-    except click.Abort:
+    except click.Abort as error:
         complaint, code = "interrupted", _INTERRUPTED
+        if isinstance(error.__cause__, EOFError):  # click takes any for an answer that nobody gave
+            complaint, code = unexpected(error.__cause__, program)
     except (BrokenPipeError, SystemExit):
         # nobody reads our output any more; only then does click itself exit, with 1
         silence_stdout()

@@ -16,21 +16,26 @@ from pathlib import Path
 
 from shared.errors import InvalidInputError, NotFinishedError
 
+_PLACE = "a place where a follower can keep its checkpoint and verdicts"
 WRITABLE_ADVICE = "set XDG_STATE_HOME to a folder that can be written"
 
 
 def state_directory() -> str:
-    """Return where state is kept that outlives a program.
+    """Return where state is kept that outlives a program; empty for a user without a home, as some containers have.
 
     Source: XDG Base Directory Specification: $XDG_STATE_HOME, else ~/.local/state; relative paths there are invalid.
     """
     home = Path(os.environ.get("XDG_STATE_HOME", ""))
-    base = home if home.is_absolute() else Path("~/.local/state").expanduser()
+    try:
+        base = home if home.is_absolute() else Path("~/.local/state").expanduser()
+    except RuntimeError:  # neither HOME nor an entry of the user
+        return ""
     return str(base / "handover")
 
 
 def state_file(directory: str, suffix: str, *, endpoint: str, namespace: str) -> Path:
     """Return the path of a file that belongs to an endpoint, by its URL without password, and a namespace."""
+    _require_place(directory)
     digest = hashlib.sha256(f"{endpoint}\n{namespace}".encode()).hexdigest()[:12]
     readable = re.sub(r"[^A-Za-z0-9.]+", "-", f"{endpoint}-{namespace}").strip("-")[:80]
     return Path(directory) / f"{readable}-{digest}{suffix}"
@@ -38,6 +43,7 @@ def state_file(directory: str, suffix: str, *, endpoint: str, namespace: str) ->
 
 def require_writable(directory: str) -> None:
     """Raise InvalidInputError unless files can be written in a folder, or the folder made; nothing is left there."""
+    _require_place(directory)
     folder = Path(directory)
     try:
         there = next(path for path in (folder, *folder.parents) if path.exists())
@@ -48,11 +54,16 @@ def require_writable(directory: str) -> None:
         raise unwritable(folder, error) from error
 
 
+def _require_place(directory: str) -> None:
+    if not directory:
+        got = "none, since this user has no home"
+        raise InvalidInputError(where="state folder", expected=_PLACE, got=got, advice=WRITABLE_ADVICE)
+
+
 def unwritable(path: Path, error: OSError) -> InvalidInputError:
     """Return the error for a file or folder of a follower that can't be written."""
     got = error.strerror or str(error)
-    expected = "a place where a follower can keep its checkpoint and verdicts"
-    return InvalidInputError(where=str(path), expected=expected, got=got, advice=WRITABLE_ADVICE)
+    return InvalidInputError(where=str(path), expected=_PLACE, got=got, advice=WRITABLE_ADVICE)
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def status_command(program: str) -> click.Command:
 
         with closing(open_endpoint(common.endpoint)) as endpoint:
             local = {}
-            if program == "server-b" and endpoint.kind.is_replica:
+            if program == "server-b" and endpoint.kind.is_replica and state_directory():
                 files = {"endpoint": endpoint.name, "namespace": common.keys.namespace}
                 local = VerdictFile(state_directory(), **files).read()
             found = read_status(endpoint, common.keys, is_scanned=program == "server-a", local=local)
