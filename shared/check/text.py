@@ -64,7 +64,8 @@ def _permissions_text(findings: Findings) -> str:
 def _memory_text(findings: Findings) -> str:
     memory = findings.memory
     if memory is None:
-        return "unknown, since INFO is not allowed or does not say"
+        cure = "the permission +info makes it known (ACL SETUSER), unless the service hides it"
+        return f"unknown, since INFO is not allowed or does not say; {cure}"
     limit = f"of {shown_bytes(memory.max_bytes)}" if memory.max_bytes else "used, no limit"
     text = f"{shown_bytes(memory.used_bytes)} {limit}, policy {memory.policy}"
     if memory.count is None or memory.needed_bytes is None:

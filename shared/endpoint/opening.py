@@ -14,7 +14,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from redis.exceptions import InvalidResponse
+
 from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.other_servers import kind_of_other
 from shared.endpoint.plain_login import plain_login
 from shared.endpoint.pools import PoolMaker
 from shared.endpoint.retry import Retry
@@ -44,6 +47,9 @@ def open_endpoint(settings: EndpointSettings, *, provider: CredentialProvider | 
             return _connect(pools)
     except TransientError as error:
         raise _diagnosed(error, settings) from error
+    except WrongEndpointError as error:
+        _name_other_server(error, settings)
+        raise
 
 
 def open_when_ready(settings: EndpointSettings, retry: Retry) -> Endpoint:
@@ -64,6 +70,16 @@ def open_when_ready(settings: EndpointSettings, retry: Retry) -> Endpoint:
             if not has_answered:
                 raise _diagnosed(error, settings) from error
             retry.wait_out(error)
+        except WrongEndpointError as error:
+            _name_other_server(error, settings)
+            raise
+
+
+def _name_other_server(error: WrongEndpointError, settings: EndpointSettings) -> None:
+    """Say what answers there if it speaks another protocol and names itself."""
+    url = settings.url
+    if isinstance(error.__cause__, InvalidResponse) and url.hosts and not url.is_tls:
+        error.got = kind_of_other(url.hosts[0]) or error.got
 
 
 @contextmanager

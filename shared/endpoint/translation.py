@@ -42,6 +42,10 @@ _WRAPPED_REASON = re.compile(
 
 _PERMISSION = "permission to run this command on this key, got {}; grant it with ACL SETUSER"
 _LOGIN = "a user and password it accepts, got {}; check --password-file, the password variable, or the URL"
+_NO_LOGIN = (
+    "a user and password it accepts, got none: the server wants a password; give it with --password-file, in "
+    "SERVER_A_PASSWORD or SERVER_B_PASSWORD, or in the URL before the host, as USER:PASSWORD@"
+)
 _PROTECTED = (
     "a server that takes connections from this host, got one in protected mode; set a password there, or bind it to an "
     "address that only trusted hosts reach (protected-mode no)"
@@ -69,6 +73,7 @@ _RULES: tuple[_Rule, ...] = (
         NotAllowedError,
         "a server that takes a password, got one that does not know AUTH; leave user and password away",
     ),
+    ("NOAUTH|Authentication required|HELLO must be called with the client already auth", NotAllowedError, _NO_LOGIN),
     (redis_errors.AuthenticationError, NotAllowedError, _LOGIN),
     (redis_errors.AuthorizationError, NotAllowedError, _LOGIN),
     (redis_errors.AuthenticationWrongNumberOfArgsError, NotAllowedError, _LOGIN),
@@ -148,7 +153,9 @@ def translate(error: Exception, where: str, *, is_cluster: bool = False, key: st
     # a server quotes the arguments of an unknown command, among them the password of AUTH
     text = shown_text(_QUOTED_ARGUMENTS.sub("", str(error)[:MAX_TEXT]))
     # redis-py's own texts about a connection may begin as a reply does
-    is_answer = isinstance(error, ResponseError) or text.startswith("max number of clients")
+    is_answer = isinstance(error, (ResponseError, redis_errors.AuthenticationError)) or text.startswith(
+        "max number of clients"
+    )
     for which, meaning, sentence in (*_CLUSTER_RULES, *_RULES) if is_cluster else _RULES:
         if is_answer and re.match(which, text) if isinstance(which, str) else isinstance(error, which):
             expected, _, rest = sentence.partition(", got ")

@@ -6,14 +6,22 @@ number, and puts part of a password with a raw `@` into the text of an error (pa
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from shared.errors import InvalidInputError
+from shared.text import quoted_text
 
 DEFAULT_PORT = 6379
+EXAMPLE = "redis://localhost:6379/0"
 DEFAULT_SENTINEL_PORT = 26379
 SCHEMES = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
+# a host with a dot, localhost, or any host with a port: what looks like no password
+_HARMLESS = re.compile(
+    r"((redis|rediss)://)?(localhost|[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){1,9}|[A-Za-z0-9.-]{1,63}(?=:)|\[[0-9a-fA-F:]{2,40}\])"
+    r"(:[0-9]{1,5})?(/[0-9]{0,3})?"
+)
 _QUOTING = "in a password write %40 for @, %2F for /, %3A for :, %23 for # and %3F for ?"
 
 
@@ -62,9 +70,8 @@ def parse_url(text: str) -> EndpointUrl:
         raise _bad("text of UTF-8", "other bytes")
     scheme, separator, rest = text.strip().partition("://")
     if not separator or scheme not in SCHEMES:
-        is_word = separator and scheme.isascii() and scheme.replace("+", "").isalpha() and len(scheme) < 20
-        shown = f"the scheme {scheme}://" if is_word else "none of them"
-        raise _bad("a URL that starts with " + ", ".join(f"{name}://" for name in SCHEMES), shown)
+        expected = "a URL that starts with " + ", ".join(f"{name}://" for name in SCHEMES)
+        raise _bad(expected, _shown(text, scheme if separator else ""), f"write it as in {EXAMPLE}")
     rest, _, query = rest.partition("?")
     if "#" in rest + query:
         raise _bad("no # in it", "one", "write %23 for a # in a password")
@@ -88,6 +95,18 @@ def parse_url(text: str) -> EndpointUrl:
         database = _database(tail.strip("/"), where="the path")
     found = _hosts(hosts, is_sentinel=bool(service))
     return EndpointUrl(scheme, found, unquote(service), "", database, username, password)
+
+
+def _shown(text: str, scheme: str) -> str:
+    """Return what may be shown of a text that does not begin as a URL does; never what may be part of a password."""
+    if not text.strip():
+        return "an empty text"
+    if text.strip()[0] in "'\"`":
+        inner = text.strip().strip("'\"`")
+        return f"one in quotes, {quoted_text(text.strip())}" if _HARMLESS.fullmatch(inner) else "one in quotes"
+    if scheme and scheme.isascii() and scheme.replace("+", "").isalpha() and len(scheme) < 20:
+        return f"the scheme {scheme}://"
+    return quoted_text(text.strip()) if _HARMLESS.fullmatch(text.strip()) else "none of them"
 
 
 def has_encoding(text: str, encoding: str = "utf-8") -> bool:

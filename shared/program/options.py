@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from shared.endpoint.settings import DEFAULT_URL, EndpointSettings
 from shared.endpoint.url import EndpointUrl, parse_url
@@ -95,6 +96,7 @@ def endpoint_options(program: str) -> Callable[[F], F]:
     """Return a decorator that adds the common options and passes them as one `CommonSettings`, first argument."""
     prefix = program.replace("-", "_").upper()
     url_help = "Endpoint: redis://, rediss://, unix://, redis+sentinel:// or rediss+sentinel://."
+    password_help = f"Its first line is the password; or set {prefix}_PASSWORD, or write it in the URL."
     levels = click.Choice(["debug", "info", "warning", "error"])
     add = functools.partial(option, program)
     options = [
@@ -105,7 +107,7 @@ def endpoint_options(program: str) -> Callable[[F], F]:
             callback=url_of_option,
             help=url_help,
         ),
-        add("--password-file", metavar="FILE", help="Its first line is the password."),
+        add("--password-file", metavar="FILE", help=password_help),
         add("--auth", type=click.Choice(["key", "entra"]), default="key", help="How to authenticate."),
         add("--tls-ca", metavar="FILE", help="Certificate authorities to trust, PEM."),
         add("--tls-cert", metavar="FILE", help="Our own certificate, PEM."),
@@ -144,14 +146,24 @@ def endpoint_options(program: str) -> Callable[[F], F]:
 _ENDPOINT_ARGUMENTS = ("url", "password_file", "auth", "tls_ca", "tls_cert", "tls_key", "tls_insecure")
 
 
-def url_of_option(_context: click.Context, parameter: click.Parameter, text: str | None) -> EndpointUrl | None:
+def url_of_option(context: click.Context, parameter: click.Parameter, text: str | None) -> EndpointUrl | None:
     """Return the parsed value of a URL option; the error never quotes what may be part of a password."""
     try:
         return None if text is None else parse_url(text)
     except InvalidInputError as error:
         if parameter.name != "url":  # that one may come from a variable, so its error says just "URL"
             error.where = parameter.opts[0]
+        source = f"it comes from {_source_of(context, parameter)}"
+        error.advice = f"{error.advice}; {source}" if error.advice else source
         raise
+
+
+def _source_of(context: click.Context, parameter: click.Parameter) -> str:
+    """Return the option or the variable that a value comes from."""
+    variables = [parameter.envvar] if isinstance(parameter.envvar, str) else parameter.envvar or []
+    found = next((name for name in variables if os.environ.get(name)), None)
+    is_variable = context.get_parameter_source(parameter.name or "") is ParameterSource.ENVIRONMENT
+    return found if is_variable and found else parameter.opts[0]
 
 
 def _check_namespace(_context: click.Context, _parameter: click.Parameter, text: str) -> str:

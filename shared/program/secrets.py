@@ -55,7 +55,7 @@ def without_logins(text: str, typed: Iterable[str], *, is_of_click: bool) -> str
 
 def _logins(word: str) -> Iterator[str]:
     """Yield the part of a typed word that is not to be shown."""
-    _, scheme, rest = word.partition("://")
+    _, scheme, rest = word.strip(" '\"`").partition("://")
     login, at, host = rest.rpartition("@") if scheme else word.rpartition("@")
     if at and (":" in login or not scheme):
         yield f"{login}@"
