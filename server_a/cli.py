@@ -97,12 +97,7 @@ _WRITERS_HELP = "Processes that write segments; auto: one for each primary, at m
 @_option("--skus", _RECORDS, "SKUs to write, the sample first.")
 @_option("--carts", _RECORDS, "Carts to write, the sample first.")
 @_option("--seed", WholeNumber(0, 2**31 - 1), "Seed of the generated shop.")
-@option(
-    PROGRAM,
-    "--overwrite",
-    is_flag=True,
-    help="Replace lists of others, write over shop records that exist.",
-)
+@option(PROGRAM, "--overwrite", is_flag=True, help="Replace lists of others, write over shop records that exist.")
 @_option("--min-replicas", WholeNumber(0, 100), "Replicas that must have each segment.")
 @_option("--patience-s", Seconds(), "Seconds without an answer after which the run stops.")
 @_option("--await-verdict-s", Seconds(), "Seconds to wait for server-b's verdict.")

@@ -87,6 +87,16 @@ class Seconds(click.ParamType[float]):
         return float(text)
 
 
+class _Way(click.Choice[str]):
+    """A way to log in; what else is typed there may be a password."""
+
+    def get_invalid_choice_message(self, value: object, ctx: click.Context | None) -> str:  # noqa: ARG002
+        """Return what is wrong, without what was given."""
+        return (
+            f"what was given is none of {', '.join(map(str, self.choices))}; it is not shown, as it may be a password"
+        )
+
+
 def variable(program: str, option_name: str) -> str:
     """Return the environment variable of an option."""
     return f"{program}{option_name.removeprefix('-')}".replace("-", "_").upper()
@@ -108,7 +118,7 @@ def endpoint_options(program: str) -> Callable[[F], F]:
             help=url_help,
         ),
         add("--password-file", metavar="FILE", help=password_help),
-        add("--auth", type=click.Choice(["key", "entra"]), default="key", help="How to authenticate."),
+        add("--auth", type=_Way(["key", "entra"]), default="key", help="How to authenticate."),
         add("--tls-ca", metavar="FILE", help="Certificate authorities to trust, PEM."),
         add("--tls-cert", metavar="FILE", help="Our own certificate, PEM."),
         add("--tls-key", metavar="FILE", help="The key of --tls-cert, PEM."),

@@ -103,6 +103,15 @@ def test_urls_that_lead_nowhere(guarded: Server, program: Name, bad: Bad) -> Non
 
 
 @both_programs
+@pytest.mark.parametrize("option", ["--auth", "--password-file"])
+def test_a_password_in_a_wrong_place_is_not_shown(program: Name, option: str) -> None:
+    ended = run(program, option, SECRET)
+    assert ended.exit_code == 2, ended
+    assert len(ended.stderr.splitlines()) == 1
+    require_no_secret(ended)
+
+
+@both_programs
 def test_a_server_of_another_kind(program: Name) -> None:
     with SpeaksHttp() as server:
         ended = run(program, url=f"redis://:{SECRET}@127.0.0.1:{server.port}")
