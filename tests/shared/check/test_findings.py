@@ -175,7 +175,10 @@ def test_the_text_ends_with_the_problems() -> None:
     findings = replace(FINDINGS, memory=None, user=None, notes=["small"], problems=[Problem("large", 77)])
     assert findings_text(findings).splitlines()[3:] == [
         "User: unknown, all 1 permissions",
-        "Memory: unknown, since INFO is not allowed or does not say",
+        (
+            "Memory: unknown, since INFO is not allowed or does not say; "
+            "the permission +info makes it known (ACL SETUSER), unless the service hides it"
+        ),
         "Round trip: 0.250 ms in the median, 0.500 ms at the 99th percentile of 200",
         "Note: small",
         "Wrong: large",
