@@ -22,8 +22,8 @@ PROGRAM = "server-a"
 def purge(common: CommonSettings, *, dry_run: bool, shop: bool, yes: bool) -> None:
     """Show what server-a and server-b wrote under the namespace, and remove it, and nothing else.
 
-    What a key holds decides, never its name alone; a list being written is left and ends within the hour. It needs the
-    permissions of deploy/acl/purge.acl.
+    What a key holds decides, never its name alone. A cart is removed if its user and SKUs prove it; a list being
+    written is left and ends within the hour. It needs the permissions of deploy/acl/purge.acl.
 
     Example: server-a purge --namespace shop1 --dry-run
     """

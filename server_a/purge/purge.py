@@ -1,92 +1,32 @@
 """`server-a purge`: what it finds and removes, in which order.
 
-A list without its state is proven by its signal, so states come first, then such lists, and the signals last. The keys
-are gone through twice, to be counted and to be removed: they may be too many to be remembered.
+One scan finds all kinds of keys: over millions of others each one more would last as long again. What proves another
+key is removed after it: users and SKUs after the carts, and the signals, which prove lists without a state, last.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from server_a.purge.proofs import Unit, unit_of
 from server_a.purge.streams import go_through_streams
-from server_a.purge.sweep import Sweep, scan
+from server_a.purge.survey import EXAMPLES, Survey
+from server_a.purge.sweep import Sweep
 from server_a.run.lost_states import LostStates
 from shared.check.permissions import ask_permissions, permissions_of
 from shared.check.requirements import SERVER_A_PURGE
 from shared.endpoint.endpoint import Endpoint
-from shared.endpoint.together import portions
+from shared.endpoint.scanning import Sought, names_with, scan
+from shared.endpoint.together import ask_each, portions
 from shared.errors import NotAllowedError
 from shared.keys import Keyspace
 from shared.program.progress import Progress
-from shared.text import joined_lines
 
-EXAMPLES = 3
-_SHOWN = {
-    "segment": "lists without a state",
-    "state": "states, with their lists",
-    "run": "records of runs",
-    "result": "results",
-    "signals": "stream of signals",
-    "dead_letters": "stream of dead letters",
-    "canary": "probe keys",
-    "user": "users",
-    "sku": "SKUs",
-    "cart": "carts",
-}
-_SHOP_KINDS = {"user", "sku", "cart"}
-_STAGING_NOTE = "Lists that are being written are left; they end within the hour."
-_SHOP_NOTE = "Users, SKUs and carts are left; --shop removes those with exactly our fields."
-
-
-@dataclass
-class Tally:
-    """What was found of one kind."""
-
-    keys: int = 0
-    examples: list[str] = field(default_factory=list)
-
-
-@dataclass
-class Survey:
-    """What was found, by kind, and how many keys have names of ours and hold something else."""
-
-    kinds: dict[str, Tally] = field(default_factory=dict)
-    foreign: Tally = field(default_factory=Tally)
-
-    @property
-    def keys(self) -> int:
-        """How many keys are ours."""
-        return sum(tally.keys for tally in self.kinds.values())
-
-    def add(self, kind: str, key: str, ours: list[str]) -> None:
-        """Count a key of this kind and those removed with it; one of which nothing is ours counts as foreign."""
-        tally = self.kinds.setdefault(kind, Tally()) if ours else self.foreign
-        tally.keys += len(ours) or 1
-        if len(tally.examples) < EXAMPLES:
-            tally.examples.append(key)
-
-    def text(self, *, with_shop: bool) -> str:
-        """Return the survey as people read it."""
-        found = [(self.kinds[kind], shown) for kind, shown in _SHOWN.items() if kind in self.kinds]
-        lines = [_line(tally, shown) for tally, shown in found] or ["Nothing of ours was found."]
-        if self.foreign.keys:
-            lines.append(_line(self.foreign, "with names of ours that hold something else, and stay"))
-        return joined_lines([*lines, _STAGING_NOTE] + ([] if with_shop else [_SHOP_NOTE]))
-
-
-def _line(tally: Tally, shown: str) -> str:
-    more = ", …" if tally.keys > len(tally.examples) else ""
-    return f"{tally.keys:>9,} {'key' if tally.keys == 1 else 'keys'}: {shown} ({', '.join(tally.examples)}{more})"
-
-
-class _Pass(NamedTuple):
-    """One scan: kinds of keys and a glob pattern that matches their names, and few others."""
-
-    kinds: set[str]
-    pattern: str
+_KINDS = {"state", "segment", "run", "result", "canary"}
+_PROVING_KINDS = {"user", "sku"}
+_SHOP_KINDS = {"cart", *_PROVING_KINDS}
+_STREAM_KINDS = {"signals", "dead_letters"}
 
 
 @dataclass
@@ -110,77 +50,93 @@ class Purge:
             )  # fmt: skip
 
     def survey(self) -> Survey:
-        """Return what would be removed; nothing is written. Redis: see `_go_through`."""
-        return self._go_through(None)
+        """Return what would be removed; nothing is written.
+
+        Redis: SCAN of the whole database, once; with the shop two in the same round trips. For each key with a name of
+        ours what `Sweep` and `LostStates` send.
+        """
+        survey = Survey()
+        self._scan_through(_KINDS | (_SHOP_KINDS if self.with_shop else set()), survey, removes=False)
+        self._add_streams(survey, removes=False)
+        return survey
 
     def remove(self, found: Survey) -> Survey:
         """Remove keys of the kinds that a survey found and return how many; after a lost connection, purge again.
 
-        Redis: see `_go_through`.
+        Each key is looked at again. Redis: no SCAN where the survey remembers the names; else one as `survey`, and
+        another one for users and SKUs.
         """
-        return self._go_through(found)
-
-    def _go_through(self, found: Survey | None) -> Survey:
-        """Go through all kinds of keys to count them, or through those that were found to remove them.
-
-        Redis: SCAN of the whole database, three times, with the shop five times; for each key with a name of ours what
-        `Sweep` and `LostStates` send.
-        """
-        removes = found is not None
-        sweep, survey = Sweep(self.endpoint, removes=removes), Survey()
-        passes = [each for each in self._passes() if found is None or each.kinds & found.kinds.keys()]
-        total = len(passes) * sum(int(client.dbsize()) for client in self.endpoint.primaries())
-        with Progress("Removing" if removes else "Looking", total, unit="keys") as progress:
-            for each in passes:
-                if "segment" in each.kinds:
-                    self._add_lost_lists(survey, each.pattern, progress, removes=removes)
-                    continue
-                for unit, ours in sweep.go_through(self._units(each, progress)):
-                    survey.add(unit.kind, unit.key, ours)
-        for kind, key, is_ours in go_through_streams(self.endpoint, self.keys, removes=removes):
-            survey.add(kind, key, [key] if is_ours else [])
+        survey, kinds = Survey(), found.kinds.keys() - _STREAM_KINDS
+        for round_kinds in (kinds - _PROVING_KINDS, kinds & _PROVING_KINDS):
+            if found.is_remembered:
+                names = [(kind, name) for kind in sorted(round_kinds) for name in found.names[kind]]
+                with Progress("Removing", len(names), unit="keys") as progress:
+                    self._go_through(names, survey, removes=True, progress=progress)
+            elif round_kinds:
+                self._scan_through(round_kinds, survey, removes=True)
+        self._add_streams(survey, removes=True)
         return survey
 
-    def _passes(self) -> list[_Pass]:
-        """Return the scans in their order."""
-        prefix = self.keys.prefix
-        shop = [_Pass({"cart"}, f"{prefix}cart:*"), _Pass({"user", "sku"}, f"{prefix}[us][sk][eu]*:*")]
-        others = [
-            _Pass({"state", "result"}, f"{{{prefix}[bs]*}}:[sr]*"),
-            _Pass({"segment"}, f"{prefix}biglist*"),
-            _Pass({"run", "canary"}, f"{prefix}[cr][au]n*:[0-9]*Z-*"),
-        ]
-        return shop + others if self.with_shop else others
+    def _scan_through(self, kinds: set[str], survey: Survey, *, removes: bool) -> None:
+        total = sum(int(client.dbsize()) for client in self.endpoint.primaries())
+        with Progress("Removing" if removes else "Looking", total, unit="keys") as progress:
+            names = scan(self.endpoint, *self._sought(kinds), passed=progress.add)
+            ours = ((kind, name) for name in names if (kind := self.keys.kind_of(name)) in kinds)
+            self._go_through(ours, survey, removes=removes)
 
-    def _units(self, asked: _Pass, progress: Progress) -> Iterator[Unit]:
-        for key in scan(self.endpoint, asked.pattern, "hash", progress):
-            kind = self.keys.kind_of(key) or ""
-            if kind in asked.kinds and (unit := self._unit(kind, key)) is not None:
+    def _sought(self, kinds: set[str]) -> list[Sought]:
+        """Return what to scan for: names of the shop may be anybody's in millions, but not those of hashes."""
+        prefix = self.keys.prefix
+        beginnings = [f"{{{prefix}biglist", f"{{{prefix}signals}}:result:"]
+        beginnings += [f"{prefix}{name}" for name in ("biglist", "run:", "canary:")]
+        others = [Sought(names_with(beginnings))] if kinds & _KINDS else []
+        shop = [f"{prefix}{kind}:" for kind in sorted(kinds & _SHOP_KINDS)]
+        return [*others, Sought(names_with(shop), "hash")] if shop else others
+
+    def _go_through(
+        self,
+        names: Iterable[tuple[str | None, str]],
+        survey: Survey,
+        *,
+        removes: bool,
+        progress: Progress | None = None,
+    ) -> None:
+        """Look at keys, a thousand at a time, count those that are ours, or remove them."""
+        sweep = Sweep(self.endpoint, removes=removes)
+        for portion in portions(names):
+            for unit, ours in sweep.go_through(self._units(portion)):
+                survey.add(unit.kind, unit.key, ours)
+            self._add_lost_lists([name for kind, name in portion if kind == "segment"], survey, removes=removes)
+            if progress is not None:
+                progress.add(len(portion))
+
+    def _units(self, names: Iterable[tuple[str | None, str]]) -> Iterator[Unit]:
+        for kind, name in names:
+            if kind in _SHOP_KINDS:
+                from server_a.purge.shop import shop_unit  # decimal numbers take a while to import
+
+                yield shop_unit(self.endpoint, self.keys, str(kind), name)
+            elif (unit := unit_of(self.keys, name)) is not None:
                 yield unit
 
-    def _unit(self, kind: str, key: str) -> Unit | None:
-        if kind not in _SHOP_KINDS:
-            return unit_of(self.keys, key)
-        from server_a.purge.shop import shop_unit  # decimal numbers take a while to import
-
-        return shop_unit(self.endpoint, self.keys, kind, key)
-
-    def _add_lost_lists(self, survey: Survey, pattern: str, progress: Progress, *, removes: bool) -> None:
-        """Find lists of ours whose state is gone."""
+    def _add_lost_lists(self, names: list[str], survey: Survey, *, removes: bool) -> None:
+        """Find lists of ours whose state is gone; a list with a state is removed with it."""
+        kinds = dict(ask_each(self.endpoint, names, lambda pipeline, key: pipeline.type(key)))
+        for name in (name for name in names if kinds[name] not in (b"list", b"none")):
+            survey.add("segment", name, [])
         lost = LostStates(self.endpoint, self.keys)
-        names = (key for key in scan(self.endpoint, pattern, "list", progress))
-        for portion in portions(key for key in names if self.keys.kind_of(key) == "segment"):
-            numbers = {_number(key): key for key in portion}
-            without_state = lost.without_state(list(numbers))
-            ours = {
-                found.number
-                for found in lost.recognise(
-                    sorted(without_state),
-                    lambda found: [("UNLINK", self.keys.segment(found.number))] if removes else [],
-                )
-            }
-            for number in without_state:
-                survey.add("segment", numbers[number], [numbers[number]] if number in ours else [])
+        numbers = {_number(name): name for name in names if kinds[name] == b"list"}
+        without_state = lost.without_state(list(numbers))
+        end = lost.recognise(
+            sorted(without_state), lambda found: [("UNLINK", self.keys.segment(found.number))] if removes else []
+        )
+        ours = {found.number for found in end}
+        for number in without_state:
+            survey.add("segment", numbers[number], [numbers[number]] if number in ours else [])
+
+    def _add_streams(self, survey: Survey, *, removes: bool) -> None:
+        for kind, key, is_ours in go_through_streams(self.endpoint, self.keys, removes=removes):
+            survey.add(kind, key, [key] if is_ours else [])
 
 
 def _number(key: str) -> int:

@@ -1,7 +1,7 @@
 """Goes through the keys with our names: counts what proves to be ours, or removes it.
 
 Each removal is safe against a change after the look: the keys are watched, looked at and removed in one transaction, a
-portion at a time. The server matches names and types, so that other keys, be they millions, are not sent.
+portion at a time.
 """
 
 from __future__ import annotations
@@ -15,23 +15,10 @@ from redis.crc import key_slot
 from server_a.purge.proofs import Unit
 from shared.endpoint.batch_connection import BatchConnection, Reply, pack
 from shared.endpoint.endpoint import Endpoint
-from shared.endpoint.scanning import COUNT, pages
 from shared.errors import NotFinishedError, UnknownCommandError, WrongEndpointError, WrongKeyError
-from shared.program.progress import Progress
 
 PORTION_UNITS = 500
 MAX_CHANGES = 20
-
-
-def scan(endpoint: Endpoint, pattern: str, kind: str, progress: Progress) -> Iterator[str]:
-    """Yield the names that match a glob pattern, of keys of one type; a key may come twice.
-
-    Redis: see `pages`, for each primary.
-    """
-    for client in endpoint.primaries():
-        for page in pages(client, pattern, kind=kind):
-            progress.add(COUNT)
-            yield from (key.decode("utf-8", "surrogateescape") for key in page.keys)
 
 
 class Sweep:
@@ -45,7 +32,8 @@ class Sweep:
     def go_through(self, units: Iterable[Unit]) -> Iterator[tuple[Unit, list[str]]]:
         """Yield units with their keys that are ours; none for a unit that is somebody else's.
 
-        Redis: WATCH, what each unit looks at, MULTI UNLINK EXEC, 500 units together; in a cluster those of one slot.
+        Redis: WATCH and what each unit looks at in one round trip, MULTI UNLINK EXEC; 500 units together, in a cluster
+        those of one slot.
         """
         iterator = iter(units)
         while portion := list(islice(iterator, PORTION_UNITS)):
@@ -89,17 +77,18 @@ class Sweep:
         with closing(self._endpoint.batch(group[0].key)) as connection:
             if self._removes:
                 connection.send_watch(*(key for unit in group for key in unit.watched))
-                connection.read()
-            proven = _look(connection, group)
+            proven = _look(connection, group, is_watching=self._removes)
             doomed = [key for keys in proven for key in keys]
             if self._removes and connection.transaction(*(("UNLINK", key) for key in doomed)) is None and doomed:
                 return None
         return proven
 
 
-def _look(connection: BatchConnection, group: Sequence[Unit]) -> list[list[str]]:
+def _look(connection: BatchConnection, group: Sequence[Unit], *, is_watching: bool) -> list[list[str]]:
     commands = [command for unit in group for command in unit.look]
     connection.send(b"".join(pack(*command) for command in commands), replies=len(commands))
+    if is_watching:
+        connection.read()
     # all replies are read first: a proof may ask for more, on connections of its own
     replies = [[_reply(connection) for _ in unit.look] for unit in group]
     return [

@@ -15,9 +15,11 @@ from typing import TypeVar, cast
 
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.opening import open_endpoint
+from shared.endpoint.scanning import Sought, scan
 from shared.errors import InvalidInputError, NotFinishedError
 from shared.keys import Keyspace
 from shared.program.options import CommonSettings
+from shared.program.progress import Progress
 from shared.shop.reader import Fields, read_carts, read_hashes
 from shared.shop.records import Cart, Sku, User
 from shared.text import natural_order
@@ -74,7 +76,8 @@ class Shop:
     def users(self) -> Iterator[User]:
         """Yield all users in natural order of their IDs; keys of other types or spellings are skipped.
 
-        Redis: SCAN of the database, then HGETALL for each user, pipelined. All IDs and 10,000 users are held in memory.
+        Redis: SCAN of the database for hashes, 10,000 keys a round trip, then HGETALL for each user, pipelined. All IDs
+        and 10,000 users are held in memory.
         """
         return self._listed("user", self.keys.user, User.decode)
 
@@ -121,8 +124,9 @@ class Shop:
         self, kind: str, key_of: Callable[[str], str], decode: Callable[[str, Fields], Record]
     ) -> Iterator[Record]:
         id_start = len(key_of(""))
-        found = (key.decode("utf-8", "replace") for key in self.endpoint.scan(key_of("*")))
-        ids = {key[id_start:] for key in found if self.keys.kind_of(key) == kind}
+        with Progress("Looking", None, unit="keys") as progress:
+            found = scan(self.endpoint, Sought(key_of("*"), "hash"), passed=progress.add)
+            ids = {key[id_start:] for key in found if self.keys.kind_of(key) == kind}
         ordered = iter(sorted(ids, key=natural_order))
         while page := list(islice(ordered, _PAGE_RECORDS)):
             fields = read_hashes(self.endpoint, map(key_of, page), skip_wrong_type=True)

@@ -10,15 +10,11 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Iterator
-from typing import cast
 
 from shared.endpoint.batch_connection import BatchConnection
 from shared.endpoint.node_client import NodeClient
 from shared.endpoint.server_kind import ServerKind
 from shared.endpoint.window import Window
-
-SCAN_COUNT = 1_000
 
 
 class Endpoint(ABC):
@@ -60,20 +56,6 @@ class Endpoint(ABC):
     def server_us(self, key: str) -> int:
         """Return the TIME of the server that holds a key, in microseconds since 1970."""
         return microseconds(self.at(key).time())
-
-    def scan(self, pattern: str) -> Iterator[bytes]:
-        """Yield the keys of every primary that match a glob pattern; a key may come twice.
-
-        It ends when all keys were passed over; `shared.endpoint.scanning` has one that is bounded in time.
-
-        Redis: SCAN with COUNT 1000 until the cursor is 0; O(keys in the database).
-        """
-        for client in self.primaries():
-            cursor: int | None = None
-            while cursor != 0:
-                reply = client.scan(cursor or 0, match=pattern, count=SCAN_COUNT)
-                cursor, keys = cast("tuple[int, list[bytes]]", reply)
-                yield from keys
 
 
 class ServerClock:

@@ -8,7 +8,7 @@ times as many round trips, which decides on a long link, and 50,000 was no faste
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 
@@ -18,24 +18,60 @@ from shared.endpoint.node_client import NodeClient
 COUNT = 10_000
 
 
+class Sought(NamedTuple):
+    """What a scan looks for: names that match a glob pattern, of keys of one type or, where that is empty, of any."""
+
+    pattern: str
+    kind: str = ""
+
+
 class Page(NamedTuple):
-    """What one SCAN returned."""
+    """What one round trip returned."""
 
     keys: list[bytes]
     is_last: bool
 
 
-def pages(client: NodeClient, pattern: str, *, kind: str) -> Iterator[Page]:
-    """Yield the keys of one server that are of a type and match a glob pattern; a key may come twice.
+def pages(client: NodeClient, *sought: Sought) -> Iterator[Page]:
+    """Yield the keys of one server that are sought; a key may come twice.
 
-    Redis: SCAN MATCH COUNT 10000 TYPE until the cursor is 0; O(keys in the database).
+    Redis: SCAN MATCH COUNT 10000 TYPE until the cursor is 0, for all that is sought in one round trip; O(keys in the
+    database) for each.
     """
-    page, cursor = Page([], is_last=False), 0
-    while not page.is_last:
-        reply = client.scan(cursor, match=pattern, count=COUNT, _type=kind)
-        cursor, keys = cast("tuple[int, list[bytes]]", reply)
-        page = Page(keys, is_last=cursor == 0)
-        yield page
+    cursors = dict.fromkeys(sought, 0)
+    while cursors:
+        pipeline = client.pipeline(transaction=False)
+        for (pattern, kind), cursor in cursors.items():
+            pipeline.scan(cursor, match=pattern, count=COUNT, _type=kind or None)
+        replies = cast("list[tuple[int, list[bytes]]]", pipeline.execute())
+        found = [key for _, keys in replies for key in keys]
+        cursors = {each: cursor for each, (cursor, _) in zip(cursors, replies, strict=True) if cursor}
+        yield Page(found, is_last=not cursors)
+
+
+def scan(endpoint: Endpoint, *sought: Sought, passed: Callable[[int], None]) -> Iterator[str]:
+    """Yield the names of the keys that are sought at every primary; a key may come twice.
+
+    `passed` is called after each round trip with the number of keys that it passed over. Redis: see `pages`.
+    """
+    for client in endpoint.primaries():
+        for page in pages(client, *sought):
+            passed(COUNT)
+            yield from (key.decode("utf-8", "surrogateescape") for key in page.keys)
+
+
+def names_with(beginnings: Sequence[str]) -> str:
+    """Return one glob pattern that matches all names with one of these beginnings, and few others.
+
+    One scan for them all costs the server as much as one for a single one of them. Redis knows no alternatives in a
+    pattern, so each character is one of those that the beginnings have in its place, as far as the shortest goes.
+    """
+    places = [sorted(set(characters)) for characters in zip(*beginnings, strict=False)]
+    return "".join(f"[{''.join(map(_escaped, place))}]" for place in places) + "*"
+
+
+def _escaped(character: str) -> str:
+    return character if character.isalnum() else f"\\{character}"
 
 
 @dataclass
@@ -60,7 +96,7 @@ class TimedScan:
         for number, client in enumerate(primaries):
             share_s = (give_up_at - time.monotonic()) / (len(primaries) - number)
             ours_ends_at = time.monotonic() + share_s
-            for page in pages(client, pattern, kind=kind):
+            for page in pages(client, Sought(pattern, kind)):
                 self.found = sorted({*self.found, *page.keys}, reverse=True)[: self.most]
                 if not page.is_last and time.monotonic() >= ours_ends_at:
                     self.unfinished.append(client.where)

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from shared.endpoint.node_client import NodePipeline
 from shared.errors import WrongKeyError
 
 if TYPE_CHECKING:
     from shared.endpoint.endpoint import Endpoint
+
+T = TypeVar("T")
 
 PORTION_KEYS = 1_000
 
@@ -47,7 +49,7 @@ class Together:
         return [next(replies[node]) for node in self._asked]
 
 
-def portions(keys: Iterable[str]) -> Iterator[list[str]]:
+def portions(keys: Iterable[T]) -> Iterator[list[T]]:
     """Yield the keys, a thousand at a time: what is asked together."""
     iterator = iter(keys)
     while portion := list(islice(iterator, PORTION_KEYS)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
@@ -14,12 +15,16 @@ if TYPE_CHECKING:
 
 _SHOW_AFTER_S = 1.0
 _UPDATE_EVERY_S = 0.1
+_OF_UNKNOWN_LENGTH: Iterator[int] = map(int, ())  # click takes no length only with something whose length it can't tell
 
 
 class Progress:
-    """Counts values, or what `unit` names, and draws click's progress bar where somebody may see it."""
+    """Counts values, or what `unit` names, and draws click's progress bar where somebody may see it.
 
-    def __init__(self, label: str, total: int, *, unit: str = "values") -> None:
+    Without a total, as where DBSIZE would cost one more permission, it tells how many and how fast.
+    """
+
+    def __init__(self, label: str, total: int | None, *, unit: str = "values") -> None:
         self._label = label
         self._unit = unit
         self._total = total
@@ -49,6 +54,7 @@ class Progress:
 
     def _new_bar(self, *, elapsed_s: float) -> ProgressBar[int]:
         bar: ProgressBar[int] = click.progressbar(
+            iterable=_OF_UNKNOWN_LENGTH if self._total is None else None,
             length=self._total,
             label=self._label,
             file=sys.stderr,

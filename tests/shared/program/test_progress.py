@@ -95,3 +95,10 @@ def test_the_bar_ends_with_how_far_it_came_on_a_line_of_its_own(clock: Clock, te
         bar.add(100)
         assert terminal.drawn() == ""
     assert re.search(r"  1000/1000 .*\n", terminal.drawn())
+
+
+def test_without_a_total_it_tells_how_many_and_how_fast(clock: Clock, terminal: Terminal) -> None:
+    with Progress("Looking", None, unit="keys") as bar:
+        clock.move(2)
+        bar.add(900)
+        assert re.search(r"  900  .*450 keys/s", terminal.drawn())
