@@ -111,6 +111,12 @@ def require_our_letters(key: str, entries: Entries) -> None:
         raise foreign_error(key, "no stream, or one with dead letters", "entries of somebody else's")
 
 
+def require_our_result(key: str, some: Mapping[bytes, bytes]) -> None:
+    """Raise WrongKeyError if some fields of what is under a result's name hold no verdict, as all of ours do."""
+    if some and not any(is_verdict(field, raw) for field, raw in some.items()):
+        raise foreign_error(key, "no key, or verdicts on a run", "a hash of somebody else's")
+
+
 def require_our_record(key: str, run_id: str, record_run_id: str) -> None:
     """Raise InvalidInputError if the record under a run's key is that of another run."""
     if record_run_id != run_id:

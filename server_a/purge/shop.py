@@ -6,19 +6,16 @@ can't be proven, and stays. Carts are therefore removed before users and SKUs.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from server_a.purge.proofs import Unit, pairs
 from shared.endpoint.batch_connection import Reply
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.together import Together, portions
-from shared.errors import InvalidInputError, WrongKeyError
-from shared.keys import ID_PATTERN, Keyspace
-from shared.shop.record_checks import checked_name, price_of, quantity_of
+from shared.errors import WrongKeyError
+from shared.keys import Keyspace
+from shared.shop.ours import SKU_FIELDS, USER_FIELDS, is_line, is_sku, is_user
 
-USER_FIELDS = ("first_name", "last_name")
-SKU_FIELDS = ("name", "price")
 MAX_LINES = 10_000  # a cart with more is not looked through, and stays
 
 
@@ -31,37 +28,19 @@ def shop_unit(endpoint: Endpoint, keys: Keyspace, kind: str, key: str) -> Unit:
     return Unit(kind, key, look, lambda replies: [key] if is_ours(*replies) else [])
 
 
-def is_user(length: int, values: Sequence[bytes | None]) -> bool:
-    """Tell whether a hash of so many fields with these values of `USER_FIELDS` is a user of ours."""
-    return length == len(USER_FIELDS) and all(map(_is_name, values))
-
-
-def is_sku(length: int, values: Sequence[bytes | None]) -> bool:
-    """Tell whether a hash of so many fields with these values of `SKU_FIELDS` is a SKU of ours, with a valid price."""
-    name, price = values
-    text = (price or b"").decode("ascii", "replace")
-    return length == len(SKU_FIELDS) and _is_name(name) and price_of(text) is not None
-
-
 def _cart(endpoint: Endpoint, keys: Keyspace, key: str) -> Unit:
     user_key = keys.user(key.removeprefix(keys.cart("")))
 
     def proven(replies: Sequence[Reply]) -> list[str]:
         length, (cursor, flat) = replies
         lines = pairs(flat)
-        if cursor != b"0" or not 0 < len(lines) == length or not all(map(_is_line, lines.items())):
+        if cursor != b"0" or not 0 < len(lines) == length or not all(map(is_line, lines.items())):
             return []
         skus = [keys.sku(sku_id.decode()) for sku_id in lines]
         return [key] if _are_ours(endpoint, [user_key], skus) else []
 
     look = (("HLEN", key), ("HSCAN", key, "0", "COUNT", MAX_LINES))
     return Unit("cart", key, look, proven)
-
-
-def _is_line(line: tuple[bytes, bytes]) -> bool:
-    sku_id, quantity = line
-    is_id = re.fullmatch(ID_PATTERN.encode(), sku_id) is not None
-    return is_id and quantity_of(quantity.decode("ascii", "replace")) is not None
 
 
 def _are_ours(endpoint: Endpoint, users: Sequence[str], skus: Sequence[str]) -> bool:
@@ -78,12 +57,4 @@ def _are_ours(endpoint: Endpoint, users: Sequence[str], skus: Sequence[str]) -> 
         found = zip(portion, replies[::2], replies[1::2], strict=True)
         if not all((is_user if key in users else is_sku)(length, values) for key, length, values in found):
             return False
-    return True
-
-
-def _is_name(raw: bytes | None) -> bool:
-    try:
-        checked_name("name", (raw or b"").decode())
-    except (InvalidInputError, UnicodeDecodeError):
-        return False
     return True

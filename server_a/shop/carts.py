@@ -15,6 +15,8 @@ from server_a.shop.shop import Shop
 from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.optimistic import optimistic
 from shared.errors import EndpointUnreachableError, InvalidInputError, OutcomeUnknownError, WrongEndpointError
+from shared.shop.ours import require_our_cart, require_our_user
+from shared.shop.reader import Fields
 from shared.shop.record_checks import MAX_QUANTITY, quantity_of
 from shared.text import quoted_text, stored_text
 
@@ -40,15 +42,16 @@ class CartChanger:
     def add(self, user_id: str, sku_id: str, quantity: int) -> CartChange:
         """Add pieces of a SKU to the cart of a user; a line holds up to 1,000,000.
 
-        Redis: WATCH, HGET, two HGETALL, MULTI HINCRBY EXEC; again when the cart was changed meanwhile.
+        Redis: WATCH, three HGETALL, MULTI HINCRBY EXEC; again when the cart was changed meanwhile.
         """
         key = self.shop.keys.cart(user_id)
 
         def attempt(pipeline: NodePipeline) -> CartChange:
-            held = cast("bytes | None", pipeline.hget(key, sku_id))
+            lines = cast("Fields", pipeline.hgetall(key))
+            held = lines.pop(sku_id.encode(), None)
+            require_our_cart(key, lines)
             # looked up while the cart is watched: removing a user changes the cart, so EXEC notices the removal
-            self.shop.user(user_id)
-            self.shop.sku(sku_id)
+            self.shop.require_ours(user_id, sku_id)
             stored = stored_text(held or b"")
             before = 0 if held is None else quantity_of(stored)
             if before is None:
@@ -71,11 +74,12 @@ class CartChanger:
 
         A line whose quantity can't be read is removed as a whole. Neither user nor SKU need exist any more.
 
-        Redis: WATCH, HGET, MULTI HINCRBY or HDEL EXEC; again when the cart was changed meanwhile.
+        Redis: WATCH, HGETALL of the user, HGET, MULTI HINCRBY or HDEL EXEC; again when the cart was changed meanwhile.
         """
-        key = self.shop.keys.cart(user_id)
+        key, user_key = self.shop.keys.cart(user_id), self.shop.keys.user(user_id)
 
         def attempt(pipeline: NodePipeline) -> CartChange:
+            require_our_user(user_key, cast("Fields", self.shop.endpoint.at(user_key).hgetall(user_key)))
             held = cast("bytes | None", pipeline.hget(key, sku_id))
             if held is None:
                 expected = f"a line of {sku_id} to remove from"

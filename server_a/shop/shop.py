@@ -16,10 +16,11 @@ from typing import TypeVar, cast
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.opening import open_endpoint
 from shared.endpoint.scanning import Sought, scan
-from shared.errors import InvalidInputError, NotFinishedError
+from shared.errors import InvalidInputError, NotFinishedError, WrongKeyError
 from shared.keys import Keyspace
 from shared.program.options import CommonSettings
 from shared.program.progress import Progress
+from shared.shop.ours import require_our_cart, require_our_sku, require_our_user
 from shared.shop.reader import Fields, read_carts, read_hashes
 from shared.shop.records import Cart, Sku, User
 from shared.text import natural_order
@@ -37,8 +38,15 @@ class Shop:
     keys: Keyspace
 
     def write(self, record: User | Sku) -> bool:
-        """Create a user or SKU, or replace the fields of one; return whether it is new."""
-        key = self.keys.user(record.user_id) if isinstance(record, User) else self.keys.sku(record.sku_id)
+        """Create a user or SKU, or replace the fields of one; return whether it is new.
+
+        Raises WrongKeyError for a hash of somebody else's, as `remove_user` and `remove_sku` do.
+        """
+        if isinstance(record, User):
+            key, require_ours = self.keys.user(record.user_id), require_our_user
+        else:
+            key, require_ours = self.keys.sku(record.sku_id), require_our_sku
+        require_ours(key, self._fields(key))
         pipeline = self.endpoint.at(key).pipeline(transaction=False)
         pipeline.exists(key)
         pipeline.hset(key, mapping=dict(record.encode()))  # type: ignore[arg-type]
@@ -69,6 +77,17 @@ class Shop:
         """Return the cart with this ID, whether or not the user exists."""
         return read_carts(self.endpoint, self.keys, [user_id])[0]
 
+    def require_ours(self, user_id: str, sku_id: str) -> None:
+        """Raise WrongKeyError if user or SKU are somebody else's, and InvalidInputError if there is none."""
+        for key, require_ours, read, record_id in (
+            (self.keys.user(user_id), require_our_user, self.user, user_id),
+            (self.keys.sku(sku_id), require_our_sku, self.sku, sku_id),
+        ):
+            fields = self._fields(key)
+            require_ours(key, fields)
+            if not fields:
+                read(record_id)
+
     def name_of_sku(self, sku_id: str) -> str:
         """Return the name of a SKU, or its ID when it has none or is no longer sold."""
         return Sku.decode(sku_id, self._fields(self.keys.sku(sku_id))).name or sku_id
@@ -90,13 +109,19 @@ class Shop:
 
         In this order, an addition that is under way finds its watched cart changed, and then no user.
 
-        Redis: HLEN and UNLINK of each; when there is no cart, MULTI HSET UNLINK EXEC.
+        Redis: HGETALL and UNLINK of each; when there is no cart, MULTI HSET UNLINK EXEC.
         """
-        cart_key = self.keys.cart(user_id)
-        has_cart = self._is_hash(cart_key)
-        had_user = self._remove(self.keys.user(user_id))
-        if not had_user and not has_cart:
+        cart_key, user_key = self.keys.cart(user_id), self.keys.user(user_id)
+        user, lines = self._fields(user_key), self._fields(cart_key)
+        if not user and not lines:
             raise _unknown("user", user_id)
+        require_our_user(user_key, user)
+        require_our_cart(cart_key, lines)
+        if not user and all(line.name is None for line in self.cart_of_anyone(user_id).lines):
+            advice = f"if it is yours, remove its lines with server-a cart remove {user_id} SKU"
+            expected, got = "the cart of a user, or SKUs of ours in it", "neither: it may be anybody's"
+            raise WrongKeyError(where=cart_key, expected=expected, got=got, advice=advice)
+        self.endpoint.at(user_key).unlink(user_key)
         if not self.endpoint.at(cart_key).unlink(cart_key):
             # create the key and remove it at once, so that whoever watches it sees a change
             pipeline = self.endpoint.at(cart_key).pipeline()
@@ -107,18 +132,14 @@ class Shop:
 
     def remove_sku(self, sku_id: str) -> None:
         """Remove a SKU; carts keep their lines of it."""
-        if not self._remove(self.keys.sku(sku_id)):
+        key = self.keys.sku(sku_id)
+        fields = self._fields(key)
+        require_our_sku(key, fields)
+        if not fields or not self.endpoint.at(key).unlink(key):
             raise _unknown("SKU", sku_id)
 
     def _fields(self, key: str) -> Fields:
         return cast("Fields", self.endpoint.at(key).hgetall(key))
-
-    def _is_hash(self, key: str) -> bool:
-        """Return whether the key exists; HLEN raises WrongKeyError for another type, which is not ours to remove."""
-        return bool(self.endpoint.at(key).hlen(key))
-
-    def _remove(self, key: str) -> bool:
-        return self._is_hash(key) and bool(self.endpoint.at(key).unlink(key))
 
     def _listed(
         self, kind: str, key_of: Callable[[str], str], decode: Callable[[str, Fields], Record]

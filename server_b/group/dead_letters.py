@@ -17,9 +17,10 @@ from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.optimistic import Step, execute_all, optimistic
 from shared.endpoint.our_streams import require_streams
-from shared.endpoint.published import signals_in
+from shared.endpoint.published import LOOK_BACK, signals_in
 from shared.errors import InvalidInputError
 from shared.keys import Keyspace
+from shared.ownership import is_signal
 from shared.text import cut_text, stored_text
 from shared.verdict import SegmentVerdict
 
@@ -107,9 +108,13 @@ class DeadLetters:
     def retry(self, letter: DeadLetter) -> bool:
         """Signal the entry again, drop the letter and remove its verdict; return False if the letter is gone.
 
-        Raises OutcomeUnknownError if the connection was lost; if the letter is still there, nothing was done.
+        What is no signal of any version stays a letter where the stream holds no signal: it would make both programs
+        take that for somebody else's.
 
-        Redis: WATCH, XRANGE, HGET, then MULTI HDEL XADD XDEL EXEC; O(1).
+        Raises InvalidInputError for such a letter, and OutcomeUnknownError if the connection was lost; if the letter is
+        still there, nothing was done.
+
+        Redis: WATCH, XRANGE, HGET (for what is no signal XREVRANGE and XRANGE), then MULTI HDEL XADD XDEL EXEC; O(1).
         """
         signals, dead = self.keys.signals(), self.keys.dead_letters()
         signal = next(signals_in([(letter.letter_id, letter.fields)]), None)  # None: perhaps a newer version's
@@ -119,6 +124,8 @@ class DeadLetters:
         def attempt(pipeline: NodePipeline) -> bool:
             if not pipeline.xrange(dead, min=letter.letter_id, max=letter.letter_id):
                 return False
+            if not is_signal(letter.fields):
+                self._require_signals_beside(letter, pipeline)
             steps: list[Step] = []
             if signal is not None:
                 raw = cast("bytes | None", pipeline.hget(result, str(signal.segment)))
@@ -132,6 +139,15 @@ class DeadLetters:
             return True
 
         return optimistic(client, [dead, result] if result else [dead], attempt)
+
+    def _require_signals_beside(self, letter: DeadLetter, pipeline: NodePipeline) -> None:
+        signals = self.keys.signals()
+        pages = (pipeline.xrevrange(signals, count=LOOK_BACK), pipeline.xrange(signals, count=LOOK_BACK))
+        if not any(is_signal(fields) for page in pages for _, fields in cast("list[Any]", page)):
+            raise InvalidInputError(
+                where=f"dead letter {letter.origin}", expected="a signal, since there is none beside it",
+                got="something else", advice=f"remove it with server-b dead drop {letter.origin}",
+            )  # fmt: skip
 
     def drop(self, letter: DeadLetter) -> None:
         """Remove a letter. Redis: XDEL; O(1)."""

@@ -21,6 +21,7 @@ from shared.endpoint.optimistic import Step, execute_all, optimistic, optimistic
 from shared.endpoint.published import LOOK_BACK
 from shared.endpoint.retry import Retry
 from shared.keys import Keyspace
+from shared.ownership import is_letter, require_our_letters, require_our_result
 from shared.signal import CONSUMER_GROUP, Signal
 from shared.text import shortened
 from shared.verdict import DEFAULT_RETAIN_MS, FAILED, MAX_OUTAGES, VERIFIED, SegmentVerdict
@@ -67,14 +68,19 @@ class EntrySettler:
         A failed one of the same attempt, on a signal that said something else, is replaced by a verified one.
         With a `dead_reason` the entry becomes a dead letter too. The run's results are kept for `retain_ms` from now.
 
-        Redis: WATCH and HGET together, then MULTI HSET HLEN PEXPIRE XACK EXEC; for a dead letter XREVRANGE, XADD too.
+        Raises WrongKeyError if the result or the dead letters are somebody else's; nothing is written then.
+
+        Redis: WATCH, HGET and HSCAN of some field together, then MULTI HSET HLEN PEXPIRE XACK EXEC; for a dead letter
+        XREVRANGE, XADD too.
         """
         key, segment = self.keys.result(run_id), str(verdict.segment)
         client = self.endpoint.at(key)
 
         def attempt(pipeline: NodePipeline, replies: list[Any]) -> Recorded:
-            raw = replies[0]
+            raw, (_, some) = replies
             found = SegmentVerdict.decode(raw) if raw is not None else None
+            if found is None:
+                require_our_result(key, some)
             is_written = found is None or _is_replaced(found, verdict)
             letter = self._letter(pipeline, entry, dead_reason) if dead_reason else []
             result: list[Step] = [lambda pipeline: pipeline.hlen(key)]
@@ -86,15 +92,21 @@ class EntrySettler:
             return Recorded(is_written or found == verdict, fields=int(done[1 if is_written else 0]))
 
         watched = [key, self.keys.dead_letters()] if dead_reason else [key]
-        return optimistic_on(client, watched, [("HGET", key, segment)], attempt)
+        return optimistic_on(client, watched, [("HGET", key, segment), ("HSCAN", key, "0", "COUNT", "2")], attempt)
 
     def _acknowledgement(self, entry: Entry) -> Step:
         return lambda pipeline: pipeline.xack(self.keys.signals(), CONSUMER_GROUP, entry.entry_id)
 
     def _letter(self, pipeline: NodePipeline, entry: Entry, reason: str) -> list[Step]:
-        """Return what adds a dead letter; nothing where the last hundred hold one for this entry already."""
+        """Return what adds a dead letter; nothing where the last hundred hold one for this entry already.
+
+        Raises WrongKeyError if the stream has become somebody else's since we joined the group.
+        """
         dead = self.keys.dead_letters()
         letters = cast("list[Any]", pipeline.xrevrange(dead, count=LOOK_BACK))
+        is_known = len(letters) < LOOK_BACK or any(is_letter(fields) for _, fields in letters)
+        oldest = [] if is_known else cast("list[Any]", pipeline.xrange(dead, count=LOOK_BACK))
+        require_our_letters(dead, [*letters, *oldest])
         if any(fields and fields.get(b"origin") == entry.entry_id.encode() for _, fields in letters):
             return []
         fields = letter_fields(origin=entry.entry_id, reason=reason, consumer=self.consumer, fields=entry.fields or {})

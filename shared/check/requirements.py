@@ -54,7 +54,7 @@ SERVER_A = (
     Requirement("run --min-replicas", "WAIT 0 1", is_needed=False),
     Requirement(
         "user, sku and cart",
-        f"{_each('EXISTS HGETALL HLEN UNLINK', 'user sku')}; {_each('HGETALL HLEN UNLINK WATCH', 'cart')}; "
+        f"{_each('EXISTS HGETALL UNLINK', 'user sku')}; {_each('HGETALL UNLINK WATCH', 'cart')}; "
         "HGET {cart} f; HINCRBY {cart} f 1; HDEL {cart} f",
         is_needed=False,
     ),
@@ -124,8 +124,8 @@ SERVER_B_GROUP = (
     ),
     Requirement(
         "record a verdict",
-        "WATCH {result}; UNWATCH; HGET {result} f; HSET {result} f v; HLEN {result}; PEXPIRE {result} 1; "
-        "HGETALL {result}",
+        "WATCH {result}; UNWATCH; HGET {result} f; HSCAN {result} 0; HSET {result} f v; HLEN {result}; "
+        "PEXPIRE {result} 1; HGETALL {result}",
     ),
     Requirement(
         "set aside what can't be processed",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 RETAIN_MS = 7 * 24 * 60 * 60 * 1000
 SEGMENTS = 3
-FOREIGN = {b"origin": b"not written by server-b"}
+FOREIGN = {b"origin": b"1-1", b"reason": b"another server-b's", b"consumer": b"c"}
 # What happens to a transaction: carried out but the reply is lost; never arrives; arrives after the program has ended.
 Fault = Literal["lost", "never", "late"]
 faults = pytest.mark.parametrize("fault", ["lost", "never", "late"])

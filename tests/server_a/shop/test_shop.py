@@ -53,8 +53,8 @@ def test_a_sample_leaves_what_others_changed_unless_told_to_overwrite(
 ) -> None:
     """Fields that others added to a record stay in any case."""
     endpoint, keys = shop.endpoint, shop.keys
-    client.hset(keys.user("1"), mapping={"nickname": "PP", "first_name": "Pia"})
     CartChanger(shop).add("1", "sku123", 4)
+    client.hset(keys.user("1"), mapping={"nickname": "PP", "first_name": "Pia"})
     write_shop(endpoint, keys, users=1, skus=2, carts=1, overwrite=overwrite)
     assert shop.user("1") == User("1", "Parker" if overwrite else "Pia", "Perry", (("nickname", "PP"),))
     assert [line.quantity for line in shop.cart("1").lines] == [1 if overwrite else 5, 1]

@@ -129,7 +129,7 @@ def test_the_oldest_dead_letters_go_when_there_are_ten_thousand(
     """A stream is trimmed by whole nodes, of 100 entries where the server's settings are the usual ones."""
     with client.pipeline(transaction=False) as pipeline:
         for number in range(12_000):
-            pipeline.xadd(keys.dead_letters(), {"origin": f"{number}-1"})
+            pipeline.xadd(keys.dead_letters(), {"origin": f"{number}-1", "reason": "r", "consumer": "c"})
         pipeline.execute()
     EntrySettler(endpoint, keys, "b").dead_letter(Entry("12000-1", {}), "r")
     letters = DeadLetters(endpoint, keys).list_letters()

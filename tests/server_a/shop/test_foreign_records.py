@@ -1,0 +1,74 @@
+"""The shop's commands beside hashes of others under names of ours: refused, and nothing of those is changed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+
+from server_a.shop.carts import CartChanger
+from server_a.shop.shop import Shop
+from shared.errors import WrongKeyError
+from shared.keys import Keyspace
+from shared.shop.records import Sku, User
+from tests.stage.foreign_keys import make_foreign, snapshot
+from tests.stage.shop_fixtures import endpoint, keys, shop
+
+if TYPE_CHECKING:
+    import redis
+
+__all__ = ["endpoint", "keys", "shop"]
+
+COMMANDS: dict[str, list[Callable[[Shop], object]]] = {
+    "user": [
+        lambda shop: shop.write(User("42", "Ada", "Lovelace")),
+        lambda shop: shop.remove_user("42"),
+        lambda shop: CartChanger(shop).add("42", "sku123", 1),
+        lambda shop: CartChanger(shop).remove("42", "sku123", 1),
+    ],
+    "sku": [
+        lambda shop: shop.write(Sku("book", "Lamp", Decimal("1.00"))),
+        lambda shop: shop.remove_sku("book"),
+        lambda shop: CartChanger(shop).add("1", "book", 1),
+    ],
+    "cart": [
+        lambda shop: shop.remove_user("42"),
+    ],
+}
+
+
+@pytest.mark.parametrize("seed", range(50))
+@pytest.mark.parametrize("kind", COMMANDS)
+def test_a_record_of_others_is_refused_with_the_cure(
+    *, kind: str, seed: int, shop: Shop, client: redis.Redis, keys: Keyspace
+) -> None:
+    names = [make_foreign(client, keys, kind, random.Random(seed))]
+    if kind == "user":  # as in a shop of others: the cart's name is ours too
+        client.hset(keys.cart("42"), "sku123", "4")
+        names.append(keys.cart("42"))
+    before = snapshot(client, names)
+    for command in COMMANDS[kind]:
+        with pytest.raises(WrongKeyError) as caught:
+            command(shop)
+        assert names[0] in caught.value.where
+    assert snapshot(client, names) == before
+    assert shop.cart("1").lines
+    client.delete(*names)
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_a_cart_with_fields_that_are_no_lines_is_neither_added_to_nor_removed(
+    *, seed: int, shop: Shop, client: redis.Redis, keys: Keyspace
+) -> None:
+    rng = random.Random(seed)
+    theirs = {rng.choice(["total", "item 1", "ä", ""]): rng.choice(["19.90", "", "-1", "many", "1e3"]), "sku123": "1"}
+    client.hset(keys.cart("42"), mapping=theirs)  # type: ignore[arg-type]
+    shop.write(User("42", "Ada", "Lovelace"))
+    before = snapshot(client, [keys.cart("42"), keys.user("42")])
+    for command in (lambda: CartChanger(shop).add("42", "sku123", 1), lambda: shop.remove_user("42")):
+        with pytest.raises(WrongKeyError, match="--namespace"):
+            command()
+    assert snapshot(client, [keys.cart("42"), keys.user("42")]) == before
