@@ -11,6 +11,7 @@
     │   └── CertificateError           a certificate that does not verify
     ├── WrongEndpointError        78   a server of another kind than this command needs
     │   ├── UnknownCommandError        the server has no such command
+    │   ├── LongReplyError             a reply that goes on beyond what was asked for
     │   └── WrongKeyError              a key that holds something else than this product's data
     └── TransientError            69   a fault that may pass; `Retry` tries again, for a bounded time
         ├── OutcomeUnknownError        the connection was lost with a transaction under way
@@ -116,6 +117,10 @@ class WrongEndpointError(HandoverError):
 
 class UnknownCommandError(WrongEndpointError):
     """The server has no such command, or has it under another name."""
+
+
+class LongReplyError(WrongEndpointError):
+    """A reply that goes on beyond what was asked for."""
 
 
 class WrongKeyError(WrongEndpointError):

@@ -15,6 +15,8 @@ from redis.crc import key_slot
 from server_a.purge.proofs import Unit
 from shared.endpoint.batch_connection import BatchConnection, Reply, pack
 from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.known_replies import MANY_BYTES
+from shared.endpoint.node_client import Command
 from shared.errors import NotFinishedError, UnknownCommandError, WrongEndpointError, WrongKeyError
 
 PORTION_UNITS = 500
@@ -90,16 +92,17 @@ def _look(connection: BatchConnection, group: Sequence[Unit], *, is_watching: bo
     if is_watching:
         connection.read()
     # all replies are read first: a proof may ask for more, on connections of its own
-    replies = [[_reply(connection) for _ in unit.look] for unit in group]
+    connection.limit_replies(MANY_BYTES)
+    replies = [[_reply(connection, command) for command in unit.look] for unit in group]
     return [
         [] if any(isinstance(reply, WrongKeyError) for reply in found) else unit.proven(found)
         for unit, found in zip(group, replies, strict=True)
     ]
 
 
-def _reply(connection: BatchConnection) -> Reply:
+def _reply(connection: BatchConnection, command: Command) -> Reply:
     """Return the next reply, or the error that the key is of another type."""
     try:
-        return connection.read()
+        return connection.read_to(command)
     except WrongKeyError as error:
         return error

@@ -9,13 +9,15 @@ from typing import cast
 from shared.digest import BLOCK_VALUES, SegmentDigest
 from shared.endpoint.batch_connection import BatchConnection, pack
 from shared.endpoint.endpoint import Endpoint
-from shared.errors import InvalidInputError
+from shared.endpoint.reply_shapes import is_texts
+from shared.errors import InvalidInputError, LongReplyError
 from shared.fields import decode_number
 from shared.keys import Keyspace
-from shared.segments import MAX_VALUE_BYTES, safe_chunk_values
+from shared.segments import MAX_CHUNK_BYTES, MAX_VALUE_BYTES, safe_chunk_values
 from shared.stopping import StopRequest
 
 CHUNKS_AHEAD = 4
+MOST_REPLY_BYTES = 2 * MAX_CHUNK_BYTES  # of a chunk
 
 
 def digest_list(
@@ -28,6 +30,7 @@ def digest_list(
     Redis: ceil(count / chunk_values) LRANGE, four ahead.
     """
     digest, ahead = SegmentDigest(), deque[int]()
+    connection.limit_replies(MOST_REPLY_BYTES)
     chunks = _chunks(count, chunk_values)
     while True:
         while len(ahead) < CHUNKS_AHEAD and (chunk := next(chunks, None)) is not None:
@@ -38,7 +41,12 @@ def digest_list(
             return digest
         if stop is not None:
             stop.check(f"reading {key}")
-        found = connection.read(key=key)
+        try:
+            found = connection.read(key=key)
+        except LongReplyError:
+            return None  # values longer than the record of their run says
+        if not is_texts(found):
+            raise connection.strange("LRANGE")
         joined = b"\n".join(reversed(found))
         if len(found) != ahead.popleft() or joined.count(b"\n") != len(found) - 1:
             return None  # it has changed, or has values that no run writes

@@ -91,7 +91,7 @@ class SegmentWriter:
         connection, key = self.connection, self.staging_key
         reply = connection.read_transaction(2) if is_transaction else connection.read(key=key)
         if reply != expected:
-            raise TransientError(where=key, expected=f"the reply {expected}", got=f"{reply}", answered=True)
+            raise TransientError(where=key, expected=f"the reply {expected}", got=f"{reply!s:.60}", answered=True)
         self._expected.popleft()
         length = expected[0] if isinstance(expected, list) else expected
         assert isinstance(length, int)

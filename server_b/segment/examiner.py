@@ -17,7 +17,7 @@ from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.published import read_state
 from shared.endpoint.retry import Retry, growing_pauses
-from shared.errors import SegmentChangedError, WrongKeyError
+from shared.errors import LongReplyError, SegmentChangedError, WrongKeyError
 from shared.keys import Keyspace
 from shared.signal import Signal
 from shared.state import SegmentState
@@ -65,7 +65,7 @@ class SegmentExaminer:
         """
         announced = (signal.run_id, signal.attempt)
         if look.state is not None and (look.state.run_id, look.state.attempt) == announced:
-            with suppress(SegmentChangedError, WrongKeyError):  # `examine` meets it again
+            with suppress(SegmentChangedError, WrongKeyError, LongReplyError):  # `examine` meets it again
                 return self._begin(signal, look, reader, behind)
         reader.close()
         return None
@@ -113,6 +113,10 @@ class SegmentExaminer:
                     return self._finish(signal, look, reading)
             except SegmentChangedError:
                 begun = state = None  # ask again: the new state says whether the list was replaced or only touched
+            except LongReplyError as error:
+                if look.record is None:
+                    return self.given_up(signal, look, f"values longer than any that a run writes: {error.got}")
+                begun, look = None, look.without_record()  # which says that the values are shorter
         return self.given_up(signal, look, f"{self.keys.segment(signal.segment)} kept changing while it was read")
 
     def given_up(self, signal: Signal, look: SegmentLook, reason: str) -> SegmentVerdict:

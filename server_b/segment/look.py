@@ -6,7 +6,7 @@ The record is read with HMGET: its hash has fields for each segment, 100,000 of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from server_b.segment.chunks import ChunkSize, chunk_size
@@ -34,6 +34,10 @@ class SegmentLook:
     obstacle: str = ""  # which key, not ours, keeps us from reading the segment; empty when none does
     contradiction: str = ""  # what the run's record says otherwise than the signal; empty when nothing
     lag_ms: int = 0  # how long the signal took to reach us, by the server's clock
+
+    def without_record(self) -> SegmentLook:
+        """Return what is known when the record is not believed."""
+        return replace(self, record=None, size=chunk_size(None))
 
     @classmethod
     def read(cls, endpoint: Endpoint, keys: Keyspace, signal: Signal, entry_id: str) -> SegmentLook:

@@ -18,13 +18,15 @@ from server_b.segment.chunks import Chunk, ChunkSize
 from shared.endpoint.batch_connection import pack
 from shared.endpoint.endpoint import Endpoint, microseconds
 from shared.endpoint.node_client import Command
+from shared.endpoint.reply_shapes import is_list, is_texts
 from shared.endpoint.reply_times import ReplyTimes
-from shared.errors import SegmentChangedError
+from shared.errors import HandoverError, SegmentChangedError
 from shared.keys import Keyspace
 
 PING_EVERY_S = 1.0
 _VALUE_OVERHEAD_BYTES = 6  # of a value in a reply: $, a digit, twice \r\n
 _TRANSACTION_BYTES = 200  # of a transaction's replies besides the values
+_MOST_REPLY_BYTES = 32 * 1024 * 1024  # of a chunk or the values that are shown, of any length that a run writes
 _SAMPLE_EVERY = 125  # values whose length is taken: measuring each would take a tenth of the time
 
 
@@ -101,6 +103,7 @@ class SegmentReader:
         self._watch.read()  # before anything is asked for on the other connection
         self._is_ending = False
         self._connection = self._endpoint.batch(key)
+        self._connection.limit_replies(_MOST_REPLY_BYTES)
         commands: list[Command] = [self._guard, ("TIME",), ("LLEN", key), ("LRANGE", key, -1, -1)]
         if first:
             commands.append(("LRANGE", key, 0, first - 1))
@@ -109,9 +112,10 @@ class SegmentReader:
         self._value_bytes = float(size.value_bytes + _VALUE_OVERHEAD_BYTES)
         self.ask_ahead()
         keys = [self._state_key, "", *[key] * (len(commands) - 2)]
-        state, now, length, last, *newest = self._connection.read_transaction(len(commands), keys=keys) or [None] * 4
-        self._require_expected(state)
-        return Opening(int(length), _server_us(now), newest[0] if newest else [], last[0] if last else None)
+        replies = self._connection.read_transaction(len(commands), keys=keys)
+        self._require_expected(replies[0] if replies else None)
+        _, now, length, last, *newest = self._connection.checked(commands, replies or [])
+        return Opening(length, _server_us(now), newest[0] if newest else [], last[0] if last else None)
 
     def read(self) -> Iterator[tuple[Chunk, list[bytes]]]:
         """Yield the chunks given to `open` with their values, fewer where the list is shorter.
@@ -125,6 +129,7 @@ class SegmentReader:
             group = self._asked.popleft()
             state, *values = self._connection.read_transaction(1 + len(group)) or [None]
             self._require_expected(state)
+            self._require_lists(values)
             self._measure(values[0])
             self.ask_ahead()
             yield from zip(group, values, strict=True)
@@ -165,9 +170,19 @@ class SegmentReader:
     def _measure(self, values: list[bytes]) -> None:
         """Follow the length of the values: longer ones count at once, since a server keeps what is asked for ahead."""
         sample = values[::_SAMPLE_EVERY]
+        if not is_texts(sample):
+            raise self.strange_values()
         if sample:
             mean = sum(map(len, sample)) / len(sample) + _VALUE_OVERHEAD_BYTES
             self._value_bytes = max(mean, 0.75 * self._value_bytes + 0.25 * mean)
+
+    def strange_values(self) -> HandoverError:
+        """Return the error for values that are none."""
+        return self._connection.strange("LRANGE")
+
+    def _require_lists(self, found: list[list[bytes]]) -> None:
+        if not all(map(is_list, found)):
+            raise self.strange_values()
 
     def _require_expected(self, state: list[bytes | None] | None) -> None:
         if state != self._expected:
@@ -183,7 +198,7 @@ class SegmentReader:
         reply = self._watch.read_transaction(2, keys=[self._key])
         if reply is None or reply[0] != count:
             raise SegmentChangedError(where=self._key, expected="a list at rest", got="a change while it was read")
-        return _server_us(reply[1])
+        return _server_us(self._watch.checked([("LLEN",), ("TIME",)], reply)[1])
 
     def close(self) -> None:
         """Give both connections back."""

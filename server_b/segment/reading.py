@@ -121,7 +121,11 @@ class Reading:
         for chunk, values in reader.read():
             if self._is_cancelled:
                 return "cancelled"
-            if wrong := verifier.add(chunk, values):
+            try:
+                wrong = verifier.add(chunk, values)
+            except TypeError as error:  # to look at each value beforehand would take a tenth of the time
+                raise self._reader.strange_values() from error
+            if wrong:
                 return wrong
             self._read += len(values)
             if reader.left != left or not left:  # once a transaction, and oftener at the end

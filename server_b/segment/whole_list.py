@@ -11,6 +11,7 @@ from server_b.segment.look import RECORD_FIELDS, decode_record
 from server_b.segment.reader import SegmentReader
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.published import LOOK_BACK, read_state, signals_in
+from shared.endpoint.reply_shapes import is_texts
 from shared.errors import NotFinishedError, SegmentChangedError
 from shared.keys import Keyspace
 from shared.record import chunk_field
@@ -81,6 +82,8 @@ def _segment_values(endpoint: Endpoint, keys: Keyspace, segment: CurrentSegment)
         if opening.length != count:
             raise NotFinishedError(where=key, expected=f"{count} values", got=f"{opening.length}")
         for chunk, values in reader.read():
+            if not is_texts(values):
+                raise reader.strange_values()
             if len(values) != chunk.values:
                 raise SegmentChangedError(where=key, expected="a list at rest", got="one that became shorter")
             yield values

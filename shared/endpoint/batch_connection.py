@@ -7,14 +7,17 @@ send the next. The connection comes from the client's pool, so redis-py does TLS
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from hiredis import pack_command
 from redis.exceptions import RedisError, ResponseError
 
+from shared.endpoint.bounded_parser import FEW_BYTES, limit_replies
 from shared.endpoint.flights import Flights
+from shared.endpoint.known_replies import require_shape, strange
 from shared.endpoint.node_client import Command, NodeClient
+from shared.endpoint.strange_replies import StrangeReplyError
 from shared.endpoint.window import Window
 from shared.errors import HandoverError, TransientError
 
@@ -45,6 +48,7 @@ class BatchConnection:
         self.is_open = True
         try:
             self._connection = client.connection_pool.get_connection()
+            self.limit_replies(FEW_BYTES)
         except RedisError as error:
             raise client.translated(error) from error
         self.flights = Flights(window or Window())
@@ -129,7 +133,20 @@ class BatchConnection:
     def call(self, *command: str | bytes | int) -> Reply:
         """Send one command and return its reply."""
         self.send(pack(*command), replies=1)
-        return self.read(key=str(command[1]) if len(command) > 1 else "")
+        return self.read_to(command)
+
+    def read_to(self, command: Command) -> Reply:
+        """Return the reply to a command, of which so much is known that its shape can be checked."""
+        return self.checked([command], [self.read(key=str(command[1]) if len(command) > 1 else "")])[0]
+
+    def checked(self, commands: Iterable[Command], replies: list[Reply]) -> list[Reply]:
+        """Return the replies to commands, when they have their shapes."""
+        try:
+            for command, reply in zip(commands, replies, strict=True):
+                require_shape(command, reply)
+        except StrangeReplyError as error:
+            raise self._client.translated(error) from error
+        return replies
 
     def send_watch(self, *keys: str) -> None:
         """Watch keys until the next transaction, without waiting; the caller reads the reply."""
@@ -142,7 +159,9 @@ class BatchConnection:
         Raises HandoverError if a command was refused while it was queued (then none is carried out) or failed in EXEC.
         """
         self.send_transaction(*commands)
-        return self.read_transaction(len(commands), keys=[str(command[1]) for command in commands if len(command) > 1])
+        keys = [str(command[1]) if len(command) > 1 else "" for command in commands]
+        replies = self.read_transaction(len(commands), keys=keys)
+        return self.checked(commands, replies) if replies is not None else None
 
     def send_transaction(self, *commands: Command) -> None:
         """Send commands as one MULTI/EXEC without waiting for the replies; see `read_transaction`."""
@@ -158,10 +177,12 @@ class BatchConnection:
             reply = self._last_of(commands + 2)
         finally:
             self._is_watching = False
+        if reply is not None and (type(reply) is not list or len(reply) != commands):
+            raise self.strange("EXEC")
         for number, part in enumerate(reply or []):
             if isinstance(part, Exception):
                 raise self._client.translated(part, ("", keys[number] if number < len(keys) else "")) from part
-        return reply  # type: ignore[no-any-return]
+        return reply
 
     def _last_of(self, replies: int) -> Reply:
         """Return the last of so many replies; raise the first error when all have been read."""
@@ -173,6 +194,14 @@ class BatchConnection:
         if first_error is not None:
             raise first_error
         return last
+
+    def limit_replies(self, most_bytes: int) -> None:
+        """Take replies of so many bytes at most from now on; at first that is few."""
+        limit_replies(self._connection, most_bytes)
+
+    def strange(self, command: str) -> HandoverError:
+        """Return the error for a reply that is not what the command's documentation says."""
+        return self._client.translated(strange(command))
 
     def close(self, *, keep: bool = True) -> None:
         """Give the connection back to its pool, closed if anything is in flight on it; a second time does nothing.

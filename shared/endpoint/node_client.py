@@ -8,7 +8,7 @@ for a conflict carries the transaction out twice.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import redis
@@ -17,7 +17,15 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError, WatchError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from shared.endpoint.translation import StrangeReplyError, translate
+from shared.endpoint.bounded_parser import FEW_BYTES, limit_replies
+from shared.endpoint.known_replies import (
+    STRANGE,
+    checked,
+    most_bytes_of,
+    require_asked,
+    strange,
+)
+from shared.endpoint.translation import translate
 from shared.errors import HandoverError, OutcomeUnknownError, TransientError
 
 if TYPE_CHECKING:
@@ -26,35 +34,49 @@ if TYPE_CHECKING:
 
 Command = tuple[str | bytes | int, ...]
 
-_STRANGE = (TypeError, ValueError, KeyError, IndexError, AttributeError, AssertionError)
-
 
 class ShapeChecked:
-    """A mixin for redis-py's client and pipeline."""
+    """A mixin for redis-py's client and pipeline: a reply of another shape, or size, than its command has is an error.
+
+    It is an error in its place, so that the replies behind it are read.
+    """
 
     def parse_response(self, connection: ConnectionInterface, command_name: str, **options: Any) -> Any:
-        """Return the next reply; one of another shape is an error in its place, so that those behind it are read."""
+        """Return the next reply."""
+        limit_replies(connection, max(map(most_bytes_of, self.reply_commands(command_name)), default=FEW_BYTES))
         try:
             return super().parse_response(connection, command_name, **options)  # type: ignore[misc]
-        except _STRANGE as error:
-            raise StrangeReplyError(f"a reply to {command_name} of another shape") from error
+        except STRANGE as error:
+            raise strange(command_name) from error
+
+    def reply_commands(self, command_name: str) -> Iterable[str]:
+        """Return the commands that the next reply may answer."""
+        return (command_name,)
 
 
-class NodeClient(ShapeChecked, redis.Redis):
+class CheckedClient(ShapeChecked, redis.Redis):
+    """redis-py's client for one server; errors are still redis-py's."""
+
+    def __init__(self, pool: redis.ConnectionPool, provider: CredentialProvider | None = None) -> None:
+        # with the provider redis-py hands renewed tokens to the connections that are open
+        super().__init__(connection_pool=pool, credential_provider=provider)
+        self.response_callbacks.update(checked(self.response_callbacks))
+
+
+class NodeClient(CheckedClient):
     """redis-py's client for one server, whose pool's connections retry nothing."""
 
     def __init__(
         self, pool: redis.ConnectionPool, where: str, provider: CredentialProvider | None, *, is_cluster: bool = False
     ) -> None:
-        # with the provider redis-py hands renewed tokens to the connections that are open
-        super().__init__(connection_pool=pool, credential_provider=provider)
+        super().__init__(pool, provider)
         self.where = where  # the server, without password
         self.is_cluster = is_cluster  # whether it is a node of a cluster, where redirections are transient
 
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """Send a command once and return its reply."""
         try:
-            return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+            return require_asked(args, super().execute_command(*args, **options))  # type: ignore[no-untyped-call]
         except RedisError as error:
             raise self.translated(error, args) from error
 
@@ -93,11 +115,17 @@ class NodePipeline(ShapeChecked, Pipeline):
             if not isinstance(lost, (RedisConnectionError, RedisTimeoutError)):
                 raise
             self._raise_unknown(lost)
+        except STRANGE as error:  # redis-py looks into EXEC's reply as if it could only be a list
+            raise self._client.translated(strange("EXEC")) from error
         except RedisError as error:
             if is_transaction and not isinstance(error, ResponseError):
                 self._raise_unknown(error)
             raise self._client.translated(error) from error
         for number, reply in enumerate(replies):
+            try:
+                require_asked(commands[number], reply)
+            except ResponseError as error:
+                reply = error  # noqa: PLW2901
             if isinstance(reply, Exception):
                 replies[number] = self._client.translated(reply, commands[number])
                 replies[number].__cause__ = reply
@@ -105,10 +133,14 @@ class NodePipeline(ShapeChecked, Pipeline):
                     raise replies[number]
         return replies
 
+    def reply_commands(self, command_name: str) -> Iterable[str]:
+        """Return the commands that the next reply may answer; redis-py calls those of a transaction `_`."""
+        return (command[0] for command, _ in self.command_stack) if command_name == "_" else (command_name,)
+
     def immediate_execute_command(self, *args: Any, **options: Any) -> Any:
         """Send a command under WATCH at once and return its reply."""
         try:
-            return super().immediate_execute_command(*args, **options)  # type: ignore[no-untyped-call]
+            return require_asked(args, super().immediate_execute_command(*args, **options))  # type: ignore[no-untyped-call]
         except WatchError as error:  # the connection is lost, and with it the watch; nothing was written
             lost = error.__context__ or error
             raise self._client.translated(lost if isinstance(lost, Exception) else error) from lost
@@ -131,7 +163,7 @@ class NodePipeline(ShapeChecked, Pipeline):
             connection.send_packed_command(connection.pack_commands(sent))
             for command in sent:
                 try:
-                    replies.append(self.parse_response(connection, str(command[0])))
+                    replies.append(require_asked(command, self.parse_response(connection, str(command[0]))))
                 except ResponseError as error:
                     replies.append(error)
         except RedisError as error:

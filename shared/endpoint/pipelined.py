@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from shared.endpoint.batch_connection import BatchConnection, Reply
 from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.reply_shapes import is_number
 
 
 @dataclass(eq=False)
@@ -28,7 +29,8 @@ class SentBatch:
 class Pipelines:
     """Sends batches to the servers of their keys, over one connection to each, as far ahead as its link needs.
 
-    Errors are those of `BatchConnection`; after one it is unknown which of the commands under way were carried out.
+    All commands answer with numbers. Errors are those of `BatchConnection`; after one it is unknown which of the
+    commands under way were carried out.
     """
 
     endpoint: Endpoint
@@ -68,5 +70,8 @@ class Pipelines:
     def _read_next(self, server: str) -> None:
         connection, under_way = self._lanes[server]
         batch = under_way.popleft()
-        batch.replies = connection.read_many(batch.commands, key_at=batch.key_at)
+        replies = connection.read_many(batch.commands, key_at=batch.key_at)
+        if not all(map(is_number, replies)):
+            raise connection.strange("EXISTS and HSET")
+        batch.replies = replies
         self.on_replies()

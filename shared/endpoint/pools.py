@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry as RedisRetry
 from redis.sentinel import SentinelConnectionPool, SentinelManagedConnection
 
+from shared.endpoint.bounded_parser import BoundedParser, Reply
 from shared.endpoint.passwords import password_of_variable, read_password
 from shared.endpoint.settings import CONNECT_TIMEOUT_S, SOCKET_TIMEOUT_S, EndpointSettings
 from shared.endpoint.tls import tls_context
@@ -38,7 +39,15 @@ class TlsConnection(redis.SSLConnection):
         return self._tls_context.wrap_socket(sock, server_hostname=self.host)
 
 
-class TlsSentinelConnection(SentinelManagedConnection, TlsConnection):
+class SentinelConnection(SentinelManagedConnection):
+    """A connection to the primary that Sentinels name."""
+
+    def read_response(self, **options: Any) -> Reply:  # type: ignore[override]
+        """Return the next reply; close the connection after a fault, where redis-py's would go on in its midst."""
+        return super().read_response(**{"disconnect_on_error": True} | options)
+
+
+class TlsSentinelConnection(SentinelConnection, TlsConnection):
     """A TLS connection to the primary that Sentinels name."""
 
 
@@ -94,6 +103,7 @@ class PoolMaker:
             "socket_timeout": SOCKET_TIMEOUT_S,
             "protocol": 2,  # the shapes of the documentation, and no push message between replies
             "retry": RedisRetry(NoBackoff(), 0),
+            "parser_class": BoundedParser,
             # `None` skips CLIENT SETINFO: two round trips for each connection. Over TLS one reply is wanted: session
             # tickets come before it, and a pool takes unread ones for a stale reply.
             "driver_info": DriverInfo(name="handover", lib_version=None) if url.is_tls else None,
@@ -114,7 +124,7 @@ class PoolMaker:
         if self.url.scheme == "unix":
             return Pool(connection_class=redis.UnixDomainSocketConnection, path=self.url.path, **arguments)
         if sentinels is not None:
-            arguments["connection_class"] = TlsSentinelConnection if self.url.is_tls else SentinelManagedConnection
+            arguments["connection_class"] = TlsSentinelConnection if self.url.is_tls else SentinelConnection
             return SentinelPool(self.url.service, sentinels, **arguments)  # type: ignore[no-untyped-call]
         return self.of_host(*self.url.hosts[0])
 

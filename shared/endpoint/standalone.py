@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import redis
 from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.sentinel import MasterNotFoundError, Sentinel
 
 from shared.endpoint.endpoint import Endpoint
-from shared.endpoint.node_client import NodeClient
+from shared.endpoint.node_client import CheckedClient, NodeClient
 from shared.endpoint.pools import PoolMaker
 from shared.endpoint.server_kind import ask_kind
 from shared.endpoint.url import has_encoding
@@ -29,7 +28,7 @@ class Sentinels(Sentinel):
     def __init__(self, pools: PoolMaker) -> None:
         super().__init__([])  # type: ignore[no-untyped-call]
         hosts = pools.url.hosts
-        self.sentinels = [redis.Redis(connection_pool=pools.of_host(*host, with_login=False)) for host in hosts]
+        self.sentinels = [CheckedClient(pools.of_host(*host, with_login=False)) for host in hosts]
         self._name = str(pools.url)
         self.have_answered = False  # whether one of them has said anything of its groups
 

@@ -14,8 +14,10 @@ from redis.connection import DefaultParser
 from redis.exceptions import ResponseError
 
 from shared.endpoint.certificate_error import certificate_error
+from shared.endpoint.strange_replies import ReplyLimitError, StrangeReplyError
 from shared.errors import (
     HandoverError,
+    LongReplyError,
     NotAllowedError,
     NotFinishedError,
     ReadOnlyEndpointError,
@@ -25,11 +27,6 @@ from shared.errors import (
     WrongKeyError,
 )
 from shared.text import shown_text
-
-
-class StrangeReplyError(ResponseError):
-    """A reply of another shape than the command's documentation says."""
-
 
 MAX_TEXT = 2_000  # characters of a server's error that are looked at and shown
 _QUOTED_ARGUMENTS = re.compile(r",? with args beginning with\b.*", re.DOTALL | re.IGNORECASE)
@@ -124,6 +121,11 @@ _RULES: tuple[_Rule, ...] = (
         StrangeReplyError,
         WrongEndpointError,
         "replies of the protocol's documentation, got {}; check what answers there",
+    ),
+    (
+        ReplyLimitError,
+        LongReplyError,
+        "a reply no longer than what was asked for, got {}; check what answers there",
     ),
     (
         redis_errors.InvalidResponse,

@@ -12,6 +12,7 @@ from shared.errors import (
     EndpointUnreachableError,
     HandoverError,
     InvalidInputError,
+    LongReplyError,
     NotAllowedError,
     NotFinishedError,
     OutcomeUnknownError,
@@ -38,6 +39,7 @@ EXIT_CODES: dict[type[HandoverError], int] = {
     CertificateError: 77,
     WrongEndpointError: 78,
     UnknownCommandError: 78,
+    LongReplyError: 78,
     WrongKeyError: 78,
     ReadOnlyEndpointError: 78,
 }

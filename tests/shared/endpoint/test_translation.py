@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from redis.connection import DefaultParser
 
-from shared.endpoint.translation import StrangeReplyError, translate
+from shared.endpoint.strange_replies import StrangeReplyError
+from shared.endpoint.translation import translate
 from shared.errors import (
     HandoverError,
     NotAllowedError,
