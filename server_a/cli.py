@@ -176,7 +176,8 @@ def check_command(common: CommonSettings, peer_url: EndpointUrl | None, count: i
 
     Exits with 77 when a permission is missing, 75 when there is no room or the peer is not connected, 78 at a replica
     or a cache. Nothing is written except, with --peer-url, 20 probe keys that are removed. The peer is reached with the
-    same --tls-* options; its password comes from its URL, SERVER_B_PASSWORD or SERVER_B_PASSWORD_FILE.
+    same --tls-* options; its password comes from its URL, SERVER_B_PASSWORD or SERVER_B_PASSWORD_FILE, and that of
+    its Sentinels from SERVER_B_SENTINEL_PASSWORD or SERVER_B_SENTINEL_PASSWORD_FILE.
 
     Example: server-a check --count 1000000 --peer-url redis://replica.example:6379/0
     """
@@ -185,8 +186,9 @@ def check_command(common: CommonSettings, peer_url: EndpointUrl | None, count: i
 
     peer = None
     if peer_url is not None:
-        password, password_file = (os.environ.get(f"SERVER_B_{name}") for name in ("PASSWORD", "PASSWORD_FILE"))
-        peer = replace(common.endpoint, url=peer_url, password=password, password_file=password_file)
+        logins = ("password", "password_file", "sentinel_password", "sentinel_password_file")
+        given: dict[str, Any] = {name: os.environ.get(f"SERVER_B_{name.upper()}") for name in logins}
+        peer = replace(common.endpoint, url=peer_url, **given)
     findings = check(common, count=count, peer_settings=peer)
     say_outcome(json_text(findings.as_json()) if as_json else findings_text(findings))
     return findings.exit_code

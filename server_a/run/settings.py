@@ -78,6 +78,7 @@ def _command(common: CommonSettings, settings: RunSettings, first: dict[str, str
         **first,
         "--url": endpoint.url.without_password(),
         "--password-file": endpoint.password_file,
+        "--sentinel-password-file": endpoint.sentinel_password_file,
         "--auth": "" if endpoint.auth == "key" else endpoint.auth,
         "--tls-ca": endpoint.tls_ca,
         "--tls-cert": endpoint.tls_cert,

@@ -18,7 +18,17 @@ _LINE_BREAKS = "\0\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 _NOT_SHOWN = "the name is not shown, since it may be the password itself"
 
 
-def read_password(name: str) -> str:
+def password_from(path: str | None, given: str | None, of_url: str | None, *, option: str, variable: str) -> str | None:
+    """Return a password: from the file that an option names, else from the variable, else from the URL.
+
+    Raises as `read_password` and `password_of_variable` do.
+    """
+    if path is None:
+        return password_of_variable(given, variable) or of_url
+    return read_password(path, option)
+
+
+def read_password(name: str, option: str = _FILE) -> str:
     """Return the first line of a file, without a byte order mark and without its line end, also that of Windows.
 
     Raises InvalidInputError if the file can't be read, or holds no password that can be meant.
@@ -28,24 +38,24 @@ def read_password(name: str) -> str:
             line = file.readline(MAX_PASSWORD_BYTES + 1)
         text = line.decode("utf-8")
     except OSError as error:
-        raise _bad(_FILE, "a text file that can be read", error.strerror or "another", _NOT_SHOWN) from error
+        raise _bad(option, "a text file that can be read", error.strerror or "another", _NOT_SHOWN) from error
     except ValueError as error:  # a name with a zero byte, or what is no UTF-8
         is_text = isinstance(error, UnicodeDecodeError)
         advice = "save it as UTF-8, without a byte order mark" if is_text else _NOT_SHOWN
-        raise _bad(_FILE, "a text file of UTF-8", "other bytes" if is_text else "no name of a file", advice) from error
+        raise _bad(option, "a text file of UTF-8", "other bytes" if is_text else "no name of a file", advice) from error
     if len(line) > MAX_PASSWORD_BYTES:
-        raise _bad(_FILE, f"a first line of at most {MAX_PASSWORD_BYTES:,} bytes", "a longer one")
-    password = _checked(_FILE, text)
+        raise _bad(option, f"a first line of at most {MAX_PASSWORD_BYTES:,} bytes", "a longer one")
+    password = _checked(option, text)
     if not password:
-        raise _bad(_FILE, "the password in its first line", "an empty line")
+        raise _bad(option, "the password in its first line", "an empty line")
     return password
 
 
-def password_of_variable(text: str | None) -> str:
+def password_of_variable(text: str | None, variable: str = _VARIABLE) -> str:
     """Return the password that a variable holds; empty for none."""
     if not has_encoding(text or ""):
-        raise _bad(_VARIABLE, "text of UTF-8", "other bytes")
-    return _checked(_VARIABLE, text or "")
+        raise _bad(variable, "text of UTF-8", "other bytes")
+    return _checked(variable, text or "")
 
 
 def _checked(where: str, text: str) -> str:

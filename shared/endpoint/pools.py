@@ -18,7 +18,7 @@ from redis.retry import Retry as RedisRetry
 from redis.sentinel import SentinelConnectionPool, SentinelManagedConnection
 
 from shared.endpoint.bounded_parser import BoundedParser, Reply
-from shared.endpoint.passwords import password_of_variable, read_password
+from shared.endpoint.passwords import password_from
 from shared.endpoint.settings import CONNECT_TIMEOUT_S, SOCKET_TIMEOUT_S, EndpointSettings
 from shared.endpoint.tls import tls_context
 
@@ -116,7 +116,17 @@ class PoolMaker:
         if provider is not None:
             self._login["credential_provider"] = provider
         else:
-            self._login |= {"username": url.username, "password": _password(settings)}
+            given = password_from(
+                settings.password_file, settings.password, url.password,
+                option="--password-file", variable="the password variable",
+            )  # fmt: skip
+            self._login |= {"username": url.username, "password": given}
+        if url.is_sentinel:
+            given = password_from(
+                settings.sentinel_password_file, settings.sentinel_password, url.sentinel_password,
+                option="--sentinel-password-file", variable="the Sentinels' password variable",
+            )  # fmt: skip
+            self._sentinel_login = {"username": url.sentinel_username, "password": given}
 
     def of_url(self, sentinels: Sentinel | None) -> redis.ConnectionPool:
         """Return the pool for what the URL names: a socket, a host, or the primary that Sentinels name."""
@@ -128,15 +138,14 @@ class PoolMaker:
             return SentinelPool(self.url.service, sentinels, **arguments)  # type: ignore[no-untyped-call]
         return self.of_host(*self.url.hosts[0])
 
-    def of_host(self, host: str, port: int, *, with_login: bool = True) -> redis.ConnectionPool:
-        """Return the pool for a server; for a Sentinel without the login and database of the URL, the primary's."""
-        arguments = self._common | (self._login if with_login else {})
+    def of_host(self, host: str, port: int) -> redis.ConnectionPool:
+        """Return the pool for a server that holds data."""
+        return self._of(host, port, self._login)
+
+    def of_sentinel(self, host: str, port: int) -> redis.ConnectionPool:
+        """Return the pool for a Sentinel, which never gets the login of the data."""
+        return self._of(host, port, self._sentinel_login)
+
+    def _of(self, host: str, port: int, login: dict[str, Any]) -> redis.ConnectionPool:
         kind = TlsConnection if self.url.is_tls else redis.Connection
-        return Pool(connection_class=kind, host=host, port=port, **arguments)
-
-
-def _password(settings: EndpointSettings) -> str | None:
-    """Return the password: from the file, else from the variable, else from the URL."""
-    if settings.password_file is None:
-        return password_of_variable(settings.password) or settings.url.password
-    return read_password(settings.password_file)
+        return Pool(connection_class=kind, host=host, port=port, **self._common, **login)

@@ -23,12 +23,12 @@ _REFUSALS = (AuthenticationError, ResponseError)
 
 
 class Sentinels(Sentinel):
-    """The Sentinels that a URL names; they are asked without a login, since the URL's is the primary's."""
+    """The Sentinels that a URL names; they are asked with a login of their own or none, never with the primary's."""
 
     def __init__(self, pools: PoolMaker) -> None:
         super().__init__([])  # type: ignore[no-untyped-call]
         hosts = pools.url.hosts
-        self.sentinels = [CheckedClient(pools.of_host(*host, with_login=False)) for host in hosts]
+        self.sentinels = [CheckedClient(pools.of_sentinel(*host)) for host in hosts]
         self._name = str(pools.url)
         self.have_answered = False  # whether one of them has said anything of its groups
 
@@ -37,7 +37,7 @@ class Sentinels(Sentinel):
 
         Raises:
             WrongEndpointError: All of them answered, and none knows the group.
-            NotAllowedError: Some ask for a login, and no other knows the group.
+            NotAllowedError: Some ask for another login than they got, and no other knows the group.
             redis.RedisError: The primary is down, or too few answered to tell; ask again. Or one refused to answer.
 
         Redis: SENTINEL MASTERS; O(groups).
@@ -62,8 +62,11 @@ class Sentinels(Sentinel):
         if service_name in known:
             raise MasterNotFoundError(f"Sentinels that see no primary of '{service_name}' up")
         if isinstance(failure, AuthenticationError):
-            expected, got = "Sentinels that ask for no login", str(failure).rstrip(".")
-            advice = "the login of the URL is the primary's and is not sent to them; let them be asked without one"
+            expected, got = "a login that the Sentinels accept", str(failure).rstrip(".")
+            advice = (
+                "the URL's user and password are the primary's and are not sent to them; give theirs with "
+                "--sentinel-password-file, its variable or ?sentinel_password=, and a user with ?sentinel_username="
+            )
             raise NotAllowedError(where=self._name, expected=expected, got=got, advice=advice) from failure
         if isinstance(failure, ResponseError):
             raise failure

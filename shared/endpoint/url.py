@@ -2,13 +2,17 @@
 
 redis-py's own parser is not used: it lets the URL switch certificate verification off, ignores a database that is not a
 number, and puts part of a password with a raw `@` into the text of an error (parse_url of redis-py 8.1).
+
+User and password of the URL are those of the servers that hold data, also with Sentinels; a login of the Sentinels' own
+stands in the parameters `sentinel_username` and `sentinel_password`, as in go-redis. Sending the one login to both was
+rejected: a Sentinel that somebody else runs would get the password of the data.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from shared.errors import InvalidInputError
 from shared.text import quoted_text
@@ -22,6 +26,7 @@ _HARMLESS = re.compile(
     r"((redis|rediss)://)?(localhost|[A-Za-z0-9-]{1,63}(\.[A-Za-z0-9-]{1,63}){1,9}|[A-Za-z0-9.-]{1,63}(?=:)|\[[0-9a-fA-F:]{2,40}\])"
     r"(:[0-9]{1,5})?(/[0-9]{0,3})?"
 )
+_SENTINEL_LOGIN = ("sentinel_username", "sentinel_password")
 _QUOTING = "in a password write %40 for @, %2F for /, %3A for :, %23 for # and %3F for ?"
 
 
@@ -36,6 +41,8 @@ class EndpointUrl:
     database: int
     username: str | None
     password: str | None = field(repr=False)
+    sentinel_username: str | None = None  # of the login at the Sentinels; None for their default user
+    sentinel_password: str | None = field(default=None, repr=False)
 
     @property
     def is_tls(self) -> bool:
@@ -48,9 +55,12 @@ class EndpointUrl:
         return self.scheme.endswith("+sentinel")
 
     def without_password(self) -> str:
-        """Return the URL with its user, for a command that people type."""
+        """Return the URL with its users, for a command that people type."""
         scheme, separator, rest = str(self).partition("://")
-        return f"{scheme}{separator}{quote(self.username)}@{rest}" if self.username else str(self)
+        user = f"{quote(self.username, safe='')}@" if self.username else ""
+        of_sentinels = self.sentinel_username
+        parameter = f"?sentinel_username={quote(of_sentinels, safe='')}" if of_sentinels else ""
+        return f"{scheme}{separator}{user}{rest}{parameter}"
 
     def __str__(self) -> str:
         """Return the URL without user and password, for people, logs and errors."""
@@ -75,7 +85,8 @@ def parse_url(text: str) -> EndpointUrl:
     rest, _, query = rest.partition("?")
     if "#" in rest + query:
         raise _bad("no # in it", "one", "write %23 for a # in a password")
-    database = _database_of_query(query)
+    parameters = _parameters(query, is_sentinel=scheme.endswith("+sentinel"))
+    database = _database(parameters["db"], where="db") if "db" in parameters else 0
     authority, slash, tail = rest.partition("/")
     if scheme == "unix":
         username, password, host = _credentials(authority, "")
@@ -94,7 +105,8 @@ def parse_url(text: str) -> EndpointUrl:
     if tail.strip("/"):
         database = _database(tail.strip("/"), where="the path")
     found = _hosts(hosts, is_sentinel=bool(service))
-    return EndpointUrl(scheme, found, unquote(service), "", database, username, password)
+    of_sentinels = [parameters.get(name) or None for name in _SENTINEL_LOGIN]
+    return EndpointUrl(scheme, found, unquote(service), "", database, username, password, *of_sentinels)
 
 
 def _shown(text: str, scheme: str) -> str:
@@ -158,17 +170,22 @@ def _host(text: str, default_port: int) -> tuple[str, int]:
     return host, port or default_port
 
 
-def _database_of_query(query: str) -> int:
-    database = 0
-    for name, value in parse_qsl(query, keep_blank_values=True):
-        if name == "db":
-            database = _database(value, where="db")
-        elif name.startswith("ssl_"):
+def _parameters(query: str, *, is_sentinel: bool) -> dict[str, str]:
+    """Return the parameters behind the `?`; in them, as in a password, a + stands for itself."""
+    allowed = ("db", "protocol", *(_SENTINEL_LOGIN if is_sentinel else ()))
+    found = {}
+    for part in query.split("&") if query else ():
+        name, _, value = part.partition("=")
+        if name.startswith("ssl_"):
             advice = "use --tls-ca, --tls-cert, --tls-key or --tls-insecure"
             raise _bad("no parameter that changes TLS", "one beginning with ssl_", advice)
-        elif name != "protocol":
-            raise _bad("no parameter but db", "another", _QUOTING)
-    return database
+        if name in _SENTINEL_LOGIN and not is_sentinel:
+            raise _bad("no login of Sentinels", f"{name} in a URL that names none")
+        if name not in allowed:
+            known = "db, sentinel_username and sentinel_password" if is_sentinel else "db"
+            raise _bad(f"no parameter but {known}", "another", _QUOTING)
+        found[name] = unquote(value)
+    return found
 
 
 def _database(text: str, *, where: str) -> int:

@@ -118,6 +118,7 @@ def endpoint_options(program: str) -> Callable[[F], F]:
             help=url_help,
         ),
         add("--password-file", metavar="FILE", help=password_help),
+        add("--sentinel-password-file", metavar="FILE", help="The same, for the Sentinels of the URL."),
         add("--auth", type=_Way(["key", "entra"]), default="key", help="How to authenticate."),
         add("--tls-ca", metavar="FILE", help="Certificate authorities to trust, PEM."),
         add("--tls-cert", metavar="FILE", help="Our own certificate, PEM."),
@@ -137,6 +138,7 @@ def endpoint_options(program: str) -> Callable[[F], F]:
                     warn=tell_warning,
                     # no option, because the process list shows options
                     password=os.environ.get(f"{prefix}_PASSWORD"),
+                    sentinel_password=os.environ.get(f"{prefix}_SENTINEL_PASSWORD"),
                     **{name: arguments.pop(name) for name in _ENDPOINT_ARGUMENTS},
                 ),
                 keys=Keyspace(arguments.pop("namespace")),
@@ -153,7 +155,10 @@ def endpoint_options(program: str) -> Callable[[F], F]:
     return decorate
 
 
-_ENDPOINT_ARGUMENTS = ("url", "password_file", "auth", "tls_ca", "tls_cert", "tls_key", "tls_insecure")
+_ENDPOINT_ARGUMENTS = (
+    *("url", "password_file", "sentinel_password_file", "auth"),
+    *("tls_ca", "tls_cert", "tls_key", "tls_insecure"),
+)
 
 
 def url_of_option(context: click.Context, parameter: click.Parameter, text: str | None) -> EndpointUrl | None:

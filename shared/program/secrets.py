@@ -23,6 +23,7 @@ _SPELLINGS: tuple[Callable[[str], str], ...] = (
 )
 _PLAIN_URL = re.compile(r"://[\w.,:%\[\]/-]*(\?db=[0-9]*)?")
 _NO_QUOTE = re.compile(r"://[^\s'\"]*")
+_OF_SENTINELS = re.compile(r"sentinel_password=[^\s'\"]*")
 _END_OF_QUOTATION = re.compile(r"://[^\s'\")]*")
 
 
@@ -42,9 +43,10 @@ def without_logins(text: str, typed: Iterable[str], *, is_of_click: bool) -> str
     own errors name endpoints, and a user without a password stays, for the command that resumes a run.
     """
     for login in typed:
-        text = text.replace(login, f"{_HIDDEN}@" if login.endswith("@") else f"://{_HIDDEN}")
+        text = text.replace(login, _hidden(login))
         if len(login) > _CUT_CHARACTERS and (start := text.find(login[:_CUT_CHARACTERS])) >= 0:
             text = text[:start] + _HIDDEN
+    text = _OF_SENTINELS.sub(f"sentinel_password={_HIDDEN}", text)
     if not is_of_click:
         return _NO_QUOTE.sub(lambda found: _without_password(found[0], text[found.end() : found.end() + 2]), text)
     start, end = text.find("://"), text.rfind("@")
@@ -53,8 +55,16 @@ def without_logins(text: str, typed: Iterable[str], *, is_of_click: bool) -> str
     return _END_OF_QUOTATION.sub(f"://{_HIDDEN}", text)
 
 
+def _hidden(login: str) -> str:
+    if login.startswith("sentinel_password="):
+        return f"sentinel_password={_HIDDEN}"
+    return f"{_HIDDEN}@" if login.endswith("@") else f"://{_HIDDEN}"
+
+
 def _logins(word: str) -> Iterator[str]:
-    """Yield the part of a typed word that is not to be shown."""
+    """Yield the parts of a typed word that are not to be shown."""
+    if (place := word.find("sentinel_password=")) >= 0:
+        yield word[place:]
     _, scheme, rest = word.strip(" '\"`").partition("://")
     login, at, host = rest.rpartition("@") if scheme else word.rpartition("@")
     if at and (":" in login or not scheme):

@@ -25,3 +25,5 @@ def _about_tls(endpoint: EndpointSettings) -> Iterator[str]:
             yield "--tls-insecure: neither the server's certificate nor its host name is verified"
     elif endpoint.tls_insecure or endpoint.tls_ca or endpoint.tls_cert:
         yield "TLS options do nothing: the URL is not rediss://"
+    if endpoint.sentinel_password_file and not endpoint.url.is_sentinel:
+        yield "--sentinel-password-file does nothing: the URL names no Sentinels"

@@ -83,7 +83,8 @@ def test_sentinels_that_ask_for_a_login(new_server: NewServer, server_kind: Kind
     sentinel = new_server(server_kind, "--sentinel", "--requirepass", SECRET)
     hosts = f"127.0.0.1:1,127.0.0.1:{sentinel.port}"
     ended = run_program(program, "status", server=f"redis+sentinel://:{SECRET}@{hosts}/shop")
-    require_sentence(ended, 77, "expected Sentinels that ask for no login, got Authentication required")
+    expected = "expected a login that the Sentinels accept, got Authentication required"
+    require_sentence(ended, 77, expected, "--sentinel-password-file")
     require_no_secret(ended)
 
 

@@ -7,6 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import redis
+
 from demo.servers import Server
 from tests.stage.certificates import Authority
 from tests.stage.clusters import Cluster
@@ -98,6 +100,15 @@ def _sentinel(stage: Stage) -> None:
     stage.hosts["replica.example:6379"] = _at(group.replica())
 
 
+def _sentinel_logins(stage: Stage) -> None:
+    _sentinel(stage)
+    stage.put("password.txt", "secret\n")
+    for host in [host for host in stage.hosts if host.startswith("sentinel")]:
+        with redis.Redis.from_url(f"redis://{stage.hosts[host]}") as client:
+            client.execute_command("ACL", "SETUSER", "asker", "on", ">secret", "-@all", "+sentinel|masters")
+            client.execute_command("ACL", "SETUSER", "default", "resetpass", ">secret-of-an-admin")
+
+
 def _cluster(stage: Stage) -> None:
     cluster = Cluster(binary("valkey9"))
     stage.closing.callback(cluster.stop)
@@ -127,6 +138,7 @@ SCENARIOS: dict[str, Callable[[Stage], None]] = {
     "password-in-url": _password_in_url,
     "acl-users": _acl_users,
     "sentinel": _sentinel,
+    "sentinel-logins": _sentinel_logins,
     "sentinel-and-replica": _sentinel,
     "cluster": _cluster,
     "tls-cluster": _tls_cluster,

@@ -87,11 +87,12 @@ def test_another_authority(tls_server: Server, program: Name, tmp_path: Path) ->
 
 
 @both_programs
-@pytest.mark.parametrize(("command", "good"), [("status", NOTHING_THERE), ("check", 0)])
+@pytest.mark.parametrize("command", ["status", "check"])
 def test_a_named_authority_replaces_those_of_the_system(
-    authority: Authority, tls_server: Server, program: Name, command: str, good: int, tmp_path: Path
+    authority: Authority, tls_server: Server, program: Name, command: str, tmp_path: Path
 ) -> None:
     """A certificate that any public authority has issued must not do for a server of our own authority."""
+    good = NOTHING_THERE if command == "status" else 0
     other = Authority(tmp_path, "other")
     in_store = {"SSL_CERT_FILE": str(authority.file)}
     ended = run_program(program, command, "--tls-ca", str(other.file), server=tls_server, env=in_store)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from urllib.parse import quote
 
 import pytest
@@ -90,6 +91,12 @@ def test_a_url_is_shown_without_user_and_password(text: str, shown: str) -> None
 
 # the parts of the password that must never be seen are spelled s3, cr7 and t9
 BAD_URLS = [
+    "redis://h?sentinel_password=s3cr7t9",
+    "unix:///run/r.sock?sentinel_password=s3cr7t9",
+    "rediss://h/0?db=1&sentinel_username=s3cr7t9",
+    "redis+sentinel://h/name?sentinel_pasword=s3cr7t9",
+    "redis+sentinel://h/name?sentinel_password=s3#cr7t9",
+    "redis+sentinel://h/name/x?sentinel_password=s3cr7t9",
     "",
     "localhost:6379",
     "s3cr7:t9@localhost:6379",
@@ -225,6 +232,21 @@ def test_a_percent_encoded_password_survives_and_is_never_shown(password: str, u
     assert str(parsed) == str(parse_url(f"{form}://{rest}"))
     shown_without = repr(parse_url(f"{form}://{quote(username or '', safe='')}:other@{rest}"))
     assert repr(parsed) == shown_without
+
+
+@given(password=texts, username=st.none() | texts, user=st.none() | texts, scheme=st.sampled_from(SCHEMES[3:]))
+@example(password="a+b&c=d%40?", username="u&+=", user=None, scheme="redis+sentinel")
+def test_the_login_of_sentinels_survives_in_the_url_and_is_never_shown(
+    password: str, username: str | None, user: str | None, scheme: str
+) -> None:
+    start = f"{scheme}://{quote(user, safe='') + '@' if user else ''}h1,h2/name/3"
+    of_user = f"sentinel_username={quote(username, safe='')}&" if username else ""
+    parsed = parse_url(f"{start}?{of_user}sentinel_password={quote(password, safe='')}")
+    assert (parsed.sentinel_username, parsed.sentinel_password) == (username, password)
+    assert (parsed.username, parsed.password, parsed.database) == (user, None, 3)
+    assert str(parsed) == str(parse_url(start))
+    assert repr(parsed) == repr(parse_url(f"{start}?{of_user}sentinel_password=other"))
+    assert parse_url(parsed.without_password()) == replace(parsed, sentinel_password=None)
 
 
 @given(st.sampled_from(["", "u"]), st.lists(st.sampled_from([*"@:/?#[]%,&=", "s3", "cr7", "t9"]), max_size=12))

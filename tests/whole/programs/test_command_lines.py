@@ -28,7 +28,8 @@ from tests.stage.programs import Name, run_program
 from tests.stage.servers import NewServer, connect
 
 COMMON_OPTIONS = (
-    "--url --password-file --auth --tls-ca --tls-cert --tls-key --tls-insecure --namespace --log-level --log-format"
+    "--url --password-file --sentinel-password-file --auth --tls-ca --tls-cert --tls-key --tls-insecure --namespace "
+    "--log-level --log-format"
 )
 
 # arguments, then options, as in the design

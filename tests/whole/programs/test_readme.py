@@ -45,7 +45,7 @@ def test_every_option_that_is_named_exists(readme: str) -> None:
 
 
 def test_every_variable_that_is_named_exists(readme: str) -> None:
-    variables = {"SERVER_A_PASSWORD", "SERVER_B_PASSWORD"}
+    variables = {f"SERVER_{letter}_{name}" for letter in "AB" for name in ("PASSWORD", "SENTINEL_PASSWORD")}
     for command in commands().values():
         for option in options_of(command).values():
             variables |= {option.envvar} if isinstance(option.envvar, str) else set(option.envvar or ())
