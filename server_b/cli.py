@@ -147,10 +147,19 @@ def dead_list_command(common: CommonSettings, *, as_json: bool) -> None:
 def dead_retry_command(common: CommonSettings, origins: tuple[str, ...]) -> None:
     """Signal dead letters again: those of the origins given, or all.
 
+    It needs the permissions of deploy/acl/retry.acl, since whoever may add signals can also remove them.
+
     Example: server-b dead retry 1763844000000-0
     """
+    from shared.errors import NotAllowedError
+
     with _dead_letters(common) as dead:
-        signalled = sum(dead.retry(letter) for letter in dead.choose(origins))
+        letters = dead.choose(origins)
+        try:
+            signalled = sum(map(dead.retry, letters))
+        except NotAllowedError as error:
+            error.advice = "dead retry has an access rule of its own, deploy/acl/retry.acl"
+            raise
     say(f"Signalled {signalled} again.")
 
 

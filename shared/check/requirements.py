@@ -134,9 +134,17 @@ SERVER_B_GROUP = (
     ),
     Requirement("follow when the server becomes a replica", _FOLLOWING, is_needed=False),
     *_READING,
+    Requirement("dead list and drop", "XDEL {dead_letters} 0-0", is_needed=False),
+)
+
+SERVER_B_RETRY = (
+    Requirement("signal again in one transaction", "MULTI; EXEC; UNWATCH; WATCH {dead_letters} {result}"),
     Requirement(
-        "dead list, retry and drop",
-        "XDEL {dead_letters} 0-0; HDEL {result} f; XADD {signals} * f v",
-        is_needed=False,
+        "tell whose the streams are", "XINFO GROUPS {signals}; XRANGE {signals} - + COUNT 1; XREVRANGE {signals} + -"
     ),
+    Requirement(
+        "take a dead letter", "XRANGE {dead_letters} - +; XREVRANGE {dead_letters} + -; XDEL {dead_letters} 0-0"
+    ),
+    Requirement("forget its verdict", "HGET {result} f; HDEL {result} f"),
+    Requirement("signal it again", "XADD {signals} * f v"),
 )

@@ -20,11 +20,16 @@ RULES = Path(__file__).parents[2] / "deploy" / "acl"
 PASSWORDS: dict[Name, str] = {"server-a": "pass-a", "server-b": "pass-b"}
 PURGE = "purge"
 PURGE_PASSWORD = "pass-purge"
+RETRY = "retry"
+RETRY_PASSWORD = "pass-retry"
+_OPERATORS = {PURGE: PURGE_PASSWORD, RETRY: RETRY_PASSWORD}
+USERS = (*PASSWORDS, *_OPERATORS)
 
 
 def rules(user: str, namespace: str = "") -> str:
-    """Return the rules of a program, or of `purge`, with a password, in a namespace as deploy/acl/README.md does it."""
-    password = next((word for name, word in PASSWORDS.items() if name == user), PURGE_PASSWORD)
+    """Return the rules of a user, with a password, in a namespace as deploy/acl/README.md does it."""
+    passwords: dict[str, str] = {**_OPERATORS, "server-a": PASSWORDS["server-a"], "server-b": PASSWORDS["server-b"]}
+    password = passwords[user]
     line = (RULES / f"{user}.acl").read_text().replace("CHANGE-ME", password)
     return re.sub(r"(%RW?~\{?)", rf"\1{namespace}:", line) if namespace else line
 
@@ -60,8 +65,17 @@ class Guarded:
         assert ended.exit_code in codes, ended
         return ended
 
+    def retry(self, *origins: str, codes: tuple[int, ...] = (0,)) -> Finished:
+        """Run `server-b dead retry` as the user that may, to one of these exit codes."""
+        ended = run_program(
+            "server-b", "dead", "retry", *origins,
+            server=self.url(RETRY), namespace=self.namespace, env={"SERVER_B_PASSWORD": RETRY_PASSWORD},
+        )  # fmt: skip
+        assert ended.exit_code in codes, ended
+        return ended
+
     def url(self, program: str) -> str:
-        """Return the URL for a program, or for `purge`, without the password."""
+        """Return the URL for a program, or for a user of `USERS`, without the password."""
         return f"redis://{program}@127.0.0.1:{self.server.port}/0"
 
     def client(self, program: Name) -> redis.Redis:
@@ -79,5 +93,5 @@ def guarded(request: pytest.FixtureRequest, new_server: NewServer, server_kind: 
     """A server of each kind in turn with an aclfile made of both; in a namespace where the test asks for one."""
     namespace: str = getattr(request, "param", "")
     file = tmp_path / "users.acl"
-    file.write_text("".join(rules(user, namespace) for user in (*PASSWORDS, PURGE)))
+    file.write_text("".join(rules(user, namespace) for user in USERS))
     return Guarded(new_server(server_kind, "--aclfile", str(file)), namespace)

@@ -65,7 +65,7 @@ def run_every_command_of_server_b(guarded: Guarded) -> None:
     waiting = ("--once", "--wait-s", "1", "--settle-s", "0.5", "--claim-idle-ms", "100", "--max-deliveries", "1")
     guarded.run("server-b", "run", *waiting, "--consumer", "named", codes=(75,))
     guarded.run("server-b", "dead", "list")
-    guarded.run("server-b", "dead", "retry")
+    guarded.retry()
     guarded.run("server-b", "run", *waiting, codes=(75,))
     guarded.run("server-b", "dead", "drop")
     guarded.run("server-b", "status", codes=(0, 65, 75))

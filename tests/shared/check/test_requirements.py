@@ -9,7 +9,14 @@ from threading import Thread
 import pytest
 
 from shared.check.permissions import Permission, permissions_of
-from shared.check.requirements import SERVER_A, SERVER_A_PURGE, SERVER_B_FOLLOW, SERVER_B_GROUP, Requirement
+from shared.check.requirements import (
+    SERVER_A,
+    SERVER_A_PURGE,
+    SERVER_B_FOLLOW,
+    SERVER_B_GROUP,
+    SERVER_B_RETRY,
+    Requirement,
+)
 from shared.keys import Keyspace
 from tests.stage.access_rules import Guarded, guarded
 from tests.stage.every_command import (
@@ -96,5 +103,5 @@ def test_server_b_sends_what_it_needs_and_nothing_else(guarded: Guarded) -> None
     guarded.run("server-a", "run", "--count", "2500", "--segment-values", "1000")
     with recorded(guarded) as sent_later:
         run_every_command_of_server_b(guarded)
-    needed = _needed(SERVER_B_GROUP + SERVER_B_FOLLOW, Keyspace(guarded.namespace))
+    needed = _needed(SERVER_B_GROUP + SERVER_B_FOLLOW + SERVER_B_RETRY, Keyspace(guarded.namespace))
     assert sent | sent_later | SENT_ELSEWHERE == needed

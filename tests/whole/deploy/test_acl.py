@@ -11,9 +11,16 @@ from redis.exceptions import NoPermissionError, ResponseError
 
 from server_b.group.scripts import RENEW
 from shared.check.permissions import permissions_of
-from shared.check.requirements import SERVER_A, SERVER_A_PURGE, SERVER_B_FOLLOW, SERVER_B_GROUP, Requirement
+from shared.check.requirements import (
+    SERVER_A,
+    SERVER_A_PURGE,
+    SERVER_B_FOLLOW,
+    SERVER_B_GROUP,
+    SERVER_B_RETRY,
+    Requirement,
+)
 from shared.keys import Keyspace
-from tests.stage.access_rules import PASSWORDS, PURGE, Guarded, guarded, rules
+from tests.stage.access_rules import PASSWORDS, PURGE, RETRY, USERS, Guarded, guarded, rules
 from tests.stage.every_command import (
     run_every_command_of_server_b,
     run_every_other_command_of_server_a,
@@ -32,6 +39,7 @@ NEEDS: dict[str, tuple[Requirement, ...]] = {
     "server-a": SERVER_A,
     "server-b": SERVER_B_GROUP + SERVER_B_FOLLOW,
     PURGE: SERVER_A_PURGE,
+    RETRY: SERVER_B_RETRY,
 }
 ASKED_FOR_IN_VAIN = {"client|setinfo", "acl|whoami", "info", "cluster|slots", "config|get"}
 """redis-py, `check` and whoever opens an endpoint ask for these, and go on without."""
@@ -40,11 +48,38 @@ with_and_without_namespace = pytest.mark.parametrize(
 )
 
 
-@pytest.mark.parametrize("user", [*PASSWORDS, PURGE])
+@pytest.mark.parametrize("user", USERS)
 def test_exactly_the_commands_that_are_needed(user: str) -> None:
-    granted = re.findall(r"\+(\S+)", rules(user))
+    granted = set(re.findall(r"\+([^\s)]+)", rules(user)))
     needed = {permission.name.lower().replace(" ", "|") for permission in permissions_of(NEEDS[user], Keyspace())}
     assert sorted(granted) == sorted(needed)
+
+
+@with_and_without_namespace
+@pytest.mark.parametrize("user", ["server-a", "server-b", RETRY])
+def test_each_command_on_each_kind_of_key_only_where_it_is_needed(guarded: Guarded, user: str) -> None:
+    """Every command that a user may send to one kind of key is asked for on a key of every other kind."""
+    needed = permissions_of(NEEDS[user], Keyspace(guarded.namespace))
+    every = permissions_of([need for needs in NEEDS.values() for need in needs], Keyspace(guarded.namespace))
+    keys = {permission.key for permission in every if permission.key}
+    single = [each for each in needed if each.key and sum(part in keys for part in each.command) == 1]
+    forms = {(each.name, tuple("KEY" if part == each.key else part for part in each.command)) for each in single}
+    allowed = {(each.name, key) for each in needed for key in each.command if key in keys}
+    allowed |= {(each.name, key) for each in single for key in keys if _kind(guarded, key) == _kind(guarded, each.key)}
+    asked = 0
+    with connect(guarded.server) as admin:
+        for name, form in sorted(forms):
+            for key in sorted(keys):
+                answer = admin.execute_command(
+                    "ACL", "DRYRUN", user, *(key if part == "KEY" else part for part in form)
+                )
+                assert (answer == b"OK") == ((name, key) in allowed), f"{user}: {name} {key}: {answer}"
+                asked += 1
+    assert asked > 50
+
+
+def _kind(guarded: Guarded, key: str) -> str | None:
+    return Keyspace(guarded.namespace).kind_of(key)
 
 
 @with_and_without_namespace
@@ -97,6 +132,19 @@ def test_server_a_may_not_purge_and_says_so_in_one_sentence(guarded: Guarded) ->
         assert {key: client.dump(key) for key in client.scan_iter()} == before
 
 
+def test_server_b_may_not_signal_and_dead_retry_says_so_in_one_sentence(guarded: Guarded) -> None:
+    keys = Keyspace(guarded.namespace)
+    letter = {"origin": "1-1", "reason": "r", "consumer": "c", "field:a": "b"}
+    with connect(guarded.server) as client:
+        client.xadd(keys.dead_letters(), letter)
+        ended = guarded.run("server-b", "dead", "retry", codes=(77,))
+        assert (ended.stdout, ended.stderr.count("\n")) == ("", 1), ended
+        assert "deploy/acl/retry.acl" in ended.stderr
+        assert (client.xlen(keys.dead_letters()), client.exists(keys.signals())) == (1, 0)
+        guarded.retry()
+        assert (client.xlen(keys.dead_letters()), client.xlen(keys.signals())) == (0, 1)
+
+
 @with_and_without_namespace
 def test_every_command_of_server_b(guarded: Guarded) -> None:
     guarded.run("server-a", "run", "--count", "2500", "--segment-values", "1000")
@@ -106,9 +154,9 @@ def test_every_command_of_server_b(guarded: Guarded) -> None:
 
 def test_server_b_renews_and_gives_back_a_claim(guarded: Guarded) -> None:
     stream = Keyspace(guarded.namespace).signals()
-    with guarded.client("server-b") as client:
+    with connect(guarded.server) as admin, guarded.client("server-b") as client:
         client.xgroup_create(stream, "g", id="0", mkstream=True)
-        entry_id = client.xadd(stream, {"a": "b"})
+        entry_id = admin.xadd(stream, {"a": "b"})
         client.xreadgroup("g", "c", {stream: ">"})
         assert client.eval(RENEW, 1, stream, "g", "c", entry_id) == 1
         assert client.xclaim(stream, "g", "c", 0, [entry_id], idle=1, justid=True) == [entry_id]
@@ -142,9 +190,12 @@ FORBIDDEN_TO_BOTH = [
 FORBIDDEN: dict[Name, list[str]] = {
     "server-a": [
         *FORBIDDEN_TO_BOTH, "XREADGROUP GROUP g c STREAMS {signals} >", "XREAD STREAMS {signals} 0",
-        "XGROUP CREATE {signals} g 0", "XGROUP DESTROY {signals} g", "XACK {signals} g 0-1", "XDEL {signals} 0-1",
-        "XTRIM {signals} MAXLEN 0", "EVAL return 1 0", "LPOP {segment}", "HSET {result} f v",
-        "UNLINK {result}", "UNLINK {dead_letters}",
+        "XGROUP CREATE {signals} g 0", "XGROUP DESTROY {signals} g", "XACK {signals} g 0-1",
+        "XDEL {signals} 0-1", "XTRIM {signals} MAXLEN 0", "EVAL return 1 0", "LPOP {segment}", "HSET {result} f v",
+        "UNLINK {result}", "UNLINK {dead_letters}", "PEXPIRE {result} 1", "HDEL {result} f",
+        "RENAME {staging} {result}",
+        "UNLINK {signals}", "PEXPIRE {signals} 1", "HSET {signals} f v", "RENAME {staging} {signals}", "UNLINK {run}",
+        "RENAME {signals} {segment}", "LPUSH {segment} v", "EXPIRE {segment} 1", "PEXPIRE {user} 1",
         "XADD {dead_letters} * f v", "DBSIZE", "LPUSH foreign v",
         "RENAME {staging} foreign", "RENAME foreign {segment}", "UNLINK foreign", "EXPIRE foreign 1", "PING",
     ],
@@ -154,6 +205,9 @@ FORBIDDEN: dict[Name, list[str]] = {
         "HSET {run} f v", "HSET {state} f v", "PEXPIRE {state} 1", "PEXPIRE {segment} 1", "LPUSH {segment} v",
         "LPOP {segment}", "UNLINK {segment}", "LLEN {staging}", "HSET {canary} f v", "XADD foreign * f v",
         "XGROUP DESTROY {signals} server-b", "XGROUP SETID {signals} server-b 0", "XTRIM {signals} MAXLEN 0",
+        "XADD {signals} MAXLEN 0 * f v", "XADD {signals} * f v", "XDEL {signals} 0-1", "PEXPIRE {signals} 0",
+        "PEXPIRE {dead_letters} 0", "SET {signals} v", "SET {result} v", "SET {dead_letters} v", "HSET {signals} f v",
+        "HDEL {result} f", "GET {result}", "EVAL x 1 {result}", "EVAL x 2 {signals} {result}", "LRANGE {signals} 0 0",
         "UNLINK {signals}", "SCAN 0", "WAIT 0 1", "EVAL x 1 {user}", "EVAL x 1 {segment}",
     ],
 }  # fmt: skip
