@@ -103,6 +103,28 @@ def await_verdict(
 ) -> str:
     """Return once the run is verified; raise VerificationFailedError for `failed`, NotFinishedError for anything else.
 
+    Redis: see `await_verdicts`.
+    """
+    verdicts = await_verdicts(endpoint, keys, record, published, limit_s=limit_s, stop=stop)
+    verdict = run_verdict(verdicts)
+    if verdict != VERIFIED:
+        kind = VerificationFailedError if verdict == FAILED else NotFinishedError
+        got = f"{verdict}: {run_reason(verdicts)}"
+        raise kind(where=f"run {record.run_id}", expected=VERIFIED, got=got)
+    return verdict
+
+
+def await_verdicts(
+    endpoint: Endpoint,
+    keys: Keyspace,
+    record: RunRecord,
+    published: Mapping[int, PublishedSegment],
+    *,
+    limit_s: float,
+    stop: StopRequest,
+) -> Mapping[int, SegmentVerdict]:
+    """Return the verdicts on all segments; raise NotFinishedError if they do not come in time.
+
     A verdict counts if it is about what was published, or about the same values under a later attempt (of another
     resume), and if that still is what is published when all segments have theirs.
 
@@ -116,18 +138,13 @@ def await_verdict(
         verdicts = {n: verdict for n, verdict in found.items() if n in published and _counts(verdict, published[n])}
         is_whole = len(verdicts) == record.segments and is_complete(verdicts)
         if is_whole and not (lost := _replaced(endpoint, keys, record, verdicts)):
-            break
+            return verdicts
         if time.monotonic() >= deadline or stop.wait(POLL_S):
             expected, got = f"a verdict within {limit_s:g} s", lost or f"verdicts on {len(verdicts)} segments"
             advice = f"is a server-b running? {CHECK_BOTH_ENDS}"
             if lost:
                 advice = f"server-a run --resume {record.run_id} writes it again"
             raise NotFinishedError(where=where, expected=expected, got=got, advice=advice)
-    verdict = run_verdict(verdicts)
-    if verdict != VERIFIED:
-        kind = VerificationFailedError if verdict == FAILED else NotFinishedError
-        raise kind(where=where, expected=VERIFIED, got=f"{verdict}: {run_reason(verdicts)}")
-    return verdict
 
 
 def _counts(verdict: SegmentVerdict, segment: PublishedSegment) -> bool:

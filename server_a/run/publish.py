@@ -105,12 +105,13 @@ class Announcer:
     record: RunRecord
     retry: Retry
     clock: ServerClock
+    oldest_ms: int = 0  # signals from before this moment of the server's clock are removed, however long they are kept
     signal_s: float = field(init=False, default=0.0)
 
     def announce(self, number: int, state: SegmentState) -> str:
         """Send the signal of a segment, again if the reply is lost (B recognizes that), and return its stream ID.
 
-        Redis: XADD with MINID, which trims the stream to the retention; O(1).
+        Redis: XADD with MINID, which trims the stream to the retention, or to `oldest_ms`; O(1).
         """
         started = time.monotonic()
         signal_id = self.retry.keep_trying(self._send, signal_of(self.record, number, state))
@@ -119,7 +120,7 @@ class Announcer:
 
     def _send(self, signal: Signal) -> str:
         # the server's clock, which also gives the entry's ID: a token may be ahead of it by more than the retention
-        oldest_ms = max(0, self.clock.now_ms() - self.record.retain_ms)
+        oldest_ms = max(self.oldest_ms, self.clock.now_ms() - self.record.retain_ms)
         key, fields = self.keys.signals(), dict(signal.encode())
         entry_id: bytes = self.endpoint.at(key).xadd(key, fields, minid=oldest_ms, approximate=False)  # type: ignore[arg-type, assignment]
         return entry_id.decode()

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from shared.errors import EndpointUnreachableError, HandoverError, NotFinishedError
 from shared.program.options import CommonSettings
 
+EVERY = "--every"
 DAY_MS = 24 * 60 * 60 * 1000
 DEFAULT_SEGMENT_VALUES = 1_000_000
 MAX_WRITERS = 64
+EVERY_AWAIT_VERDICT_S = 60.0  # with --every, where --await-verdict-s is not given
 # for a new run only: a resumed run takes from its record what is not given
 DEFAULTS = {
     "count": 10_000,
@@ -40,6 +42,7 @@ class RunSettings:
     min_replicas: int = 0  # replicas that must have each segment before it is signalled; 0 for none
     patience_s: float = 60  # seconds without a successful reply after which a lost endpoint is given up
     await_verdict_s: float = 0  # seconds to wait for server-b's verdict; 0 not to wait
+    every: float | None = None  # seconds after a run's verdict until the next run begins; None for one run alone
 
     def number(self, name: str) -> int:
         """Return an option of a new run that has an entry in `DEFAULTS`."""
@@ -54,7 +57,14 @@ class RunSettings:
 def begin_command(common: CommonSettings, settings: RunSettings) -> str:
     """Return the command that began a run; as all of these, it contains no password."""
     given = {f"--{name.replace('_', '-')}": getattr(settings, name) for name in DEFAULTS}
-    return _command(common, settings, {name: str(number) for name, number in given.items() if number is not None})
+    every = {} if settings.every is None else {EVERY: f"{settings.every:g}"}  # first, where `is_of_every` looks for it
+    numbers = {name: str(number) for name, number in given.items() if number is not None}
+    return _command(common, settings, every | numbers)
+
+
+def is_of_every(command: str) -> bool:
+    """Tell whether a command that began a run, as its record holds it, hands over again and again."""
+    return command.startswith(f"server-a run {EVERY} ")
 
 
 def resume_command(common: CommonSettings, settings: RunSettings, run_id: str) -> str:

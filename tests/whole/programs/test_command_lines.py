@@ -37,7 +37,7 @@ COMMAND_LINES: dict[tuple[Name, str], tuple[str, str]] = {
     ("server-a", "run"): (
         "",
         """--count --values --segment-values --writers --resume --users --skus --carts --seed --overwrite --min-replicas
-        --patience-s --await-verdict-s --retain-days --json""",
+        --patience-s --await-verdict-s --retain-days --every --json""",
     ),
     ("server-a", "user add"): ("ID", "--first-name --last-name"),
     ("server-a", "user show"): ("ID", ""),
