@@ -172,7 +172,7 @@ class Story:
             if self.source.missing.add(entry, signal, number):
                 self.lease.let_wait(entry.entry_id)
             elif number >= self.settings.max_deliveries:
-                self._give_up(delivery, NEVER_ARRIVED)
+                self._record(delivery, self.examiner.never_arrived(signal, delivery.look), dead_reason=NEVER_ARRIVED)
             else:
                 self.source.leave(entry)
                 self.log.warning("list not there yet, left pending", run_id=signal.run_id, segment=signal.segment)

@@ -16,6 +16,7 @@ from shared.segments import MAX_SEGMENT_VALUES, MAX_SEGMENTS
 from shared.signal import Signal
 from shared.text import shortened
 from shared.tokens import is_token
+from shared.witness import Witness, witness_of
 
 VERIFIED = "verified"
 FAILED = "failed"
@@ -46,7 +47,7 @@ class SegmentVerdict:
     deliveries: int = 1  # of the signal, without those that a lost connection ended
     claimed_from: str = ""  # the consumer that the signal was claimed from
     outages: list[list[int]] = field(default_factory=list)  # [lost, back] in ms while it had the signal, the last 20
-    witness: dict[str, Any] | None = None  # what exactly is wrong; None where that is not known, or nothing is
+    witness: Witness | None = None  # what exactly is wrong; None where that is not known, or nothing is
 
     def settles(self, signal: Signal) -> bool:
         """Tell whether a signal brings nothing new: this verdict is on its attempt, or a later one.
@@ -98,14 +99,15 @@ def _is_ours(fields: dict[str, Any]) -> bool:
         and len(outages) <= MAX_OUTAGES
         and all(isinstance(pair, list) and len(pair) == 2 for pair in outages)
         and all(_is_number(moment, 0, 2**63) for pair in outages for moment in pair)
-        and isinstance(fields.get("witness"), dict | None)
+        and (fields.get("witness") is None or Witness.decode(fields["witness"], segment=fields["segment"]) is not None)
     )
 
 
 def _cut(fields: dict[str, Any]) -> dict[str, Any]:
     """Return the fields with texts as long as we write them; verdicts of older versions hold whole values."""
     first, last = fields["first"], fields.get("last")
-    values = {"first": [_shown(value) for value in first[:MAX_FIRST]], "last": last and _shown(last)}
+    values: dict[str, Any] = {"first": [_shown(value) for value in first[:MAX_FIRST]], "last": last and _shown(last)}
+    values["witness"] = Witness.decode(fields.get("witness"), segment=fields["segment"])
     return fields | values | {name: shortened(fields[name], MAX_TEXT_BYTES) for name in _TEXTS}
 
 
@@ -145,3 +147,8 @@ def run_reason(verdicts: Mapping[int, SegmentVerdict]) -> str:
     wanted = run_verdict(verdicts)
     reasons = (f"segment {n}: {v.reason}" for n, v in sorted(verdicts.items()) if v.verdict == wanted and v.reason)
     return next(reasons, "")
+
+
+def run_witness(verdicts: Mapping[int, SegmentVerdict]) -> Witness | None:
+    """Return what is wrong with the lowest segment that failed."""
+    return witness_of({number: verdict.witness for number, verdict in verdicts.items() if verdict.verdict == FAILED})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from server_b.segment.examiner import NEVER_ARRIVED, SegmentExaminer, StillMissingError
+from server_b.segment.examiner import SegmentExaminer, StillMissingError
 from server_b.segment.look import SegmentLook
 from server_b.segment.progress import RunProgress
 from server_b.settings import ConsumerSettings
@@ -47,4 +47,4 @@ class PatientExaminer:
                 look = replace(look, state=None)
             except WrongKeyError as error:
                 return self.examiner.given_up(signal, look, str(error))
-        return self.examiner.given_up(signal, look, NEVER_ARRIVED)
+        return self.examiner.never_arrived(signal, look)

@@ -18,7 +18,8 @@ from shared.shop.cart_text import cart_json, cart_text
 from shared.shop.reader import read_carts
 from shared.shop.records import Cart
 from shared.text import joined_lines
-from shared.verdict import VERIFIED, SegmentVerdict, run_reason, run_verdict
+from shared.verdict import VERIFIED, SegmentVerdict, run_reason, run_verdict, run_witness
+from shared.witness import Witness
 
 MODE_GROUP = "group"
 MODE_FOLLOW = "follow"
@@ -32,6 +33,7 @@ class RunReport:
     run_id: str
     verdict: str
     reason: str
+    witness: Witness | None  # what exactly is wrong with the first segment that failed
     count: int
     segments: int
     digest: str
@@ -48,7 +50,9 @@ class RunReport:
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that `--json` prints."""
-        return vars(self) | {"first": self.first[:JSON_VALUES], "carts": [cart_json(cart) for cart in self.carts]}
+        witness = self.witness.as_json() if self.witness is not None else None
+        carts = [cart_json(cart) for cart in self.carts]
+        return vars(self) | {"witness": witness, "first": self.first[:JSON_VALUES], "carts": carts}
 
     def as_text(self, *, print_values: int) -> str:
         """Return the report as text for a terminal."""
@@ -63,6 +67,8 @@ class RunReport:
         else:
             what = f"{self.reason} ({self.count:,} values in {segments})."
         lines.append(f"Run {self.run_id} {self.verdict}: {what}")
+        if self.witness is not None:
+            lines.append(f"What is wrong: {self.witness.as_text()}.")
         took = f"reading and verifying {self.read_s:.3f} s ({self.values_per_s:,} values/s)"
         lines.append(f"The signal took {self.lag_ms:,} ms, {took}.")
         if self.reply_ms:
@@ -98,6 +104,7 @@ def make_report(
         run_id=run_id,
         verdict=run_verdict(verdicts),
         reason=run_reason(verdicts),
+        witness=run_witness(verdicts),
         count=count,
         segments=in_order[0].segments,
         digest=run_digest(verdict.digest for verdict in in_order),

@@ -70,6 +70,16 @@ def chunks_by_block(count: int, *, chunk_values: int = BLOCK_VALUES) -> Iterator
             yield Chunk(block, count - after, count - 1 - first, after == end)
 
 
+def chunks_from_tail(length: int, *, values: int, chunk_values: int = BLOCK_VALUES) -> Iterator[Chunk]:
+    """Yield the chunks of the oldest `values` of a list's `length` elements, oldest first; none crosses a block."""
+    for block in range(blocks_of(values)):
+        oldest = block * BLOCK_VALUES
+        end = min(oldest + BLOCK_VALUES, values)
+        for first in range(oldest, end, chunk_values):
+            after = min(first + chunk_values, end)
+            yield Chunk(block, length - after, length - 1 - first, after == end)
+
+
 def chunks_from_head(count: int, *, chunk_values: int = BLOCK_VALUES) -> Iterator[Chunk]:
     """Yield the chunks of a list of `count` elements strictly from its head, whatever the blocks are."""
     for start in range(0, count, chunk_values):

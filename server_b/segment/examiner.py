@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 
 from server_b.lease import Lease
 from server_b.segment.chunks import chunks_by_block
+from server_b.segment.listing import STEADY_BYTES
 from server_b.segment.look import SegmentLook
 from server_b.segment.progress import RunProgress
 from server_b.segment.reader import SegmentReader
 from server_b.segment.reading import Reading
+from server_b.segment.second_reading import SecondReading
 from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.published import read_state
@@ -23,12 +25,12 @@ from shared.signal import Signal
 from shared.state import SegmentState
 from shared.text import cut_text
 from shared.verdict import FAILED, SUPERSEDED, VERIFIED, SegmentVerdict
+from shared.witness import KIND_KEPT_CHANGING, KIND_NEVER_ARRIVED, Witness
 
 MAX_READINGS = 5
 FIRST_POLL_S = 0.005
 LONGEST_POLL_S = 0.25
 POLL_S = 0.02
-STEADY_BYTES = 512 * 1024  # of a transaction: over a slow link the connection would be silent while a longer one comes
 NEVER_ARRIVED = "never arrived"
 
 
@@ -46,6 +48,10 @@ class SegmentExaminer:
     lease: Lease
     retry: Retry
     progress: RunProgress
+
+    def __post_init__(self) -> None:
+        """Make what reads a wrong list again."""
+        self._second = SecondReading(self.endpoint, self.keys, self.lease, self.retry)
 
     def watch(self, signal: Signal) -> SegmentReader:
         """Begin to watch a signal's segment, before it is looked at: what that saves is a round trip.
@@ -117,11 +123,16 @@ class SegmentExaminer:
                 if look.record is None:
                     return self.given_up(signal, look, f"values longer than any that a run writes: {error.got}")
                 begun, look = None, look.without_record()  # which says that the values are shorter
-        return self.given_up(signal, look, f"{self.keys.segment(signal.segment)} kept changing while it was read")
+        kept_changing = f"{self.keys.segment(signal.segment)} kept changing while it was read"
+        return replace(self.given_up(signal, look, kept_changing), witness=Witness(KIND_KEPT_CHANGING, signal.segment))
 
     def given_up(self, signal: Signal, look: SegmentLook, reason: str) -> SegmentVerdict:
         """Return the verdict on a signal that can't be examined."""
         return self._verdict(signal, look, FAILED, reason)
+
+    def never_arrived(self, signal: Signal, look: SegmentLook) -> SegmentVerdict:
+        """Return the verdict on a signal whose list never came."""
+        return replace(self.given_up(signal, look, NEVER_ARRIVED), witness=Witness(KIND_NEVER_ARRIVED, signal.segment))
 
     def _settle(self, signal: Signal, state: SegmentState | None, settle_s: float) -> SegmentState | None:
         """Wait until the state names the signal's run and attempt; return the state if it names later ones."""
@@ -157,6 +168,7 @@ class SegmentExaminer:
             wrong, opening = reading.result(), reading.opening
             key = self.keys.segment(signal.segment)
             ended_us = self.endpoint.server_us(key) if wrong else reading.require_untouched()
+            witness = self._second.witness(signal, look, reading) if wrong else None
         self.progress.add_times(signal.run_id, reading.times)
         last = opening.last if signal.segment == 1 else None
         return replace(
@@ -165,6 +177,7 @@ class SegmentExaminer:
             last=cut_text(last) if last is not None else None,
             started_us=opening.started_us,
             ended_us=ended_us,
+            witness=witness,
         )
 
     @contextmanager

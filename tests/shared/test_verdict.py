@@ -20,10 +20,14 @@ from shared.verdict import (
     is_complete,
     run_reason,
     run_verdict,
+    run_witness,
 )
+from shared.witness import Witness
 
 ATTEMPT = "20261122T205801124Z-0a1b2c"
 VERDICT = SegmentVerdict(VERIFIED, ATTEMPT, 1, 3, 1_000, "97630108292763d6b16b693f7e36d0aa")
+CHANGED = Witness("changed", 1, 7, "7", "8 \x1b", missing=1, doubled=0, foreign=1, out_of_order=0, block=1, blocks=1)
+WITNESS = CHANGED.as_json()
 
 
 def _verdicts(*verdicts: str, segments: int | None = None) -> dict[int, SegmentVerdict]:
@@ -64,6 +68,24 @@ def test_round_trip(verdict: str, reason: str, first: list[str], last: str | Non
     assert encoded.isascii()
     assert "\n" not in encoded
     assert SegmentVerdict.decode(encoded.encode()) == written
+
+
+@given(st.sampled_from([CHANGED, Witness("never_arrived", 1), Witness("long", 1, 2**53, found="\\xff" * 200)]))
+def test_a_witness_is_kept_with_its_verdict(witness: Witness) -> None:
+    written = replace(VERDICT, verdict=FAILED, witness=witness)
+    assert SegmentVerdict.decode(written.encode().encode()) == written
+    verdicts = {1: VERDICT, 2: replace(VERDICT, segment=2, verdict=FAILED), 3: replace(written, segment=3)}
+    assert run_witness({3: verdicts[3], 1: verdicts[1]}) == witness
+    assert run_witness(verdicts) is None
+    assert run_witness({1: VERDICT}) is None
+
+
+def test_a_witness_is_a_sentence_that_controls_no_terminal() -> None:
+    text = (
+        "segment 1: changed; position 7 is the first that is wrong, '7' expected, '8 \\x1b' found; 1 missing, 1 foreign"
+    )
+    assert CHANGED.as_text() == f"{text}; 1 of its blocks of 1,000 values differs, the first is 1"
+    assert Witness("never_arrived", 2).as_text() == "segment 2: never arrived"
 
 
 @pytest.mark.parametrize(
@@ -120,6 +142,19 @@ def test_what_is_no_verdict_is_none(raw: bytes) -> None:
         ("reason", "\ud800"),
         ("first", ["\ud800"]),
         ("last", "\udfff"),
+        ("witness", {}),
+        ("witness", []),
+        ("witness", {**WITNESS, "kind": "odd"}),
+        ("witness", {**WITNESS, "segment": 2}),
+        ("witness", {**WITNESS, "segment": True}),
+        ("witness", {**WITNESS, "position": -1}),
+        ("witness", {**WITNESS, "missing": 1.0}),
+        ("witness", {**WITNESS, "blocks": 10**30}),
+        ("witness", {**WITNESS, "found": 5}),
+        ("witness", {**WITNESS, "found": "\ud800"}),
+        ("witness", {**WITNESS, "expected": "x" * 1_001}),
+        ("witness", {**WITNESS, "more": None}),
+        ("witness", {name: value for name, value in WITNESS.items() if name != "block"}),
     ],
 )
 def test_a_verdict_with_a_field_that_we_never_write_is_none_of_ours(name: str, value: object) -> None:

@@ -127,6 +127,7 @@ def test_a_segment_that_is_written_again_after_the_report_has_the_run_reported_a
         second = wait_for_report(consumer, run_id, nth=2)
         first = wait_for_report(consumer, run_id)
         assert (first["verdict"], first["reason"]) == ("failed", "segment 1: never arrived")
+        assert (first["witness"]["kind"], first["witness"]["position"]) == ("never_arrived", None)
         assert (second["verdict"], second["count"], second["segments"]) == ("verified", 30, segments)
     assert following.checkpoint()["reported"].keys() == {run_id}
 

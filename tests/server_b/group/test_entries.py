@@ -16,6 +16,7 @@ from shared.errors import EndpointUnreachableError, NotFinishedError, Verificati
 from shared.keys import Keyspace
 from shared.signal import Signal
 from shared.stopping import StopRequest
+from shared.witness import Witness
 from tests.stage.faulty_link import FaultyLink
 from tests.stage.hand_over_by_programs import lines_of
 from tests.stage.hand_over_in_process import DIGEST, OLDER, RUN, Group, HandOver
@@ -79,6 +80,7 @@ def test_a_wait_that_is_over_before_the_list_was_missed_does_not_count(
     with pytest.raises(VerificationFailedError):
         hand_over.consume(settle_s=0.0, max_deliveries=1)
     assert hand_over.reports[-1].reason == "segment 1: never arrived"
+    assert hand_over.reports[-1].witness == Witness("never_arrived", 1)
 
 
 def test_an_entry_that_never_comes_through_ends_the_program_and_is_not_given_up(

@@ -64,7 +64,7 @@ def test_the_rest_is_the_runs(valkey9: Server, keys: Keyspace) -> None:
     report = _report(valkey9, keys, FIRST, SECOND).as_json()
     assert report.pop("endpoint") == valkey9.url
     assert report == {
-        "run_id": RUN, "verdict": VERIFIED, "reason": "", "count": 1_500, "segments": 2,
+        "run_id": RUN, "verdict": VERIFIED, "reason": "", "witness": None, "count": 1_500, "segments": 2,
         "digest": run_digest([FIRST_DIGEST, SECOND_DIGEST]), "first": ["1500", "1499"], "last": "1", "carts": [],
         "lag_ms": 40, "read_s": 2.0, "values_per_s": 750, "reply_ms": None, "consumer": "c", "mode": "group",
     }  # fmt: skip

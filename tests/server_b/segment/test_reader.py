@@ -24,6 +24,7 @@ from shared.keys import Keyspace
 from shared.signal import Signal
 from shared.stopping import StopRequest
 from shared.verdict import FAILED, SUPERSEDED, VERIFIED, SegmentVerdict
+from shared.witness import Witness
 from tests.stage.faulty_link import FaultyLink
 from tests.stage.hand_over_in_process import HandOver, entries_of, numbers
 from tests.stage.waiting import wait_until
@@ -226,4 +227,5 @@ def test_a_list_that_never_rests_fails(
     assert verdict is not None
     assert verdict.verdict == FAILED
     assert "kept changing" in verdict.reason
+    assert verdict.witness == Witness("kept_changing", 1)
     assert len(touched) == MAX_READINGS

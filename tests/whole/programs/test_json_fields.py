@@ -38,6 +38,7 @@ CONSUMER_FIELDS: dict[str, type] = {
     "run_id": str,
     "verdict": str,
     "reason": str,
+    "witness": type(None),
     "count": int,
     "segments": int,
     "digest": str,
@@ -158,9 +159,13 @@ def test_a_failed_run_has_the_same_fields(valkey9: Server, namespace: str) -> No
         client.lset(f"{namespace}:biglist", 1_700, "x")
     ended = consume(valkey9, namespace)
     found = only_object(ended)
-    _assert_fields(found, CONSUMER_FIELDS)
+    _assert_fields(found, CONSUMER_FIELDS | {"witness": dict})
     assert found["verdict"] == "failed"
     assert found["reason"]
+    wrong = {"position": 800, "expected": "800", "found": "x", "missing": 1, "doubled": 0, "foreign": 1}
+    where = {"out_of_order": 0, "block": 1, "blocks": 1}
+    assert found["witness"] == {"kind": "changed", "segment": 1, **wrong, **where}
+    assert list(found["witness"]) == ["kind", "segment", *wrong, *where]
     assert ended.exit_code == 65
 
 
