@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from server_b.check import check_command
+from server_b.explain.command import explain_command
 from server_b.settings import MAX_PRINT_VALUES, ConsumerSettings
 from shared.errors import InvalidInputError
 from shared.fields import check_run_id
@@ -30,7 +31,7 @@ PROGRAM = "server-b"
 _option = partial(option, PROGRAM)
 
 group = main_group(PROGRAM, "Take the signal, read the list in reverse, and verify that all of it arrived.")
-for _command in (check_command, status_command(PROGRAM)):
+for _command in (check_command, explain_command, status_command(PROGRAM)):
     group.add_command(_command)
 
 

@@ -68,7 +68,8 @@ class RunReport:
             what = f"{self.reason} ({self.count:,} values in {segments})."
         lines.append(f"Run {self.run_id} {self.verdict}: {what}")
         if self.witness is not None:
-            lines.append(f"What is wrong: {self.witness.as_text()}.")
+            advice = f"server-b explain {self.run_id} says all of it"
+            lines.append(f"What is wrong: {self.witness.as_text()}; {advice}.")
         took = f"reading and verifying {self.read_s:.3f} s ({self.values_per_s:,} values/s)"
         lines.append(f"The signal took {self.lag_ms:,} ms, {took}.")
         if self.reply_ms:

@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 MAX_RUNS = 100_000  # half a kilobyte each, while they are sorted
+MAX_EXAMPLES = 10
 _FOREIGN = -1
 
 
@@ -54,6 +55,7 @@ class NumberRuns:
     Attributes:
         values: How many were taken.
         foreign: How many of these are not expected in the segment.
+        examples: The first ten of these, with their places in the list.
         wrong: The first value that is not expected where it stands; None where there is none.
         bits: One for each number of the segment that the list has, where there were too many runs to keep; else None.
     """
@@ -62,6 +64,7 @@ class NumberRuns:
         """Expect the numbers from `first`, so many."""
         self.first, self.count = first, count
         self.values = self.foreign = 0
+        self.examples: list[tuple[int, bytes]] = []
         self.wrong: bytes | None = None
         self.bits: bytearray | None = None
         self._starts, self._lengths = array("q"), array("q")  # a length is negative where numbers go downward
@@ -70,15 +73,15 @@ class NumberRuns:
 
     def add(self, values: list[bytes]) -> None:
         """Take the next values, which follow each other in the list."""
-        self.values += len(values)
+        before, self.values = self.values, self.values + len(values)
         if self._step == 1 and self._start != _FOREIGN:
             following = self.first + self._start + self._length
             is_upward = self._start + self._length + len(values) <= self.count
             if is_upward and values == [b"%d" % number for number in range(following, following + len(values))]:
                 self._length += len(values)
                 return
-        for value in values:
-            self._add_one(value)
+        for place, value in enumerate(values, start=before):
+            self._add_one(place, value)
 
     @property
     def right(self) -> int:
@@ -106,9 +109,12 @@ class NumberRuns:
         if self._length:
             yield Run(place, self._start, self._length, self._step)
 
-    def _add_one(self, value: bytes) -> None:
+    def _add_one(self, place: int, value: bytes) -> None:
         offset = self._offset(value)
-        self.foreign += offset == _FOREIGN
+        if offset == _FOREIGN:
+            self.foreign += 1
+            if self.foreign <= MAX_EXAMPLES:
+                self.examples.append((place, value))
         start, length = self._start, self._length
         if _FOREIGN in (offset, start):
             fits = offset == start
@@ -178,22 +184,20 @@ def kept_pieces(runs: list[Run], count: int) -> tuple[list[Piece], int]:
     return pieces, missing + count - reached
 
 
-def misplaced(runs: list[Run], pieces: list[Piece]) -> Iterator[tuple[int, int]]:
-    """Yield ranges of numbers that don't stand at their rank among those that are counted, in the list's order.
-
-    A range is given by its lowest number and the one behind its highest.
-    """
+def misplaced(runs: list[Run], pieces: list[Piece]) -> Iterator[Piece]:
+    """Yield the numbers that don't stand at their rank among those that are counted, in the list's order."""
     rank = 0
     for piece in sorted(pieces, key=lambda piece: (piece.run, piece.low * runs[piece.run].step)):
         low, high, length = piece.low, piece.high, piece.high - piece.low
         if runs[piece.run].step > 0:
             if low - piece.missing_below != rank:
-                yield low, high
+                yield piece
         else:
             # the number n stands at rank + high - 1 - n, and belongs at n - missing_below
             right, is_between = divmod(rank + high - 1 + piece.missing_below, 2)
             if is_between or not low <= right < high:
-                yield low, high
+                yield piece
             else:
-                yield from ((a, b) for a, b in ((right + 1, high), (low, right)) if a < b)
+                parts = ((right + 1, high), (low, right))
+                yield from (piece._replace(low=a, high=b) for a, b in parts if a < b)
         rank += length

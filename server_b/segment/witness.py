@@ -55,16 +55,15 @@ class WitnessMaker:
         )
         witness = Witness(kind, signal.segment)
         if announced is not None and listing.listed == listing.length:
-            first, differing = differing_blocks(announced, bytes(self._digest.blocks))
-            witness = replace(witness, block=first, blocks=differing)
+            places = block_places(announced, bytes(self._digest.blocks))
+            witness = replace(witness, block=places[0] + 1 if places else None, blocks=len(places))
         return witness_of_numbers(witness, self._numbers, listing.length) if self._numbers is not None else witness
 
 
-def differing_blocks(announced: bytes, found: bytes) -> tuple[int | None, int]:
-    """Return the first block that differs, from 1, and how many do; blocks that only one of the two has differ too."""
+def block_places(announced: bytes, found: bytes) -> list[int]:
+    """Return which blocks differ, from 0, given their digests; one that only one of the two has differs too."""
     places = range(0, max(len(announced), len(found)), DIGEST_BYTES)
-    wrong = [place for place in places if _at(announced, place) != _at(found, place)]
-    return (wrong[0] // DIGEST_BYTES + 1 if wrong else None), len(wrong)
+    return [place // DIGEST_BYTES for place in places if _at(announced, place) != _at(found, place)]
 
 
 def _at(digests: bytes, place: int) -> bytes:
@@ -86,7 +85,7 @@ def witness_of_numbers(witness: Witness, found: NumberRuns, length: int) -> Witn
     if found.bits is None:
         runs = list(found.runs())
         pieces, missing = kept_pieces(runs, found.count)
-        out_of_order = sum(high - low for low, high in misplaced(runs, pieces))
+        out_of_order = sum(piece.high - piece.low for piece in misplaced(runs, pieces))
     else:
         missing, out_of_order = found.count - found.distinct, None
     numbers = length - found.foreign

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from shared.keys import Keyspace
 from shared.signal import CONSUMER_GROUP, Signal
 from shared.verdict import SegmentVerdict
@@ -59,6 +61,12 @@ def run_every_command_of_server_b(guarded: Guarded) -> None:
     guarded.run("server-b", "run", "--once", "--wait-s", "30")
     assert guarded.run("server-b", "read", "--limit", "2").stdout.split() == ["2500", "2499"]
     with connect(guarded.server) as client:
+        run_id = client.hget(keys.state(keys.segment(1)), "run_id").decode()
+        wrong = SegmentVerdict.decode(client.hget(keys.result(run_id), "1") or b"")
+        assert wrong is not None
+        client.hset(keys.result(run_id), "1", replace(wrong, verdict="failed").encode())
+        guarded.run("server-b", "explain", run_id)
+        client.hset(keys.result(run_id), "1", wrong.encode())
         for field in ("first", "second"):
             client.xadd(keys.signals(), {field: "no signal"})
         client.xadd(keys.signals(), Signal(OLDER, OLDER, 99, 99, 10, DIGEST).encode())

@@ -25,7 +25,7 @@ def taken(first: int, count: int, values: list[bytes], *, portion: int) -> Numbe
 def out_of_order(found: NumberRuns) -> int:
     """Return how many numbers stand elsewhere than at their rank."""
     runs = list(found.runs())
-    return sum(high - low for low, high in misplaced(runs, kept_pieces(runs, found.count)[0]))
+    return sum(piece.high - piece.low for piece in misplaced(runs, kept_pieces(runs, found.count)[0]))
 
 
 def spelled(first: int, offsets: list[int]) -> list[bytes]:

@@ -58,6 +58,7 @@ COMMAND_LINES: dict[tuple[Name, str], tuple[str, str]] = {
         --heartbeat-file --json""",
     ),
     ("server-b", "read"): ("", "--limit"),
+    ("server-b", "explain"): ("RUN_ID", "--values --json"),
     ("server-b", "status"): ("", "--json"),
     # --json of `dead list` is more than the design has
     ("server-b", "dead list"): ("", "--json"),
