@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from shared.record import RunRecord
 from shared.segments import MAX_SEGMENT_VALUES, MAX_SEGMENTS
 from shared.signal import Signal
+from shared.state import SegmentState
 from shared.text import shortened
 from shared.tokens import is_token
 from shared.witness import Witness, witness_of
@@ -49,14 +51,37 @@ class SegmentVerdict:
     outages: list[list[int]] = field(default_factory=list)  # [lost, back] in ms while it had the signal, the last 20
     witness: Witness | None = None  # what exactly is wrong; None where that is not known, or nothing is
 
-    def settles(self, signal: Signal) -> bool:
-        """Tell whether a signal brings nothing new: this verdict is on its attempt, or a later one.
+    @property
+    def said(self) -> tuple[int, int, str]:
+        """What the signal said that this is a verdict on, beside its attempt."""
+        return self.segments, self.count, self.digest
 
-        A failed one on a signal of the same attempt that said something else doesn't count: it was damaged on the way.
+    def settles(self, signal: Signal) -> bool:
+        """Tell whether a signal brings nothing new: this verdict is on it, or on a later attempt.
+
+        A verdict on a signal of the same attempt that said something else doesn't count, whatever it is: one of the two
+        was damaged on the way, and the list tells which.
         """
-        if self.attempt != signal.attempt or self.verdict != FAILED:
-            return self.attempt >= signal.attempt
-        return (self.segments, self.count, self.digest) == (signal.segments, signal.count, signal.digest)
+        said = (signal.segments, signal.count, signal.digest)
+        return self.attempt > signal.attempt or (self.attempt == signal.attempt and self.said == said)
+
+    def replaces(self, found: SegmentVerdict, state: SegmentState | None, record: RunRecord | None) -> bool:
+        """Tell whether this verdict is to stand where another one of the run's segment stands.
+
+        A later attempt's does, never an earlier one's. Of two on signals of the same attempt that said different things
+        the one counts that said what record and state say; where these tell nothing, one that is verified.
+        """
+        if found.attempt != self.attempt:
+            return found.attempt < self.attempt
+        if found.said == self.said:
+            return False
+        if record is not None and record.contradicts(found.segment, segments=found.segments, count=found.count):
+            return True
+        mine, others = (self.count, self.digest), (found.count, found.digest)
+        published = (state.count, state.digest) if state is not None and state.attempt == self.attempt else None
+        if mine != others and published in (mine, others):
+            return published == mine
+        return self.verdict == VERIFIED and (mine != others or found.verdict != VERIFIED)
 
     def encode(self) -> str:
         """Return the JSON kept in the result hash."""

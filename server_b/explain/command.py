@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
 import click
 
 from shared.fields import check_run_id
-from shared.program.ending import print_outcome
 from shared.program.options import CommonSettings, endpoint_options, json_option, option
-from shared.text import shown_text
+from shared.program.output import json_text, say_outcome
+from shared.text import joined_lines
 
 if TYPE_CHECKING:
     from server_b.explain.explanation import Explanation
@@ -50,7 +49,7 @@ def explain_command(common: CommonSettings, run_id: str, values: str | None, *, 
             local = VerdictFile(state_directory(), **files).read()
         verdicts = read_verdicts(endpoint, common.keys, run_id, local)
         found = Explainer(endpoint, common.keys, run_id, file).explain(verdicts)
-    print_outcome(json.dumps(found.as_json()) if as_json else explanation_text(found))
+    say_outcome(json_text(found.as_json()) if as_json else explanation_text(found))
 
 
 def explanation_text(found: Explanation) -> str:
@@ -63,7 +62,7 @@ def explanation_text(found: Explanation) -> str:
     lines += [f"Segment {segment:,}: {note}." for segment, note in found.notes]
     lines += [_range_line(each) for each in sorted(found.ranges.kept, key=lambda each: (each.first, each.kind))]
     lines += [f"{kind}: {count:,} more ranges" for kind, count in found.ranges.left_out.items()]
-    return "\n".join(shown_text(line) for line in lines)
+    return joined_lines(lines)
 
 
 def _range_line(each: WrongRange) -> str:

@@ -155,7 +155,7 @@ class Follower:
         for announced in (*(other for other in earlier if other.segment != signal.segment), signal):
             known = verdicts.get(announced.segment)
             if known is None or not known.settles(announced):
-                verdict = self._patient.examine(announced, entry_id)
+                verdict = self._patient.examine(announced, entry_id, known)
                 verdicts |= {} if verdict is None else {announced.segment: verdict}
         if has_all(verdicts):  # even without a new verdict: a lost connection may have prevented the report
             self._report(signal.run_id, verdicts)

@@ -30,9 +30,17 @@ class PatientExaminer:
     progress: RunProgress
     log: FilteringBoundLogger
 
-    def examine(self, signal: Signal, entry_id: str) -> SegmentVerdict | None:
-        """Examine a segment, waiting for a replica that lags as often as a group would deliver the entry."""
+    def examine(self, signal: Signal, entry_id: str, known: SegmentVerdict | None) -> SegmentVerdict | None:
+        """Examine a segment, waiting for a replica that lags as often as a group would deliver the entry.
+
+        None where nothing comes of the signal: no verdict, or one that does not replace what is known.
+        """
         look = SegmentLook.read(self.endpoint, self.keys, signal, entry_id)
+        verdict = self._examine(signal, look, entry_id)
+        is_new = verdict is not None and (known is None or verdict.replaces(known, look.state, look.record))
+        return verdict if is_new else None
+
+    def _examine(self, signal: Signal, look: SegmentLook, entry_id: str) -> SegmentVerdict | None:
         if look.contradiction:
             self.log.warning("entry skipped", entry_id=entry_id, reason=look.contradiction)
             return None

@@ -24,7 +24,7 @@ from shared.keys import Keyspace
 from shared.ownership import is_letter, require_our_letters, require_our_result
 from shared.signal import CONSUMER_GROUP, Signal
 from shared.text import shortened
-from shared.verdict import DEFAULT_RETAIN_MS, FAILED, MAX_OUTAGES, VERIFIED, SegmentVerdict
+from shared.verdict import DEFAULT_RETAIN_MS, MAX_OUTAGES, VERIFIED, SegmentVerdict
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -60,12 +60,9 @@ class EntrySettler:
         client = self.endpoint.at(self.keys.signals())
         optimistic(client, [self.keys.dead_letters()], attempt)
 
-    def record(
-        self, entry: Entry, run_id: str, verdict: SegmentVerdict, *, retain_ms: int, dead_reason: str = ""
-    ) -> Recorded:
-        """Record a verdict, unless one of the same or a later attempt is recorded, and acknowledge the entry.
+    def record(self, delivery: Delivery, verdict: SegmentVerdict, *, retain_ms: int, dead_reason: str = "") -> Recorded:
+        """Record a verdict, unless one is recorded that it does not replace, and acknowledge the entry.
 
-        A failed one of the same attempt, on a signal that said something else, is replaced by a verified one.
         With a `dead_reason` the entry becomes a dead letter too. The run's results are kept for `retain_ms` from now.
 
         Raises WrongKeyError if the result or the dead letters are somebody else's; nothing is written then.
@@ -73,7 +70,8 @@ class EntrySettler:
         Redis: WATCH, HGET and HSCAN of some field together, then MULTI HSET HLEN PEXPIRE XACK EXEC; for a dead letter
         XREVRANGE, XADD too.
         """
-        key, segment = self.keys.result(run_id), str(verdict.segment)
+        entry, look = delivery.entry, delivery.look
+        key, segment = self.keys.result(delivery.signal.run_id), str(verdict.segment)
         client = self.endpoint.at(key)
 
         def attempt(pipeline: NodePipeline, replies: list[Any]) -> Recorded:
@@ -81,7 +79,7 @@ class EntrySettler:
             found = SegmentVerdict.decode(raw) if raw is not None else None
             if found is None:
                 require_our_result(key, some)
-            is_written = found is None or _is_replaced(found, verdict)
+            is_written = found is None or verdict.replaces(found, look.state, look.record)
             letter = self._letter(pipeline, entry, dead_reason) if dead_reason else []
             result: list[Step] = [lambda pipeline: pipeline.hlen(key)]
             if is_written:
@@ -113,12 +111,6 @@ class EntrySettler:
         return [lambda pipeline: pipeline.xadd(dead, fields, maxlen=MAX_LETTERS, approximate=True)]
 
 
-def _is_replaced(found: SegmentVerdict, verdict: SegmentVerdict) -> bool:
-    said, says = ((each.segments, each.count, each.digest) for each in (found, verdict))
-    is_mended = found.attempt == verdict.attempt and found.verdict == FAILED and verdict.verdict == VERIFIED
-    return found.attempt < verdict.attempt or (is_mended and said != says)
-
-
 @dataclass
 class EntryEndings:
     """Settles entries, again after each fault, and tells source, lease and log."""
@@ -143,7 +135,7 @@ class EntryEndings:
         )
         retain_ms = record.retain_ms if record else DEFAULT_RETAIN_MS
         recorded = self.retry.keep_trying(
-            self.settler.record, entry, signal.run_id, verdict, retain_ms=retain_ms, dead_reason=dead_reason
+            self.settler.record, delivery, verdict, retain_ms=retain_ms, dead_reason=dead_reason
         )
         self._recorded = (signal.run_id, recorded.fields)
         self._finish(entry, is_progress=dead_reason != NEVER_ARRIVED)

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.record import RunRecord
 from shared.segments import MAX_SEGMENT_VALUES, MAX_SEGMENTS
+from shared.signal import Signal
+from shared.state import SegmentState
 from shared.verdict import (
     FAILED,
     SUPERSEDED,
@@ -167,6 +171,55 @@ def test_a_result_is_read_by_segment() -> None:
     fields = {str(number).encode(): verdict.encode().encode() for number, verdict in verdicts.items()}
     assert decode_result({**fields, b"x": b"y", b"9": b"{}"}) == verdicts
     assert decode_result({}) == {}
+
+
+OTHERS = [{"count": 999}, {"segments": 4}, {"digest": VERDICT.digest[::-1]}, {"count": 1, "segments": 2}]
+KINDS = (VERIFIED, FAILED, SUPERSEDED)
+LATER, EARLIER = (f"2026112{day}T205801124Z-0a1b2c" for day in (3, 1))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("other", OTHERS)
+def test_a_verdict_settles_what_its_signal_said_and_earlier_attempts(kind: str, other: dict[str, Any]) -> None:
+    verdict = replace(VERDICT, verdict=kind)
+    signal = Signal("r", ATTEMPT, 1, VERDICT.segments, VERDICT.count, VERDICT.digest)
+    assert verdict.settles(signal)
+    assert not verdict.settles(replace(signal, **other))
+    assert verdict.settles(replace(signal, attempt=EARLIER, **other))
+    assert not verdict.settles(replace(signal, attempt=LATER))
+
+
+@pytest.mark.parametrize(("kind", "standing"), list(product(KINDS, KINDS)))
+@pytest.mark.parametrize("other", [{}, *OTHERS])
+def test_a_later_attempt_replaces_an_earlier_one_whatever_it_said(
+    kind: str, standing: str, other: dict[str, Any]
+) -> None:
+    found, later = replace(VERDICT, verdict=standing), replace(VERDICT, verdict=kind, attempt=LATER, **other)
+    for state in (None, SegmentState("r", ATTEMPT, VERDICT.count, VERDICT.digest)):
+        assert later.replaces(found, state, None)
+        assert not found.replaces(later, state, None)
+        assert not replace(found, verdict=kind).replaces(found, state, None)  # on the same signal the first one stands
+
+
+@pytest.mark.parametrize(("kind", "standing"), list(product(KINDS, KINDS)))
+@pytest.mark.parametrize("other", [{"count": 999}, {"digest": VERDICT.digest[::-1]}])
+def test_of_two_on_one_attempt_what_is_published_counts(kind: str, standing: str, other: dict[str, Any]) -> None:
+    published, damaged = replace(VERDICT, verdict=standing), replace(VERDICT, verdict=kind, **other)
+    state = SegmentState("r", ATTEMPT, VERDICT.count, VERDICT.digest)
+    assert published.replaces(damaged, state, None)
+    assert not damaged.replaces(published, state, None)
+    for unknown in (None, replace(state, attempt=LATER), replace(state, count=1)):
+        assert published.replaces(damaged, unknown, None) is (standing == VERIFIED)
+
+
+@pytest.mark.parametrize(("kind", "standing"), list(product(KINDS, KINDS)))
+@pytest.mark.parametrize("other", [{"segments": 2}, {"segments": 4}, {"count": 999}])
+def test_a_verdict_that_the_record_contradicts_gives_way(kind: str, standing: str, other: dict[str, Any]) -> None:
+    record = RunRecord("r", "numbers", 3_000, 1_000, 4, 0, 0, 0, 0, 1_000)
+    found, verdict = replace(VERDICT, verdict=standing, **other), replace(VERDICT, verdict=kind)
+    assert verdict.replaces(found, None, record)
+    if "count" not in other:
+        assert verdict.replaces(found, None, None) is (kind == VERIFIED != standing)
 
 
 @pytest.mark.parametrize("name", [b"2", b"01", b"1 ", b"", b"\xff"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from shared.state import SegmentState
 from shared.stopping import StopRequest
 from tests.stage.faulty_link import FaultyLink
 from tests.stage.following import Following, reports_of, wait_for_report
-from tests.stage.hand_over_in_process import DIGEST
+from tests.stage.hand_over_in_process import DIGEST, entries_of
 from tests.stage.programs import StartProgram, run_program
 from tests.stage.raw import call
 from tests.stage.replicas import ReplicatedPair
@@ -161,3 +162,21 @@ def test_what_a_kill_has_left_beside_the_checkpoint_is_removed_at_the_next_start
     with pytest.raises(NotFinishedError):
         following.follow(wait_s=0.0)
     assert following.checkpoint()["reported"].keys() == {run_id}
+
+
+@pytest.mark.parametrize("other", [{"digest": DIGEST}, {"count": 9}, {"segments": 9}])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_signal_that_was_damaged_on_the_way_changes_no_verdict(
+    following: Following, pair: ReplicatedPair, *, other: dict[str, Any], is_first: bool
+) -> None:
+    """Before the right one or behind it: the verdict on what is published is the one that is reported."""
+    run_id = following.produce(**SEGMENTS)
+    with connect(pair.primary) as client:
+        entries = [dict(fields) for _, fields in entries_of(client, "signals")]
+        damaged = {**entries[0], **{name.encode(): str(value).encode() for name, value in other.items()}}
+        client.delete("signals")
+        for fields in (damaged, *entries) if is_first else (entries[0], damaged, *entries[1:]):
+            client.xadd("signals", fields)
+    following.wait_until_in_step()
+    report = following.follow()
+    assert (report.run_id, report.verdict, report.count) == (run_id, "verified", 30)

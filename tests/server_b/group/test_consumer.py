@@ -9,9 +9,12 @@ import pytest
 from server_b.group import entries as entry_source
 from server_b.group import signal_group
 from server_b.group.dead_letters import DeadLetters
+from server_b.group.delivery import Delivery
 from server_b.group.settling import EntrySettler
 from server_b.report.standing import read_standing
-from shared.endpoint.endpoint import Endpoint
+from server_b.segment.chunks import chunk_size
+from server_b.segment.look import SegmentLook
+from shared.endpoint.endpoint import Endpoint, ServerClock
 from shared.errors import NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace
 from shared.signal import Signal
@@ -156,7 +159,10 @@ def test_a_later_attempts_verdict_replaces_an_earlier_ones_and_never_the_other_w
         client.xadd(keys.signals(), {"any": "entry"})
         entry = group.member("b").read_new(block_ms=1)
         assert entry is not None
-        written = EntrySettler(endpoint, keys, "b").record(entry, OLDER, recorded, retain_ms=90_000)
+        signal = Signal(OLDER, recorded.attempt, 1, 2, 3, DIGEST)
+        look = SegmentLook(0, None, None, chunk_size(None))
+        delivery = Delivery(entry, signal, 1, None, look, ServerClock())
+        written = EntrySettler(endpoint, keys, "b").record(delivery, recorded, retain_ms=90_000)
         assert written.fields == 1
         assert group.pending() == {}
         return written.is_standing
