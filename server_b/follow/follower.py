@@ -7,22 +7,22 @@ between the report and one rename: the next checkpoint is on the disk before the
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from server_b.follow.checkpoint import START, Checkpoint
 from server_b.follow.followed_runs import FollowedRuns
+from server_b.follow.followed_signals import FollowedSignals
 from server_b.follow.follower_state import FollowerState
-from server_b.follow.patient_examiner import PatientExaminer
+from server_b.follow.patient_examiner import Announced, PatientExaminer
 from server_b.follow.primary_again import wait_for_primary
-from server_b.follow.signal_stream import SignalStream, order_of
+from server_b.follow.signal_stream import BLOCK_MS, SignalStream, order_of
 from server_b.lease import GivenBack, Lease
 from server_b.report.once import Reports
-from server_b.report.run_report import MODE_FOLLOW
-from server_b.report.standing import has_all, held_against_states, read_standing
 from server_b.segment.examiner import SegmentExaminer
-from server_b.segment.look import read_record
 from server_b.segment.progress import RunProgress
 from server_b.serving import Faults, Serving
 from server_b.settings import ConsumerSettings
@@ -32,7 +32,6 @@ from shared.endpoint.server_kind import ask_kind
 from shared.errors import InvalidInputError, NotFinishedError, TransientError
 from shared.keys import Keyspace
 from shared.signal import Signal
-from shared.verdict import DEFAULT_RETAIN_MS, SegmentVerdict
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -57,7 +56,6 @@ class Follower:
         """Name stream and files."""
         self._stream = SignalStream(self.endpoint, self.keys.signals())
         folder, namespace = self.settings.state_directory, self.keys.namespace
-        self._patient = PatientExaminer(self.endpoint, self.keys, self.settings, self.examiner, self.progress, self.log)
         self._state = FollowerState(folder, endpoint=self.endpoint.name, namespace=namespace)
 
     def run(self, *, was_group: bool) -> None:
@@ -85,7 +83,12 @@ class Follower:
                 self._follow(checkpoint, was_group=was_group)
 
     def _follow(self, checkpoint: Checkpoint, *, was_group: bool) -> None:
-        self._was_group, self._faults, self._runs = was_group, Faults(), FollowedRuns(checkpoint)
+        self._faults, self._idle_at_s = Faults(), 0.0
+        self._patient = PatientExaminer(self.endpoint, self.keys, self.settings, self.examiner, self.progress, self.log)
+        self._signals = FollowedSignals(
+            self.endpoint, self.keys, self._stream, self._state, self._patient, self.reports, FollowedRuns(checkpoint),
+            run_id=self.settings.run_id, was_group=was_group,
+        )  # fmt: skip
         self._cursor = START if self.settings.run_id else checkpoint.after
         path = str(self._state.path)
         self.log.info("following a replica", stream=self._stream.key, after=self._cursor, checkpoint=path)
@@ -111,84 +114,52 @@ class Follower:
         if order_of(last) < order_of(self._cursor):
             self.log.warning("stream is older than the checkpoint, reading it anew", last_id=last)
             self._cursor = START
-            self._runs.forget_those_in_hand()
+            self._signals.read_anew()
 
     def _turn(self) -> bool:
-        """Read one entry and bring it to its end; return whether there was one."""
+        """Go on with a signal whose list was missing, or with the next entry; return False when it is time to idle."""
         self.lease.beat()
-        entry = self._stream.next_entry(after=self._cursor)
-        if entry is None:
+        if (waited := self._patient.ready()) is not None:
+            self._bring(waited.entry_id, lambda: self._signals.handle(waited, cursor=self._cursor))
+            return True
+        entry = self._stream.next_entry(after=self._cursor, block_ms=self._patient.block_ms(BLOCK_MS))
+        if entry is not None:
+            self.lease.found_something()
+            if self._bring(entry[0], lambda: self._handle_entry(*entry)):
+                self._cursor = entry[0]
+            return True
+        if time.monotonic() >= self._idle_at_s:  # else we look for missing lists, several times a second
+            self._idle_at_s = time.monotonic() + BLOCK_MS / 1_000 / 2
             self._rewind_after_failover()  # a replica may get another stream without closing our connection
-            self._look_again()
+            self._signals.look_again(cursor=self._cursor)
             self.lease.check_wait()
             return False
-        entry_id, fields = entry
-        self.lease.found_something()
+        self.lease.check_wait()
+        return True
+
+    def _bring(self, entry_id: str, handle: Callable[[], bool]) -> bool:
+        """Handle what came by an entry; return False if a stop request ended that, so that it counts as unread."""
         try:
-            self._handle(entry_id, fields)
+            has_come = handle()
         except GivenBack:
-            return True  # asked to stop: the cursor is still before this entry
+            return False
         except TransientError as error:
             if entry_id not in self._faults:
                 self.lease.made_progress()  # a reading may take longer than `--wait-s`, and so may the second one
             if self._faults.note(entry_id):
                 raise error.lasting() from error
             raise
-        self._cursor = entry_id
         self._faults.pop(entry_id, None)
-        self.lease.made_progress()
+        if has_come:
+            self.lease.made_progress()
+        elif not self.serving.is_over:  # lists that never come must not start `--wait-s` anew
+            self.lease.check_wait()
         return True
 
-    def _handle(self, entry_id: str, fields: dict[bytes, bytes]) -> None:
+    def _handle_entry(self, entry_id: str, fields: dict[bytes, bytes]) -> bool:
         try:
             signal = Signal.decode(fields)
         except InvalidInputError as error:
             self.log.warning("entry skipped", entry_id=entry_id, reason=str(error))
-            return
-        if self._is_skipped(signal):
-            return
-        earlier: list[Signal] = []
-        if self._runs.was_reported(signal.run_id) and not self.settings.run_id:
-            # its producer has written this segment again: examine the others, whose verdicts are gone, once more too
-            earlier = self._stream.signals_of(signal.run_id, up_to=self._cursor)
-        verdicts = self._runs.take_up(signal.run_id, cursor=self._cursor).verdicts
-        for announced in (*(other for other in earlier if other.segment != signal.segment), signal):
-            known = verdicts.get(announced.segment)
-            if known is None or not known.settles(announced):
-                verdict = self._patient.examine(announced, entry_id, known)
-                verdicts |= {} if verdict is None else {announced.segment: verdict}
-        if has_all(verdicts):  # even without a new verdict: a lost connection may have prevented the report
-            self._report(signal.run_id, verdicts)
-
-    def _look_again(self) -> None:
-        """Report a complete run that had to wait, if its segments are there by now: a full copy empties a replica."""
-        for run_id in self.reports.waiting:
-            if run_id in self._runs:
-                self._report(run_id, self._runs.take_up(run_id, cursor=self._cursor).verdicts)
-
-    def _is_skipped(self, signal: Signal) -> bool:
-        run_id = signal.run_id
-        if self.settings.run_id:
-            return run_id != self.settings.run_id
-        # what was complete when we left the group was reported there
-        if self._was_group and run_id not in self._runs and not self._runs.was_reported(run_id):
-            found = read_standing(self.endpoint, self.keys, run_id)
-            if found.is_decided and not found.waits_for:
-                self._runs.note_report(run_id, found.verdicts)
-        return self._runs.is_reported(signal)
-
-    def _report(self, run_id: str, verdicts: dict[int, SegmentVerdict]) -> None:
-        """Report a complete run, then move the checkpoint; with `--run` it stays, since other runs were skipped.
-
-        Not yet if a segment is not there as its verdict says; see `Reports.must_wait`.
-        """
-        record = read_record(self.endpoint, self.keys, run_id)
-        found = held_against_states(self.endpoint, self.keys, run_id, verdicts, record)
-        if self.reports.must_wait(run_id, found):
-            return
-        moved = self._runs.checkpoint_without(run_id, cursor=self._cursor)
-        checkpoint = None if self.settings.run_id else moved
-        retain_ms = record.retain_ms if record is not None else DEFAULT_RETAIN_MS
-        with self._state.noting(run_id, found.verdicts.values(), checkpoint, retain_ms=retain_ms):
-            self.reports.report(run_id, found.verdicts, record, MODE_FOLLOW)
-        self._runs.let_go(run_id, moved)
+            return True
+        return self._signals.handle(Announced(signal, entry_id, self._cursor), cursor=self._cursor)

@@ -38,9 +38,9 @@ class SignalStream:
         newest = cast("list[Any]", self.endpoint.at(self.key).xrevrange(self.key, count=1))
         return str(newest[0][0].decode()) if newest else START
 
-    def next_entry(self, *, after: str) -> RawEntry | None:
+    def next_entry(self, *, after: str, block_ms: int) -> RawEntry | None:
         """Return the entry after an id, or None after a wait. Redis: XREAD COUNT 1 BLOCK; O(1)."""
-        return next(iter(self._read(after, count=1, block_ms=BLOCK_MS)), None)
+        return next(iter(self._read(after, count=1, block_ms=block_ms)), None)
 
     def signals_of(self, run_id: str, *, up_to: str) -> list[Signal]:
         """Return each segment's newest signal up to an id. Redis: XREAD COUNT 1,000 from the start; O(entries)."""

@@ -46,13 +46,13 @@ class EntryAhead:
         """Return the verdict as `SegmentExaminer.examine` does; take the next entry as the reading nears its end."""
         signal, look = delivery.signal, delivery.look
         if begun is None:
-            return self.examiner.examine(signal, look, waits=False)
+            return self.examiner.examine(signal, look)
         with closing(begun):
             if takes_next:
                 self.examiner.follow(begun, to_end=False)
                 if not self.stop.is_requested:
                     self._take(delivery.entry, begun)
-            return self.examiner.examine(signal, look, begun, waits=False)
+            return self.examiner.examine(signal, look, begun)
 
     def _take(self, in_hand: Entry, behind: Reading) -> None:
         """Take the next entry if there is one already, and begin to read its segment behind the one in hand.

@@ -179,8 +179,7 @@ class EntrySource:
             self._miscounted[entry.entry_id] += 1
             entry = self.group.read_own_pending(after=entry.entry_id)
         self._own_after = entry.entry_id if entry else ""
-        if entry is None:
-            self._lost_reads = 0
+        self._lost_reads = self._lost_reads if entry else 0
         return entry
 
     def _claimed(self) -> Entry | None:

@@ -7,25 +7,17 @@ was rejected: a run whose lists are lost would hold a consumer for the time of a
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from server_b.group.entry import Entry
 from server_b.group.signal_group import SignalGroup
+from server_b.segment.arrivals import Arrivals
 from server_b.settings import ConsumerSettings
-from shared.endpoint.retry import growing_pauses
-from shared.endpoint.together import Together
-from shared.errors import HandoverError, WrongKeyError
 from shared.signal import Signal
-from shared.state import SegmentState
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
-
-FIRST_POLL_S = 0.005
-LONGEST_POLL_S = 0.25
-_POLL_S_EACH = 0.001  # added for each list, so that a thousand of them don't keep the server busy
 
 
 class _Missing(NamedTuple):
@@ -44,8 +36,9 @@ class MissingLists:
     _missing: dict[str, _Missing] = field(init=False, default_factory=dict)
     _until: dict[str, float] = field(init=False, default_factory=dict)  # by entry id, until the delivery is over
     _ready: list[str] = field(init=False, default_factory=list)
-    _look_at: float = field(init=False, default=0.0)
-    _pauses: Iterator[float] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._arrivals = Arrivals(self.group.endpoint, self.group.keys)
 
     def __contains__(self, entry_id: str) -> bool:
         """Whether an entry waits here for its list."""
@@ -66,24 +59,20 @@ class MissingLists:
             told = {"run_id": signal.run_id, "segment": signal.segment}
             self.log.info("list not there yet, taking others meanwhile", **told)
         self._missing[entry.entry_id] = _Missing(entry, signal, number)
-        self._pauses = growing_pauses(FIRST_POLL_S, LONGEST_POLL_S)
-        self._look_at = now + next(self._pauses)
+        self._arrivals.begin()
         return True
 
     def due_ms(self) -> int | None:
         """Return in how many milliseconds it is time to look; None when nothing waits here."""
-        if not self._missing:
-            return None
-        return max(1, int((self._look_at - time.monotonic()) * 1_000))
+        return self._arrivals.due_ms() if self._missing else None
 
     def take(self) -> Entry | None:
         """Return an entry whose list has come or whose time is over, if it is time to look and there is one.
 
         Redis: HMGET of each state, in one round trip; EVAL for what is returned.
         """
-        if not self._ready and self._missing and time.monotonic() >= self._look_at:
+        if not self._ready and self._missing and self._arrivals.is_due:
             self._ready = self._look()
-            self._look_at = time.monotonic() + next(self._pauses) + _POLL_S_EACH * len(self._missing)
         while self._ready:
             found = self._missing.pop(self._ready.pop(0), None)
             if found is not None and self.group.renew(found.entry):
@@ -93,23 +82,12 @@ class MissingLists:
         return None
 
     def _look(self) -> list[str]:
-        keys, asked = self.group.keys, Together(self.group.endpoint)
         waiting = list(self._missing.values())
-        state_keys = [keys.state(keys.segment(found.signal.segment)) for found in waiting]
-        for key in state_keys:
-            asked.at(key).hmget(key, SegmentState.FIELDS)
-        now, ready = time.monotonic(), []
-        for found, key, reply in zip(waiting, state_keys, asked.send(raise_on_error=False), strict=True):
-            if isinstance(reply, HandoverError) and not isinstance(reply, WrongKeyError):
-                raise reply
-            state = None if isinstance(reply, WrongKeyError) else SegmentState.decode(key, reply)
-            announced = (found.signal.run_id, found.signal.attempt)
-            has_come = isinstance(reply, WrongKeyError) or (
-                state is not None and (state.run_id, state.attempt) >= announced
-            )
-            if has_come or now >= self._until[found.entry.entry_id]:
-                ready.append(found.entry.entry_id)
-        return ready
+        has_come = self._arrivals.look([found.signal for found in waiting])
+        now, entry_ids = time.monotonic(), [found.entry.entry_id for found in waiting]
+        return [
+            each for each, is_there in zip(entry_ids, has_come, strict=True) if is_there or now >= self._until[each]
+        ]
 
     def note_delivery(self, entry_id: str) -> None:
         """Note that an entry that waits here was delivered to us again, so that its count is asked for."""

@@ -1,8 +1,7 @@
-"""From a signal to a verdict: wait for the list, read it in reverse, verify it."""
+"""From a signal to a verdict: read the list in reverse, verify it."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -18,7 +17,7 @@ from server_b.segment.second_reading import SecondReading
 from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.published import read_state
-from shared.endpoint.retry import Retry, growing_pauses
+from shared.endpoint.retry import Retry
 from shared.errors import LongReplyError, SegmentChangedError, WrongKeyError
 from shared.keys import Keyspace
 from shared.signal import Signal
@@ -28,8 +27,6 @@ from shared.verdict import FAILED, SUPERSEDED, VERIFIED, SegmentVerdict
 from shared.witness import KIND_KEPT_CHANGING, KIND_NEVER_ARRIVED, Witness
 
 MAX_READINGS = 5
-FIRST_POLL_S = 0.005
-LONGEST_POLL_S = 0.25
 POLL_S = 0.02
 NEVER_ARRIVED = "never arrived"
 
@@ -93,23 +90,20 @@ class SegmentExaminer:
                     self.retry.succeeded()
                     self.lease.tick()
 
-    def examine(
-        self, signal: Signal, look: SegmentLook, begun: Reading | None = None, *, waits: bool = True
-    ) -> SegmentVerdict | None:
+    def examine(self, signal: Signal, look: SegmentLook, begun: Reading | None = None) -> SegmentVerdict | None:
         """Return the verdict on a signal's segment; None when a later attempt of the same run has replaced it.
 
         A reading that `begin` has begun is the first that counts, and is closed.
 
         Raises:
-            StillMissingError: The list did not come in time; at once where nobody `waits` for it here.
+            StillMissingError: The list has not come yet; it is the caller's to look again.
             GivenBack: A stop was requested, or another consumer claimed the entry.
-            WaitOverError: The time of `--wait-s` is over.
             WrongKeyError: A key that is not ours is in the way.
         """
         state = look.state
         for _ in range(MAX_READINGS):
             if begun is None:
-                later = self._settle(signal, state, self.settings.settle_s if waits else 0.0)
+                later = self._later(signal, state)
                 if later is not None:
                     if later.run_id == signal.run_id:
                         return None  # the later attempt has a signal of its own
@@ -134,20 +128,15 @@ class SegmentExaminer:
         """Return the verdict on a signal whose list never came."""
         return replace(self.given_up(signal, look, NEVER_ARRIVED), witness=Witness(KIND_NEVER_ARRIVED, signal.segment))
 
-    def _settle(self, signal: Signal, state: SegmentState | None, settle_s: float) -> SegmentState | None:
-        """Wait until the state names the signal's run and attempt; return the state if it names later ones."""
+    def _later(self, signal: Signal, state: SegmentState | None) -> SegmentState | None:
+        """Return the state if it names a later run or attempt than the signal; StillMissingError if an earlier one."""
+        if state is None:
+            state = read_state(self.endpoint, self.keys, self.keys.segment(signal.segment))
+            self.retry.succeeded()
         announced = (signal.run_id, signal.attempt)
-        give_up_at, pauses = time.monotonic() + settle_s, growing_pauses(FIRST_POLL_S, LONGEST_POLL_S)
-        while True:
-            if state is None:
-                state = read_state(self.endpoint, self.keys, self.keys.segment(signal.segment))
-                self.retry.succeeded()
-            if state is not None and (state.run_id, state.attempt) >= announced:
-                return state if (state.run_id, state.attempt) > announced else None
-            if time.monotonic() >= give_up_at:
-                raise StillMissingError
-            self.lease.pause(min(next(pauses), max(0.0, give_up_at - time.monotonic())))
-            state = None
+        if state is None or (state.run_id, state.attempt) < announced:
+            raise StillMissingError
+        return state if (state.run_id, state.attempt) > announced else None
 
     def _begin(
         self, signal: Signal, look: SegmentLook, reader: SegmentReader, behind: Reading | None = None

@@ -81,6 +81,29 @@ def test_a_list_that_comes_late_is_read_once_it_is_there(
     assert group.pending() == {}
 
 
+@pytest.mark.parametrize("put", [("HSET", "run_id", "x"), ("SET", "x"), ("RPUSH", "x"), ("SADD", "x")])
+@pytest.mark.parametrize("number", [2, 30])
+def test_a_key_of_somebody_else_that_comes_instead_of_a_list_ends_its_entry_alone(
+    *,
+    put: tuple[str, ...],
+    number: int,
+    hand_over: HandOver,
+    link: FaultyLink,
+    endpoint: Endpoint,
+    client: redis.Redis,
+    keys: Keyspace,
+) -> None:
+    _signals_without_lists(client, keys)
+    key = keys.state(keys.segment(number))
+    link.at(b"}:state", lambda: client.execute_command(put[0], key, *put[1:]), nth=LOST_SEGMENTS + 2)
+    with closing(StopRequest()) as stop:
+        link.at(b"XADD", stop.request)  # its dead letter
+        with pytest.raises(NotFinishedError):
+            hand_over.consume(url=link.url, stop=stop)
+    (letter,) = DeadLetters(endpoint, keys).list_letters()
+    assert key in letter.reason
+
+
 def test_a_stop_gives_all_of_them_back(
     *, hand_over: HandOver, group: Group, link: FaultyLink, client: redis.Redis, keys: Keyspace
 ) -> None:

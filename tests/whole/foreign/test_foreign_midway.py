@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from server_b.group.dead_letters import DeadLetters
+from server_b.group.delivery import Delivery
 from server_b.group.entry import Entry
 from server_b.group.settling import EntrySettler
-from shared.endpoint.endpoint import Endpoint
+from server_b.segment.chunks import chunk_size
+from server_b.segment.look import SegmentLook
+from shared.endpoint.endpoint import Endpoint, ServerClock
 from shared.errors import InvalidInputError, NotFinishedError, WrongKeyError
 from shared.keys import Keyspace
+from shared.signal import Signal
 from shared.verdict import SegmentVerdict
 from tests.stage.foreign_keys import LETTER, make_foreign, snapshot
 from tests.stage.hand_over_in_process import DIGEST, OLDER, RUN, HandOver
@@ -54,9 +58,11 @@ def test_dead_letters_that_become_others_get_no_letter(
     make_foreign(client, keys, "dead_letters", random.Random(seed))
     before = snapshot(client, [keys.dead_letters()])
     settler, entry = EntrySettler(endpoint, keys, "b"), Entry("1-1", {b"a": b"b"})
-    verdict = SegmentVerdict("failed", RUN, 1, 1, 9, DIGEST)
+    verdict, signal = SegmentVerdict("failed", RUN, 1, 1, 9, DIGEST), Signal(RUN, RUN, 1, 1, 9, DIGEST)
+    look = SegmentLook(0, None, None, chunk_size(None))
+    delivery = Delivery(entry, signal, 1, None, look, ServerClock())
     commands: dict[bool, Callable[[], object]] = {
-        True: lambda: settler.record(entry, RUN, verdict, retain_ms=60_000, dead_reason="r"),
+        True: lambda: settler.record(delivery, verdict, retain_ms=60_000, dead_reason="r"),
         False: lambda: settler.dead_letter(entry, "r"),
     }
     with pytest.raises(WrongKeyError) as caught:
