@@ -96,6 +96,7 @@ class NodePipeline(ShapeChecked, Pipeline):
         super().__init__(client.connection_pool, client.response_callbacks, transaction, None)
         self._client = client
         self._is_transaction = transaction
+        self._replies_read = 0  # since `execute` was called
 
     def execute(self, raise_on_error: bool = True) -> list[Any]:
         """Send the gathered commands and return the replies in order; raise the first error among them, or leave it in.
@@ -105,14 +106,16 @@ class NodePipeline(ShapeChecked, Pipeline):
             OutcomeUnknownError: The connection was lost; whether a transaction was carried out is unknown.
             HandoverError: It was refused as a whole.
         """
-        commands = [command for command, _ in self.command_stack]
-        is_transaction = self._is_transaction or self.explicit_transaction
+        self._replies_read, commands = 0, [command for command, _ in self.command_stack]
+        is_transaction, was_watching = self._is_transaction or self.explicit_transaction, self.watching
         try:
             replies: list[Any] = super().execute(raise_on_error=False)
         except WatchError as error:
             # the fault that redis-py was handling; after a conflict it is None, or a caller's
             lost = error.__context__
             if not isinstance(lost, (RedisConnectionError, RedisTimeoutError)):
+                if not was_watching:
+                    raise self._client.translated(strange("EXEC")) from error
                 raise
             self._raise_unknown(lost)
         except STRANGE as error:  # redis-py looks into EXEC's reply as if it could only be a list
@@ -121,6 +124,10 @@ class NodePipeline(ShapeChecked, Pipeline):
             if is_transaction and not isinstance(error, ResponseError):
                 self._raise_unknown(error)
             raise self._client.translated(error) from error
+        return self._with_errors(commands, replies, raise_on_error=raise_on_error)
+
+    def _with_errors(self, commands: Sequence[Command], replies: list[Any], *, raise_on_error: bool) -> list[Any]:
+        """Return replies with ours in place of redis-py's errors; raise the first of them, or leave it in."""
         for number, reply in enumerate(replies):
             try:
                 require_asked(commands[number], reply)
@@ -132,6 +139,15 @@ class NodePipeline(ShapeChecked, Pipeline):
                 if raise_on_error:
                     raise replies[number]
         return replies
+
+    def parse_response(self, connection: ConnectionInterface, command_name: str, **options: Any) -> Any:
+        """Return the next reply; the last of a transaction, EXEC's, is a list, nothing or an error."""
+        self._replies_read += 1
+        reply = super().parse_response(connection, command_name, **options)
+        is_exec = command_name == "_" and self._replies_read == len(self.command_stack) + 2
+        if is_exec and not isinstance(reply, list | None):
+            raise TypeError(f"{type(reply).__name__} in place of a list")
+        return reply
 
     def reply_commands(self, command_name: str) -> Iterable[str]:
         """Return the commands that the next reply may answer; redis-py calls those of a transaction `_`."""

@@ -65,19 +65,14 @@ def is_entry_id(reply: object) -> bool:
     return isinstance(reply, bytes) and re.fullmatch(rb"[0-9]{1,20}-[0-9]{1,20}", reply) is not None
 
 
-def is_entry(reply: object) -> bool:
-    """Tell whether it is an entry: of a pending one that was trimmed only the id, before version 7 nothing."""
-    match reply:
-        case None:
-            return True
-        case [entry_id, fields]:
-            return is_entry_id(entry_id) and (fields is None or is_pairs(fields))
-    return False
-
-
 def is_entries(reply: object) -> bool:
     """Tell whether it is a list of entries."""
-    return is_list(reply, is_entry)
+    return is_list(reply, _is_entry)
+
+
+def is_pending_entries(reply: object) -> bool:
+    """Tell whether it is a list of entries; of one that was trimmed only the id is left, before version 7 nothing."""
+    return is_list(reply, lambda entry: entry is None or _is_trimmed(entry) or _is_entry(entry))
 
 
 def is_streams(reply: object) -> bool:
@@ -89,9 +84,9 @@ def is_claimed(reply: object) -> bool:
     """Tell whether it is XAUTOCLAIM's: where to go on, entries, from version 7 the ids of those that were trimmed."""
     match reply:
         case [cursor, entries]:
-            return is_entry_id(cursor) and is_entries(entries)
+            return is_entry_id(cursor) and is_pending_entries(entries)
         case [cursor, entries, trimmed]:
-            return is_entry_id(cursor) and is_entries(entries) and is_list(trimmed, is_entry_id)
+            return is_entry_id(cursor) and is_pending_entries(entries) and is_list(trimmed, is_entry_id)
     return False
 
 
@@ -130,10 +125,24 @@ def _is_decimal(text: bytes) -> bool:
     return re.fullmatch(rb"[0-9]{1,20}", text) is not None
 
 
+def _is_entry(reply: object) -> bool:
+    match reply:
+        case [entry_id, fields]:
+            return is_entry_id(entry_id) and is_pairs(fields)
+    return False
+
+
+def _is_trimmed(reply: object) -> bool:
+    match reply:
+        case [entry_id, None]:
+            return is_entry_id(entry_id)
+    return False
+
+
 def _is_stream(reply: object) -> bool:
     match reply:
         case [bytes(), entries]:
-            return is_entries(entries)
+            return is_pending_entries(entries)
     return False
 
 
