@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from shared.errors import InvalidInputError
 from shared.fields import SCHEMA_VERSION, check_bounds, check_version, decode_flag, decode_number, decode_token
 from shared.keys import TOKEN_PATTERN
-from shared.segments import MAX_COUNT, MAX_SEGMENT_VALUES, SegmentRange, segment_range, segments_of
+from shared.segments import (
+    MAX_COUNT,
+    MAX_SEGMENT_VALUES,
+    MAX_SEGMENTS,
+    MAX_VALUE_BYTES,
+    SegmentRange,
+    segment_range,
+    segments_of,
+)
 from shared.tokens import is_token
 
 SOURCE_NUMBERS = "numbers"
@@ -19,6 +27,7 @@ MAX_COMMAND_CHARACTERS = 1_000
 MAX_POINTS = 1_000
 LOST_ATTEMPTS = "lost_attempts"
 MAX_LOST_ATTEMPTS = 1_000
+MAX_RETAIN_MS = 10 * 366 * 24 * 60 * 60 * 1000
 MAX_SHOP_RECORDS = 100_000_000  # of each kind
 
 
@@ -80,6 +89,9 @@ class RunRecord:
         numbers = {name: decode_number(key, name, fields.get(name.encode(), b""), least=0) for name in cls.NUMBERS}
         check_bounds(key, "count", numbers["count"], MAX_COUNT)
         check_bounds(key, "segment_values", numbers["segment_values"], MAX_SEGMENT_VALUES)
+        check_bounds(key, "segments", segments_of(numbers["count"], numbers["segment_values"]), MAX_SEGMENTS)
+        check_bounds(key, "max_value_bytes", numbers["max_value_bytes"], MAX_VALUE_BYTES, least=0)
+        check_bounds(key, "retain_ms", numbers["retain_ms"], MAX_RETAIN_MS, least=0)
         for name in ("users", "skus", "carts"):
             check_bounds(key, name, numbers[name], MAX_SHOP_RECORDS, least=0)
         command = fields.get(b"command", b"")[:MAX_COMMAND_CHARACTERS].decode("utf-8", "backslashreplace")
@@ -102,7 +114,10 @@ class ShopCount:
     @classmethod
     def decode(cls, key: str, fields: Mapping[bytes, bytes]) -> ShopCount:
         """Return the count from the fields of a run's hash; zeros where nothing was counted yet."""
-        return cls(*(decode_number(key, name, fields.get(name.encode(), b"0"), least=0) for name in cls().encode()))
+        found = cls(*(decode_number(key, name, fields.get(name.encode(), b"0"), least=0) for name in cls().encode()))
+        check_bounds(key, "shop_looked", found.looked, 3 * MAX_SHOP_RECORDS, least=0)
+        check_bounds(key, "shop_kept", found.kept, found.looked, least=0)
+        return found
 
 
 def decode_points(raw: bytes | None) -> list[tuple[int, int]]:
@@ -126,6 +141,11 @@ def decode_attempts(raw: bytes | None) -> list[tuple[int, str]]:
     words = (raw or b"").decode("ascii", "replace").split(" ")[:MAX_LOST_ATTEMPTS]
     found = (re.fullmatch(f"([1-9][0-9]{{0,5}}):({TOKEN_PATTERN})", word) for word in words)
     return [(int(match[1]), match[2]) for match in found if match is not None and is_token(match[2])]
+
+
+def decode_entry_id(raw: bytes | None) -> str:
+    """Return the stream id that a `signal:<n>` holds; empty where it is missing or none."""
+    return raw.decode("ascii") if raw is not None and re.fullmatch(rb"[0-9]{1,18}-[0-9]{1,18}", raw) else ""
 
 
 def signal_field(segment: int) -> str:

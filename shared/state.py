@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.errors import InvalidInputError, WrongKeyError
-from shared.fields import decode_digest, decode_number, decode_token
+from shared.fields import check_bounds, decode_digest, decode_number, decode_token
+from shared.segments import MAX_SEGMENT_VALUES
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class SegmentState:
         run_id, attempt, count, digest = (value if value is not None else b"" for value in values)
         try:
             number = decode_number(key, "count", count, least=0)
+            check_bounds(key, "count", number, MAX_SEGMENT_VALUES, least=0)
             text = decode_digest(key, digest) if number else ""
             return cls(decode_token(key, "run_id", run_id), decode_token(key, "attempt", attempt), number, text)
         except InvalidInputError as error:

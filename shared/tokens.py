@@ -9,16 +9,25 @@ import os
 import re
 from datetime import UTC, datetime, timedelta
 
+from shared.errors import WrongKeyError
 from shared.keys import TOKEN_PATTERN
 
+MOST_AHEAD_MS = 24 * 60 * 60 * 1000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PARTS = ((0, 4), (4, 6), (6, 8), (9, 11), (11, 13), (13, 15))
 
 
 def make_token(server_ms: int, *, after: str = "") -> str:
-    """Return a token such as `20261122T205801123Z-3f9a1c` that sorts after another one, if there is one."""
+    """Return a token such as `20261122T205801123Z-3f9a1c` that sorts after another one, if there is one.
+
+    Raises WrongKeyError if that is more than a day ahead of the server: no run of ours made it, and none could follow.
+    """
     if is_token(after):
-        server_ms = max(server_ms, token_ms(after) + 1)
+        after_ms = token_ms(after)
+        if after_ms > server_ms + MOST_AHEAD_MS:
+            expected, advice = "run ids and attempts of the server's time", "set its clock right, or use --namespace"
+            raise WrongKeyError(where=f"run or attempt {after}", expected=expected, got="one of later", advice=advice)
+        server_ms = max(server_ms, after_ms + 1)
     moment = _EPOCH + timedelta(milliseconds=server_ms)
     return f"{moment:%Y%m%dT%H%M%S}{server_ms % 1000:03d}Z-{os.urandom(3).hex()}"
 

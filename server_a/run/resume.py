@@ -24,6 +24,7 @@ from shared.record import (
     ShopCount,
     attempt_field,
     decode_attempts,
+    decode_entry_id,
     decode_points,
     signal_field,
 )
@@ -71,10 +72,10 @@ def read_known_run(endpoint: Endpoint, keys: Keyspace, settings: RunSettings) ->
     numbers = range(1, record.segments + 1)
     tokens = {number: fields.get(attempt_field(number).encode(), b"").decode("ascii", "replace") for number in numbers}
     is_finished = fields.get(b"finished_ms", b"0") != b"0"
-    signals = {number: fields.get(signal_field(number).encode()) for number in numbers} if is_finished else {}
+    signals = {number: decode_entry_id(fields.get(signal_field(number).encode())) for number in numbers if is_finished}
     return KnownRun(
         record=record,
-        finished_signals={number: entry_id.decode() for number, entry_id in signals.items() if entry_id is not None},
+        finished_signals={number: entry_id for number, entry_id in signals.items() if entry_id},
         under_way={number: token for number, token in tokens.items() if is_token(token)},
         lost=decode_attempts(fields.get(LOST_ATTEMPTS.encode())),
         outages=decode_points(fields.get(b"outages")),

@@ -17,11 +17,14 @@ from pathlib import Path
 
 from shared.errors import InvalidInputError
 from shared.program.state_folder import state_file
+from shared.text import quoted_text
+from shared.tokens import is_token
 
 START = "0-0"
 PREPARED = ".new"
 LEFT_AFTER_S = 60 * 60
 MAX_REPORTED = 1_000
+_MOST_BYTES = 1024 * 1024
 _ENTRY_ID = r"[0-9]{1,20}-[0-9]{1,20}"
 
 
@@ -52,15 +55,12 @@ class CheckpointFile:
     def read(self) -> Checkpoint:
         """Return the checkpoint; the beginning when there is none."""
         try:
-            found = json.loads(self.path.read_text("utf-8"))
-            reported = {run_id: str(attempt) for run_id, attempt in found["reported"].items()}
-            checkpoint = Checkpoint(str(found["after"]), reported)
+            with self.path.open("rb") as file:
+                checkpoint = _decoded(file.read(_MOST_BYTES + 1))
         except FileNotFoundError:
             return Checkpoint()
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise self._error("a checkpoint that can be read", str(error)) from error
-        if not re.fullmatch(_ENTRY_ID, checkpoint.after):
-            raise self._error("an entry id as `after`", repr(checkpoint.after))
         return checkpoint
 
     def prepare(self, checkpoint: Checkpoint) -> Path:
@@ -94,3 +94,16 @@ class CheckpointFile:
     def _error(self, expected: str, got: str) -> InvalidInputError:
         advice = "remove the file to begin anew, or set XDG_STATE_HOME to a folder that can be written"
         return InvalidInputError(where=str(self.path), expected=expected, got=got, advice=advice)
+
+
+def _decoded(raw: bytes) -> Checkpoint:
+    """Return the checkpoint that JSON spells; ValueError and others where it is none of ours."""
+    if len(raw) > _MOST_BYTES:
+        raise ValueError(f"more than {_MOST_BYTES:,} bytes")
+    found = json.loads(raw.decode("utf-8"))
+    after, reported = found["after"], found["reported"]
+    if not (isinstance(after, str) and re.fullmatch(_ENTRY_ID, after)):
+        raise ValueError(f"{quoted_text(str(after))} as `after`, which is no entry id")
+    if len(reported) > MAX_REPORTED or not all(map(is_token, [*reported.keys(), *reported.values()])):
+        raise ValueError("runs and attempts that are none")
+    return Checkpoint(after, dict(reported))

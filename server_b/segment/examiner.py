@@ -165,7 +165,7 @@ class SegmentExaminer:
             first=[cut_text(value) for value in opening.first],
             last=cut_text(last) if last is not None else None,
             started_us=opening.started_us,
-            ended_us=ended_us,
+            ended_us=max(opening.started_us, ended_us),  # after a failover the clock may be another's
             witness=witness,
         )
 

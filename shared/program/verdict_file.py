@@ -101,5 +101,7 @@ def _decode(raw: bytes) -> Line | None:
         verdict = SegmentVerdict.decode(json.dumps(fields["verdict"]).encode())
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    is_ours = raw.endswith(b"\n") and isinstance(run_id, str) and is_token(run_id) and type(until_ms) is int
+    if not (raw.endswith(b"\n") and isinstance(run_id, str) and is_token(run_id)):
+        return None
+    is_ours = type(until_ms) is int and 0 <= until_ms < 2**63
     return Line(run_id, until_ms, verdict) if is_ours and verdict is not None else None

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.errors import InvalidInputError
 from shared.record import RunRecord, ShopCount, attempt_field, chunk_field, decode_points, signal_field
-from shared.segments import MAX_COUNT, MAX_SEGMENT_VALUES
+from shared.segments import MAX_COUNT, MAX_SEGMENT_VALUES, MAX_SEGMENTS, MAX_VALUE_BYTES
 from tests.stage.field_values import (
     NO_NUMBERS,
     NO_TOKENS,
@@ -67,9 +67,10 @@ class TestRunRecord:
         st.sampled_from(["numbers", "values"]),
         st.integers(1, MAX_COUNT),
         st.integers(1, MAX_SEGMENT_VALUES),
-        st.lists(st.integers(0, 10**8), min_size=6, max_size=6),
+        st.lists(st.integers(0, MAX_VALUE_BYTES), min_size=6, max_size=6),
     )
     def test_round_trip(self, run_id: str, source: str, count: int, segment_values: int, others: list[int]) -> None:
+        count = min(count, segment_values * MAX_SEGMENTS)
         numbers: dict[str, Any] = dict(zip(RunRecord.NUMBERS, (count, segment_values, *others), strict=True))
         record = RunRecord(run_id, source, **numbers)
         assert RunRecord.decode("run:x", raw_fields(record.encode())) == record
@@ -189,7 +190,7 @@ def test_any_bytes_are_read_as_points_or_none(raw: bytes) -> None:
 class TestShopCount:
     @given(st.integers(0, 3 * 10**8), st.integers(0, 3 * 10**8))
     def test_round_trip(self, looked: int, kept: int) -> None:
-        count = ShopCount(looked, kept)
+        count = ShopCount(max(looked, kept), min(looked, kept))
         assert ShopCount.decode("run:x", raw_fields(count.encode())) == count
 
     def test_nothing_was_counted_where_nothing_is_noted(self) -> None:

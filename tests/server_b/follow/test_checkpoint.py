@@ -20,11 +20,12 @@ def file(tmp_path: Path) -> CheckpointFile:
 
 def test_what_was_saved_is_read(file: CheckpointFile) -> None:
     assert file.read() == Checkpoint("0-0", {})
-    saved = Checkpoint().after_report("first", "a", after="5-1").after_report("second", "b", after="6-0")
+    first, second = "20261122T205801123Z-3f9a1c", "20261122T205801124Z-3f9a1c"
+    saved = Checkpoint().after_report(first, first, after="5-1").after_report(second, second, after="6-0")
 
     file.replace(file.prepare(saved))
 
-    assert file.read() == saved == Checkpoint("6-0", {"first": "a", "second": "b"})
+    assert file.read() == saved == Checkpoint("6-0", {first: first, second: second})
     assert list(file.path.parent.iterdir()) == [file.path]
 
 
