@@ -24,6 +24,7 @@ from shared.witness import Witness
 MODE_GROUP = "group"
 MODE_FOLLOW = "follow"
 MAX_CARTS = 10
+MAX_CART_LINES = 10
 
 
 @dataclass(frozen=True)
@@ -90,12 +91,12 @@ def make_report(
 ) -> RunReport:
     """Return the report of a complete run; it has no carts where the run's record is not here.
 
-    Redis: HGETALL of at most 10 carts and their SKUs, pipelined.
+    Redis: HLEN and HSCAN of at most 10 carts, then HGETALL of at most 10 SKUs in each, both pipelined.
     """
     user_ids = [str(number) for number in range(1, min(record.carts if record else 0, MAX_CARTS) + 1)]
     carts: list[Cart] = []
     with suppress(WrongKeyError):  # the keys are not ours; the verdict on the list is reported all the same
-        carts = read_carts(endpoint, keys, user_ids) if user_ids else []
+        carts = read_carts(endpoint, keys, user_ids, most_lines=MAX_CART_LINES) if user_ids else []
     in_order = [verdicts[number] for number in sorted(verdicts)]
     count = sum(verdict.count for verdict in in_order)
     read = [verdict for verdict in in_order if verdict.started_us]

@@ -23,13 +23,14 @@ def money_text(amount: Decimal | None) -> str:
 
 def cart_text(cart: Cart) -> str:
     """Return a cart as aligned lines, the total last; a line that does not count says why."""
-    if not cart.lines:
+    if not cart.lines and not cart.left_out:
         return f"Cart {cart.user_id} is empty."
     left_out = cart.uncounted_lines
-    note = f"(without {left_out} line{'s' if left_out > 1 else ''})" if left_out else ""
+    note = f"(without {left_out:,} line{'s' if left_out > 1 else ''})" if left_out else ""
     rows = [*map(_row, cart.lines), ("total", "", "", "", money_text(cart.total), note)]
     widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
-    shown = [f"Cart {cart.user_id}:"]
+    of = f", {len(cart.lines)} of {len(cart.lines) + cart.left_out:,} lines" if cart.left_out else ""
+    shown = [f"Cart {cart.user_id}{of}:"]
     for sku_id, name, price, quantity, total, note in rows:
         left = f"  {_padded(sku_id, widths[0])}  {_padded(name, widths[1])}"
         times = TIMES if quantity else " "
@@ -39,7 +40,7 @@ def cart_text(cart: Cart) -> str:
 
 
 def cart_json(cart: Cart) -> dict[str, Any]:
-    """Return a cart as it appears in JSON, with null for what is not known."""
+    """Return a cart as it appears in JSON, with null for what is not known, as the total where lines were not read."""
     lines = [
         {
             "sku": shortened(line.sku_id, MAX_NAME_BYTES),
@@ -50,7 +51,7 @@ def cart_json(cart: Cart) -> dict[str, Any]:
         }
         for line in cart.lines
     ]
-    return {"user": cart.user_id, "lines": lines, "total": _plain(cart.total)}
+    return {"user": cart.user_id, "lines": lines, "total": None if cart.left_out else _plain(cart.total)}
 
 
 def _plain(amount: Decimal | None) -> str | None:

@@ -10,27 +10,53 @@ import re
 from collections.abc import Iterable
 
 from shared.endpoint.endpoint import Endpoint
-from shared.endpoint.together import ask_each
+from shared.endpoint.together import Together, ask_each
 from shared.keys import ID_PATTERN, Keyspace
 from shared.shop.records import Cart, Sku, decode_cart_line
 from shared.text import natural_order, stored_text
 
 Fields = dict[bytes, bytes]
+SCAN_COUNT = 100
 
 
-def read_carts(endpoint: Endpoint, keys: Keyspace, user_ids: Iterable[str]) -> list[Cart]:
+def read_carts(
+    endpoint: Endpoint, keys: Keyspace, user_ids: Iterable[str], *, most_lines: int | None = None
+) -> list[Cart]:
     """Return carts in the order of the ids given, their lines in natural order of the SKU ids.
 
-    Redis: HGETALL for each cart and then for each SKU in them, both pipelined; O(lines).
+    With `most_lines`, only so many of a larger cart, whichever come first; it costs no more, however large it is.
+
+    Redis: HGETALL for each cart, with `most_lines` HLEN and HSCAN COUNT 100 instead, and HGETALL for each SKU in them,
+    both pipelined; O(lines read).
     """
     user_ids = list(user_ids)
-    cart_fields = read_hashes(endpoint, [keys.cart(user_id) for user_id in user_ids])
-    sku_ids = {stored_text(name) for fields in cart_fields.values() for name in fields}
+    cart_keys = [keys.cart(user_id) for user_id in user_ids]
+    if most_lines is None:
+        found = {key: (fields, 0) for key, fields in read_hashes(endpoint, cart_keys).items()}
+    else:
+        found = _first_lines(endpoint, cart_keys, most_lines)
+    sku_ids = {stored_text(name) for fields, _ in found.values() for name in fields}
     # a field that is no id, or a key that is no hash, is no SKU of ours
     sku_keys = {keys.sku(sku_id): sku_id for sku_id in sku_ids if re.fullmatch(ID_PATTERN, sku_id)}
     sku_fields = read_hashes(endpoint, sku_keys, skip_wrong_type=True)
     skus = {sku_keys[key]: Sku.decode(sku_keys[key], fields) for key, fields in sku_fields.items()}
-    return [_cart(user_id, cart_fields.get(keys.cart(user_id), {}), skus) for user_id in user_ids]
+    return [_cart(user_id, *found.get(keys.cart(user_id), ({}, 0)), skus) for user_id in user_ids]
+
+
+def _first_lines(endpoint: Endpoint, cart_keys: list[str], most: int) -> dict[str, tuple[Fields, int]]:
+    """Return at most so many fields of each cart, and how many more it has."""
+    asked = Together(endpoint)
+    for key in cart_keys:
+        asked.at(key).hlen(key)
+        asked.at(key).hscan(key, 0, count=SCAN_COUNT)
+    replies = asked.send()
+    found: dict[str, tuple[Fields, int]] = {}
+    for key, length, (_, fields) in zip(cart_keys, replies[::2], replies[1::2], strict=True):
+        first = sorted(fields, key=lambda name: natural_order(stored_text(name)))[:most]
+        found[key] = ({name: fields[name] for name in first}, max(0, length - len(first)))
+    cut_short = [key for key, (fields, left_out) in found.items() if left_out and len(fields) + left_out <= most]
+    # a hash that was larger before: the part that was scanned did not hold the few it has
+    return found | {key: (fields, 0) for key, fields in read_hashes(endpoint, cut_short).items()}
 
 
 def read_hashes(endpoint: Endpoint, keys: Iterable[str], *, skip_wrong_type: bool = False) -> dict[str, Fields]:
@@ -42,7 +68,8 @@ def read_hashes(endpoint: Endpoint, keys: Iterable[str], *, skip_wrong_type: boo
     return {key: fields for key, fields in replies if fields}
 
 
-def _cart(user_id: str, fields: Fields, skus: dict[str, Sku]) -> Cart:
+def _cart(user_id: str, fields: Fields, left_out: int, skus: dict[str, Sku]) -> Cart:
     quantities = {stored_text(name): quantity for name, quantity in fields.items()}
     ordered = sorted(quantities, key=natural_order)
-    return Cart(user_id, tuple(decode_cart_line(sku_id, quantities[sku_id], skus.get(sku_id)) for sku_id in ordered))
+    lines = tuple(decode_cart_line(sku_id, quantities[sku_id], skus.get(sku_id)) for sku_id in ordered)
+    return Cart(user_id, lines, left_out)

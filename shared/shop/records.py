@@ -98,6 +98,7 @@ class Cart:
 
     user_id: str
     lines: tuple[CartLine, ...]
+    left_out: int = 0  # lines that were not read, because there are so many
 
     @property
     def total(self) -> Decimal:
@@ -107,7 +108,7 @@ class Cart:
     @property
     def uncounted_lines(self) -> int:
         """How many lines the total leaves out."""
-        return sum(line.total is None for line in self.lines)
+        return self.left_out + sum(line.total is None for line in self.lines)
 
 
 def decode_cart_line(sku_id: str, stored_quantity: bytes, sku: Sku | None) -> CartLine:

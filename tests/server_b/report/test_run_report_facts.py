@@ -10,6 +10,7 @@ from demo.servers import Server
 from shared.keys import Keyspace
 from tests.stage.hand_over_in_process import HandOver, entries_of
 from tests.stage.programs import run_program
+from tests.stage.turns import QUIET_S, TurnCounter
 
 if TYPE_CHECKING:
     import redis
@@ -73,3 +74,57 @@ def test_a_report_shows_the_first_ten_carts_that_the_run_names(carts: int, shown
     text = report.as_text(print_values=0)
     assert text.count("Cart ") == shown
     assert "Cart 11" not in text
+
+
+def _cart_of(client: redis.Redis, keys: Keyspace, lines: int, *, id_bytes: int) -> None:
+    """Put so many lines into cart 1, of SKUs that are sold; the SKUs of large carts are the first thousand."""
+    client.delete(keys.cart("1"))
+    with client.pipeline(transaction=False) as pipeline:
+        for first in range(0, lines, 1_000):
+            names = [f"{number:0{id_bytes}}" for number in range(first, min(first + 1_000, lines))]
+            pipeline.hset(keys.cart("1"), mapping=dict.fromkeys(names, 2))
+            for name in names if not first else []:
+                pipeline.hset(keys.sku(name), mapping={"name": "x", "price": "1.50"})
+        pipeline.execute()
+
+
+@pytest.mark.parametrize("id_bytes", [5, 20, 64])
+@pytest.mark.parametrize("lines", [0, 1, 9, 10, 11, 100, 128, 512, 513, 5_000])
+def test_a_report_shows_ten_lines_of_a_cart(
+    lines: int, id_bytes: int, hand_over: HandOver, client: redis.Redis, keys: Keyspace
+) -> None:
+    hand_over.produce(count=10)
+    _cart_of(client, keys, lines, id_bytes=id_bytes)
+    report = hand_over.consume()
+    (cart,) = report.as_json()["carts"]
+    text = report.as_text(print_values=0)
+    assert len(cart["lines"]) == min(lines, 10)
+    assert all(line["quantity"] == 2 for line in cart["lines"])
+    assert cart["total"] == (f"{3 * lines}.00" if lines <= 10 else None)
+    assert (f"10 of {lines:,} lines" in text) is (lines > 10)
+    assert (f"(without {lines - 10:,} line" in text) is (lines > 10)
+
+
+def test_a_cart_that_was_large_before_is_shown_whole(hand_over: HandOver, client: redis.Redis, keys: Keyspace) -> None:
+    """A scan of the table that was made for many lines may come upon none of the few that are left."""
+    hand_over.produce(count=10)
+    _cart_of(client, keys, 5_000, id_bytes=5)
+    names = [name for name in client.hkeys(keys.cart("1")) if int(name) % 700]
+    client.hdel(keys.cart("1"), *names)
+    (cart,) = hand_over.consume().as_json()["carts"]
+    assert (len(cart["lines"]), cart["total"]) == (8, "6.00")  # the SKUs of the first thousand are sold
+
+
+def test_a_cart_of_100_000_lines_costs_a_report_as_much_as_a_small_one(
+    server: Server, hand_over: HandOver, client: redis.Redis, keys: Keyspace
+) -> None:
+    found = []
+    for lines in (10, 100_000):
+        hand_over.produce(count=10)
+        _cart_of(client, keys, lines, id_bytes=20)
+        with TurnCounter(server.port, quiet_s=QUIET_S) as counter:
+            hand_over.consume(url=f"redis://127.0.0.1:{counter.port}")
+        found.append((counter.turns, counter.carried["to_client"]))
+    (small_turns, small_bytes), (large_turns, large_bytes) = found
+    assert large_turns == small_turns
+    assert large_bytes - small_bytes < 20_000
