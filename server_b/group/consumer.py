@@ -11,7 +11,7 @@ from server_b.group.consumer_name import KEEP_EVERY_S, ConsumerName
 from server_b.group.entries import EntrySource
 from server_b.group.entry import Entry
 from server_b.group.signal_group import SignalGroup
-from server_b.group.trimmed import tell_trimmed
+from server_b.group.trimmed import tell_unread
 from server_b.lease import GivenBack, Lease
 from server_b.report.once import Reports
 from server_b.serving import Serving
@@ -54,7 +54,7 @@ class Consumer:
                 self.lease.release_waiting()
                 self.source.begin()
                 if is_start:
-                    tell_trimmed(self.log, entries=self.group.unread_trimmed)
+                    tell_unread(self.log, self.group.unread_trimmed)
                 self.reports.look_at_newest(newest, is_start=is_start)
                 self.lease.complete_before = self.reports.complete_before
                 is_start = False

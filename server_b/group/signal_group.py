@@ -33,14 +33,14 @@ class SignalGroup:
 
     Attributes:
         token: Ours alone, under a name that other processes may have too; empty under one that nobody else can have.
-        unread_trimmed: How many entries were trimmed before the group had read them, as `join` found; 0 if unknown.
+        unread_trimmed: How many entries were trimmed before the group had read them, as `join` found; None: unknown.
     """
 
     endpoint: Endpoint
     keys: Keyspace
     consumer: str
     token: str = ""
-    unread_trimmed: int = field(init=False, default=0)
+    unread_trimmed: int | None = field(init=False, default=0)
     _is_fresh: bool = field(init=False, default=False)  # whether we have just created the group: nothing is pending
 
     @property

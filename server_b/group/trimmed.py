@@ -19,10 +19,20 @@ def tell_trimmed(log: FilteringBoundLogger, *, entries: int, entry_id: str = "")
         log.warning("trimmed before it was processed", entries=entries, cure=CURE, **told)
 
 
-def unread_trimmed(groups: list[dict[str, Any]], oldest: list[Any], length: int) -> int:
-    """Return how many entries the group was still to read when they were trimmed.
+def tell_unread(log: FilteringBoundLogger, entries: int | None) -> None:
+    """Say what `unread_trimmed` found; in words where the server can't tell the number."""
+    if entries is None:
+        event = "entries may have been trimmed before they were processed, but the server does not count them"
+        log.info(event, cure=CURE)
+    else:
+        tell_trimmed(log, entries=entries)
 
-    A new group has missed nothing. Before version 7 servers don't count, so nothing is known there.
+
+def unread_trimmed(groups: list[dict[str, Any]], oldest: list[Any], length: int) -> int | None:
+    """Return how many entries the group was still to read when they were trimmed; None where that can't be known.
+
+    A new group has missed nothing, nor has one whose last entry is still there. Before version 7 servers don't count
+    what a group has read, and after an XDEL later ones don't know it either.
 
     Args:
         groups: As XINFO GROUPS says.
@@ -30,10 +40,11 @@ def unread_trimmed(groups: list[dict[str, Any]], oldest: list[Any], length: int)
         length: How many it has.
     """
     ours = next((group for group in groups if group["name"] == CONSUMER_GROUP.encode()), None)
-    if ours is None or ours.get("lag") is None or ours["last-delivered-id"] == b"0-0":
+    if ours is None or ours["last-delivered-id"] == b"0-0":
         return 0
-    is_behind = not oldest or _order(oldest[0][0]) > _order(ours["last-delivered-id"])
-    return max(0, ours["lag"] - length) if is_behind else 0
+    if oldest and _order(oldest[0][0]) <= _order(ours["last-delivered-id"]):
+        return 0
+    return max(0, ours["lag"] - length) if ours.get("lag") is not None else None
 
 
 def _order(entry_id: bytes) -> tuple[int, int]:
