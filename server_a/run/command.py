@@ -57,6 +57,7 @@ _WRITERS_HELP = "Processes that write segments; auto: one for each primary, at m
 @_option("--segment-values", WholeNumber(1, MAX_SEGMENT_VALUES), "Values a segment at most.")
 @option(PROGRAM, "--writers", type=WholeNumberOrAuto(1, MAX_WRITERS), default="auto", help=_WRITERS_HELP)
 @option(PROGRAM, "--resume", metavar="RUN_ID", help="Go on with a run that was stopped or killed.")
+@option(PROGRAM, "--repair", is_flag=True, help="With --resume: write again what server-b's verdict says has failed.")
 @_option("--users", _RECORDS, "Users to write, the sample first.")
 @_option("--skus", _RECORDS, "SKUs to write, the sample first.")
 @_option("--carts", _RECORDS, "Carts to write, the sample first.")

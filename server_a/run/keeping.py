@@ -23,7 +23,7 @@ from shared.keys import Keyspace
 from shared.record import SOURCE_VALUES, RunRecord
 from shared.state import SegmentState
 from shared.stopping import StopRequest
-from shared.verdict import SegmentVerdict
+from shared.verdict import FAILED, SegmentVerdict
 
 
 @dataclass
@@ -36,7 +36,10 @@ class SegmentKeeper:
     source: ValueSource
     retry: Retry
     stop: StopRequest
+    is_repair: bool  # whether a list is written again whose verdict failed
     newest_attempt: str = field(init=False, default="")  # newest token that anything names as an attempt of the run
+    _failed: dict[int, SegmentState] = field(init=False, default_factory=dict)  # of segments that are to be repaired
+    _verdicts: int = field(init=False, default=0)
 
     def kept(self, known: KnownRun) -> Iterator[tuple[int, PublishedSegment]]:
         """Yield number and state of the segments that this run had published before.
@@ -45,7 +48,8 @@ class SegmentKeeper:
         a verdict. A segment that the run had signalled keeps its signal only if its verdict is there.
 
         Raises:
-            InvalidInputError: The same lines of the file given now have another digest.
+            InvalidInputError: The same lines of the file given now have another digest, or there is no verdict to
+                repair after.
             SupersededError: A newer run has published one of them.
 
         Redis: HMGET of 1,000 states and of as many verdicts a round trip, then LLEN of as many lists; XRANGE of the
@@ -56,6 +60,8 @@ class SegmentKeeper:
         for first in range(1, self.record.segments + 1, PORTION_KEYS):
             numbers = range(first, min(first + PORTION_KEYS, self.record.segments + 1))
             found.update(self.retry.keep_trying(self._look, numbers, known))
+        if self.is_repair:
+            self._require_repairable()
         for signal in signals_of_run(self.endpoint, self.keys, self.record.run_id, self.retry):
             self._note(signal.attempt)
             segment = found.get(signal.segment)
@@ -78,6 +84,7 @@ class SegmentKeeper:
         values, *replies = asked.send()
         verdicts = {n: SegmentVerdict.decode(raw) for n, raw in zip(numbers, values, strict=True) if raw is not None}
         self._note(*(verdict.attempt for verdict in verdicts.values() if verdict is not None))
+        self._verdicts += sum(verdict is not None for verdict in verdicts.values())
         ours: dict[int, SegmentState] = {}
         for (number, key), fields in zip(names.items(), replies, strict=True):
             state = SegmentState.decode(keys.state(key), fields)
@@ -103,10 +110,21 @@ class SegmentKeeper:
         that does no harm either, and brings a follower that lost its checkpoint its signals.
         """
         published = signal_of(self.record, number, state)
+        if self.is_repair and verdict is not None and verdict.verdict == FAILED and verdict.attempt >= state.attempt:
+            self._failed[number] = state
+            return None
         if verdict is not None and misleads(verdict, published):
             return None
         is_judged = verdict is not None and is_about(verdict, published)
         return PublishedSegment(state, known.finished_signals.get(number, "") if is_judged else "")
+
+    def _require_repairable(self) -> None:
+        """Require verdicts, and for what is written again the lines that it was to have."""
+        if not self._verdicts:
+            expected, advice = "verdicts of server-b at this URL", "one that follows a replica keeps them on its host"
+            raise InvalidInputError(where="--repair", expected=expected, got="none", advice=advice)
+        for number, state in self._failed.items():
+            self._require_same_lines(number, state)
 
     def _require_same_lines(self, number: int, state: SegmentState) -> None:
         if self.record.source != SOURCE_VALUES:

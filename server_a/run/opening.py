@@ -18,7 +18,7 @@ from server_a.shop.sample_writer import check_shop_size
 from shared.endpoint.endpoint import ServerClock
 from shared.endpoint.opening import open_when_ready
 from shared.endpoint.retry import Retry
-from shared.errors import NotFinishedError, TransientError, WrongEndpointError
+from shared.errors import InvalidInputError, NotFinishedError, TransientError, WrongEndpointError
 from shared.fields import check_run_id
 from shared.program.options import CommonSettings
 from shared.stopping import StopRequest
@@ -33,6 +33,8 @@ def open_story(
 ) -> Iterator[Story]:
     """Open what a run needs, for the time of the block."""
     keys, clock = common.keys, ServerClock()
+    if settings.repair and settings.resume is None:
+        raise InvalidInputError(where="--repair", expected="--resume RUN_ID with it", got="none")
     with ExitStack() as stack:
         known: KnownRun | None = None
         source: ValueSource | None = None

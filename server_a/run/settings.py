@@ -32,6 +32,7 @@ class RunSettings:
     values: str | None = None  # file of lines to write instead of numbers; `-` is standard input
     segment_values: int | None = None  # most values in a segment
     resume: str | None = None  # ID of the run to go on with
+    repair: bool = False  # whether to write segments again whose verdict failed
     users: int | None = None
     skus: int | None = None
     carts: int | None = None
@@ -98,7 +99,7 @@ def _command(common: CommonSettings, settings: RunSettings, first: dict[str, str
         "--writers": str(settings.writers or ""),
         "--min-replicas": str(settings.min_replicas or ""),
     }
-    flags = {"--tls-insecure": endpoint.tls_insecure, "--overwrite": settings.overwrite}
+    flags = {"--tls-insecure": endpoint.tls_insecure, "--overwrite": settings.overwrite, "--repair": settings.repair}
     words = [word for name, value in options.items() if value for word in (name, value)]
     import shlex
 

@@ -69,7 +69,7 @@ class Story:
             endpoint, keys, sample, overwrite=record.overwrite, retry=retry, stop=stop, count=counted, on_counted=note
         )
         self.supersession = Supersession(endpoint, keys, record, retry=retry)
-        self.keeper = SegmentKeeper(endpoint, keys, record, source, retry, stop)
+        self.keeper = SegmentKeeper(endpoint, keys, record, source, retry, stop, self.settings.repair)
         count = min(self.at_once, writers_of(self.settings.writers, endpoint, record.segments))
         self.writers = writers = Writers(endpoint, self.common.endpoint, source, count=count)
         self.replicas = ReplicaWait(endpoint, keys, self.settings.min_replicas, retry)

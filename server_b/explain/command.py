@@ -62,6 +62,8 @@ def explanation_text(found: Explanation) -> str:
     lines += [f"Segment {segment:,}: {note}." for segment, note in found.notes]
     lines += [_range_line(each) for each in sorted(found.ranges.kept, key=lambda each: (each.first, each.kind))]
     lines += [f"{kind}: {count:,} more ranges" for kind, count in found.ranges.left_out.items()]
+    if len({segment for segment, _ in found.notes}) < len(found.failed):
+        lines.append(f"server-a run --resume {found.run_id} --repair writes what failed again.")
     return joined_lines(lines)
 
 

@@ -71,6 +71,25 @@ def _beginning(fields: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
     return {name[:MAX_FIELD_BYTES]: value[:MAX_FIELD_BYTES] for name, value in first}
 
 
+def replaced_letters(pipeline: NodePipeline, stream: str, run_id: str, verdict: SegmentVerdict) -> list[bytes]:
+    """Return the ids of the letters about older attempts at a segment than a verdict is on.
+
+    Redis: XRANGE COUNT 100 until the end; O(letters).
+    """
+    found: list[bytes] = []
+    after = "-"
+    while True:
+        page = cast("list[Any]", pipeline.xrange(stream, min=after, count=_PAGE))
+        for letter_id, fields in page:
+            own = DeadLetter.decode(letter_id.decode(), fields).fields
+            signal = next(signals_in([(letter_id, own)]), None)
+            if signal is not None and (signal.run_id, signal.segment) == (run_id, verdict.segment):
+                found += [letter_id] if signal.attempt < verdict.attempt else []
+        if len(page) < _PAGE:
+            return found
+        after = f"({page[-1][0].decode()}"
+
+
 @dataclass
 class DeadLetters:
     """Lists, retries and drops dead letters."""

@@ -5,10 +5,11 @@ All of these keys are in the stream's slot, so no kill and no failover leaves an
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from server_b.group.dead_letters import MAX_LETTERS, letter_fields
+from server_b.group.dead_letters import MAX_LETTERS, letter_fields, replaced_letters
 from server_b.group.delivery import Delivery
 from server_b.group.entries import EntrySource
 from server_b.group.entry import Entry
@@ -20,11 +21,12 @@ from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.optimistic import Step, execute_all, optimistic, optimistic_on
 from shared.endpoint.published import LOOK_BACK
 from shared.endpoint.retry import Retry
+from shared.errors import WrongKeyError
 from shared.keys import Keyspace
 from shared.ownership import is_letter, require_our_letters, require_our_result
 from shared.signal import CONSUMER_GROUP, Signal
 from shared.text import shortened
-from shared.verdict import DEFAULT_RETAIN_MS, MAX_OUTAGES, VERIFIED, SegmentVerdict
+from shared.verdict import DEFAULT_RETAIN_MS, FAILED, MAX_OUTAGES, VERIFIED, SegmentVerdict
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
@@ -64,11 +66,12 @@ class EntrySettler:
         """Record a verdict, unless one is recorded that it does not replace, and acknowledge the entry.
 
         With a `dead_reason` the entry becomes a dead letter too. The run's results are kept for `retain_ms` from now.
+        Where a failed one is replaced, as after a repair, the dead letters about its list are dropped.
 
         Raises WrongKeyError if the result or the dead letters are somebody else's; nothing is written then.
 
         Redis: WATCH, HGET and HSCAN of some field together, then MULTI HSET HLEN PEXPIRE XACK EXEC; for a dead letter
-        XREVRANGE, XADD too.
+        XREVRANGE, XADD too; where a failed one is replaced XRANGE of all dead letters, and XDEL.
         """
         entry, look = delivery.entry, delivery.look
         key, segment = self.keys.result(delivery.signal.run_id), str(verdict.segment)
@@ -85,7 +88,9 @@ class EntrySettler:
             if is_written:
                 result.insert(0, lambda pipeline: pipeline.hset(key, segment, verdict.encode()))
                 result.append(lambda pipeline: pipeline.pexpire(key, retain_ms))
-            done = execute_all(client, pipeline, [result, letter, [self._acknowledgement(entry)]])
+            is_repaired = found is not None and found.verdict == FAILED and found.attempt < verdict.attempt
+            dropped = self._dropping(pipeline, delivery.signal.run_id, verdict) if is_repaired else []
+            done = execute_all(client, pipeline, [result, letter, dropped, [self._acknowledgement(entry)]])
             # equal to ours: we wrote it, and the reply was lost
             return Recorded(is_written or found == verdict, fields=int(done[1 if is_written else 0]))
 
@@ -94,6 +99,14 @@ class EntrySettler:
 
     def _acknowledgement(self, entry: Entry) -> Step:
         return lambda pipeline: pipeline.xack(self.keys.signals(), CONSUMER_GROUP, entry.entry_id)
+
+    def _dropping(self, pipeline: NodePipeline, run_id: str, verdict: SegmentVerdict) -> list[Step]:
+        """Return what drops the dead letters that a verdict replaces; nothing where the stream is not ours."""
+        dead = self.keys.dead_letters()
+        with suppress(WrongKeyError):
+            if ids := replaced_letters(pipeline, dead, run_id, verdict):
+                return [lambda pipeline: pipeline.xdel(dead, *ids)]
+        return []
 
     def _letter(self, pipeline: NodePipeline, entry: Entry, reason: str) -> list[Step]:
         """Return what adds a dead letter; nothing where the last hundred hold one for this entry already.

@@ -128,9 +128,9 @@ SERVER_B_GROUP = (
         "PEXPIRE {result} 1; HGETALL {result}",
     ),
     Requirement(
-        "set aside what can't be processed",
+        "set aside what can't be processed, until it is repaired",
         "WATCH {dead_letters}; XRANGE {dead_letters} - + COUNT 1; XREVRANGE {dead_letters} + - COUNT 1; "
-        "XADD {dead_letters} MAXLEN ~ 1 * f v",
+        "XADD {dead_letters} MAXLEN ~ 1 * f v; XDEL {dead_letters} 0-0",
     ),
     Requirement("follow when the server becomes a replica", _FOLLOWING, is_needed=False),
     *_READING,

@@ -190,9 +190,10 @@ def test_text_and_json(hand_over: HandOver, server: Server, namespace: str, clie
     run_id = fail(hand_over, client, lambda v: [*v[:9], b"\x1b[31m", *v[10:]], count=3 * COUNT)
     shown = run_program("server-b", "explain", run_id, server=server, namespace=namespace)
     assert shown.exit_code == 0
-    first, witness, *ranges = shown.stdout.splitlines()
+    first, witness, *ranges, advice = shown.stdout.splitlines()
     assert first == f"Run {run_id}: failed for segment 2."
     assert witness.startswith("As its verdict says: segment 2: changed; position 2,510 is the first that is wrong, ")
+    assert advice == f"server-a run --resume {run_id} --repair writes what failed again."
     assert ranges == ["  foreign   2,510: '\\x1b[31m' at 2,510", "  missing   2,510: '2510' at 2,510"]
     found = run_program("server-b", "explain", run_id, "--json", server=server, namespace=namespace).json()
     assert list(found) == ["run_id", "verdict", "witnesses", "ranges", "ranges_left_out", "notes"]

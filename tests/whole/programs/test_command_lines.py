@@ -36,8 +36,8 @@ COMMON_OPTIONS = (
 COMMAND_LINES: dict[tuple[Name, str], tuple[str, str]] = {
     ("server-a", "run"): (
         "",
-        """--count --values --segment-values --writers --resume --users --skus --carts --seed --overwrite --min-replicas
-        --patience-s --await-verdict-s --retain-days --every --json""",
+        """--count --values --segment-values --writers --resume --repair --users --skus --carts --seed --overwrite
+        --min-replicas --patience-s --await-verdict-s --retain-days --every --json""",
     ),
     ("server-a", "user add"): ("ID", "--first-name --last-name"),
     ("server-a", "user show"): ("ID", ""),
@@ -179,6 +179,7 @@ DEFAULTS: dict[tuple[Name, str], dict[str, object]] = {
         "await_verdict_s": 0,
         "min_replicas": 0,
         "overwrite": False,
+        "repair": False,
         "values": None,
         "as_json": False,
     },
