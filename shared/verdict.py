@@ -115,7 +115,6 @@ def _is_ours(fields: dict[str, Any]) -> bool:
         and all(_is_number(fields.get(name), *bounds) for name, bounds in _BOUNDS.items())
         and fields["segment"] <= fields["segments"]
         and fields["started_us"] <= fields["ended_us"]
-        and fields["lag_ms"] <= fields["taken_ms"]
         and all(_is_text(fields.get(name)) for name in _TEXTS)
         and is_token(fields["attempt"])
         and re.fullmatch("[0-9a-f]{32}", fields["digest"]) is not None

@@ -118,7 +118,6 @@ def verdicts() -> list[dict[str, Any]]:
     changes += [
         {"started_us": 10, "ended_us": 9},
         {"started_us": 1, "ended_us": 0},
-        {"lag_ms": 8, "taken_ms": 7},
         {"segment": 4},
         {"verdict": "maybe"},
         {"attempt": "99991231T235959999Z-ffffff"},

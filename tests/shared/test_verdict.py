@@ -56,7 +56,8 @@ def _verdicts(*verdicts: str, segments: int | None = None) -> dict[int, SegmentV
     st.lists(st.integers(0, 2**63), min_size=3, max_size=3),
 )
 def test_round_trip(verdict: str, reason: str, first: list[str], last: str | None, numbers: list[int]) -> None:
-    lag_ms, started_us, ended_us = numbers
+    lag_ms, *moments = numbers
+    started_us, ended_us = sorted(moments)
     written = replace(
         VERDICT,
         verdict=verdict,
