@@ -1,9 +1,9 @@
 #!/bin/sh
 # The service `passwords` of compose.yaml. At the first start it makes a password for each user; at every start it writes
-# the ACL file of Redis. Then it exits.
-#   passwords.sh USER:OWNER...
-# A password is stored in the volume that has the user's name, or in the volume of Redis if there is none. Only OWNER can
-# read the file. The ACL file contains hashes only. NAMESPACE_A, NAMESPACE_B and ADD_PERMISSIONS change the rules of both
+# the ACL files of Redis and, if there are users of theirs, of the Sentinels. Then it exits.
+#   passwords.sh USER:OWNER[:VOLUME]...
+# A password is stored in the volume that is named, else in the one that has the user's name, else in that of Redis. Only
+# OWNER can read the file. The ACL files contain hashes only. NAMESPACE_A, NAMESPACE_B and ADD_PERMISSIONS change the rules of both
 # programs as described in deploy/acl/README.md.
 set -eu
 umask 077
@@ -24,11 +24,21 @@ program_rules() {
   sed -E "s/(%RW?~\{?)/\1${2:+$2:}/g; s/\$/ ${ADD_PERMISSIONS:-}/" "/rules/acl/$1.acl"
 }
 
-acl=/volumes/redis/users.acl
-echo 'user default reset off' >$acl.new
-for pair; do
-  user=${pair%:*} owner=${pair#*:}
-  file=/volumes/redis/$user.password
+# Users of the Sentinels, which know other commands than Redis.
+is_of_sentinels() {
+  case $1 in
+    watcher | asker-*) true ;;
+    *) false ;;
+  esac
+}
+
+acl=/volumes/redis/users.acl sentinels=/volumes/redis/sentinels.acl
+for file in $acl $sentinels; do echo 'user default reset off' >$file.new; done
+for given; do
+  user=${given%%:*} rest=${given#*:}
+  owner=${rest%%:*} volume=${rest#"${rest%%:*}"}
+  volume=${volume#:}
+  file=/volumes/${volume:-redis}/$user.password
   [ ! -d "/volumes/$user" ] || file=/volumes/$user/password
   if [ ! -s "$file" ]; then
     tr -dc A-Za-z0-9 </dev/urandom | head -c 40 >"$file.new"
@@ -39,7 +49,8 @@ for pair; do
   chown "$owner" "$file"
   hash=$(sha256sum "$file" | cut -c 1-64)
   text=$(rules "$user")
-  echo "$text" | sed "s/>CHANGE-ME/#$hash/" >>$acl.new
+  ! is_of_sentinels "$user" && target=$acl || target=$sentinels
+  echo "$text" | sed "s/>CHANGE-ME/#$hash/" >>$target.new
   case $user in
     insight) # the connection that Redis Insight shows
       printf '[{"id": "handover", "name": "Handover", "host": "redis", "port": 6379, "username": "insight", "password": "%s"}]\n' \
@@ -50,5 +61,7 @@ for pair; do
       chown "$owner" /volumes/redis/replica.conf ;;
   esac
 done
-mv $acl.new $acl
-chown redis $acl
+for file in $acl $sentinels; do
+  mv $file.new $file
+  chown redis $file
+done

@@ -12,6 +12,7 @@ _ONE_SHOTS = {"passwords": {"CHOWN", "DAC_OVERRIDE", "FOWNER"}, "certificates": 
 _USERS = {
     **{program: f"{user}:{user}" for program, user in USERS.items()},
     "passwords": "root",
+    "gate": f"{USERS['server-a']}:{USERS['server-a']}",
     "certificates": "",
 }
 
@@ -31,6 +32,7 @@ def check_confined(containers: Containers) -> None:
             assert host["SecurityOpt"] == ["no-new-privileges:true"], service
             assert host["Memory"] > 0, service
             assert host["PidsLimit"] > 0, service
+            assert host.get("Init") or service == "certificates", service
             assert not host["Privileged"], service
             assert not host["PortBindings"], service
             assert service not in _ONE_SHOTS or host["NetworkMode"] == "none", service

@@ -79,6 +79,12 @@ class Project:
         """Run a script in a running container; return what it prints."""
         return self.compose("exec", "-T", service, "sh", "-ec", script).stdout
 
+    def signal(self, service: str, name: str) -> None:
+        """Send a signal to what a container runs, the child of the engine's init, as `kill -9` on its host does."""
+        kill = f"[ $parent != 1 ] || kill -{name} ${{each#/proc/}}"
+        script = f"for each in /proc/[0-9]*; do read -r _ _ _ parent _ <$each/stat; {kill}; done"
+        self.compose("exec", "-T", service, "sh", "-c", script, ok=False)
+
     def in_volumes(self, script: str) -> str:
         """Run a script where the volumes of the generated passwords are, below /volumes; return what it prints."""
         return self.compose("run", "--rm", "--no-deps", "-T", "--entrypoint", "sh", "passwords", "-ec", script).stdout

@@ -13,6 +13,12 @@ from tests.stage.confinement import check_confined, networks_of
 from tests.stage.containers import NewProject
 from tests.stage.engine import ROOT, docker, environment
 from tests.stage.project import Project
+from tests.stage.strangers import (
+    ADMIN,
+    WATCHER,
+    check_that_a_stranger_can_not_join,
+    check_that_a_stranger_can_not_turn_the_sentinels,
+)
 from tests.stage.waiting import wait_until
 
 pytestmark = [pytest.mark.docker, pytest.mark.kept_together("containers"), pytest.mark.timeout(900)]
@@ -67,13 +73,15 @@ def test_cluster(new_project: NewProject) -> None:
     project.compose("up", "--no-build", "--detach", "cluster")
     docker("wait", project.container("cluster"))
     assert project.state("cluster")["ExitCode"] == 0, project.log("cluster")
-    admin = "REDISCLI_AUTH=$(cat /run/handover/cluster-admin.password) redis-cli --user cluster-admin"
+    admin = ADMIN
     info = project.shell("redis", f"{admin} cluster info")
     assert {"cluster_state:ok", "cluster_known_nodes:6", "cluster_size:3"} <= set(info.split())
     nodes = project.shell("redis", f"{admin} cluster nodes").splitlines()
-    assert {node.split()[1].rpartition(",")[2] for node in nodes} == {"redis", *(f"redis-{n}" for n in range(2, 7))}
+    announced = {(node.split()[1].rpartition(",")[2], node.split()[1].partition("@")[0][-4:]) for node in nodes}
+    assert announced == {("redis", str(port)) for port in range(6379, 6385)}, "the gate's name, each at its own port"
     roles = [re.search(r"master|slave", node.split()[2]) for node in nodes]
     assert sorted(role[0] for role in roles if role) == ["master"] * 3 + ["slave"] * 3
+    check_that_a_stranger_can_not_join(project)
 
 
 def test_tls(new_project: NewProject) -> None:
@@ -107,8 +115,10 @@ def test_sentinel(new_project: NewProject) -> None:
     assert docker("wait", project.container("server-a"), timeout_s=120).stdout == "0\n"
 
     def primary() -> str:
-        return project.shell("sentinel-1", "redis-cli -p 26379 sentinel get-master-addr-by-name handover").split()[0]
+        return project.shell("sentinel-1", f"{WATCHER} sentinel get-master-addr-by-name handover").split()[0]
 
+    assert primary() == "redis"
+    check_that_a_stranger_can_not_turn_the_sentinels(project)
     assert primary() == "redis"
     project.compose("kill", "redis")
     wait_until(lambda: primary() == "replica", description="the Sentinels have promoted the replica", timeout_s=60)
@@ -147,7 +157,7 @@ def test_azure_without_its_env_file_says_what_lacks(engine: None) -> None:
     files = ("-f", "compose.yaml", "-f", "deploy/compose/azure.yaml")
     ended = docker("compose", "--env-file", os.devnull, *files, "config", ok=False)
     assert ended.returncode != 0
-    assert "set it in the env file" in ended.stderr
+    assert "no endpoint is set; copy deploy/compose/azure.env.example to .env and fill it in" in ended.stderr
 
 
 def test_insight_listens_on_this_host_alone_and_has_its_connection(engine: None) -> None:
