@@ -94,7 +94,7 @@ _READING = (
         "MULTI; EXEC; WATCH {segment} {state}; LLEN {segment}; LRANGE {segment} 0 0",
     ),
     Requirement("read what the run was to write", "HMGET {run} f"),
-    Requirement("show the carts", "HLEN {cart}; HSCAN {cart} 0; HGETALL {cart}; HGETALL {sku}"),
+    Requirement("show the carts", "HLEN {cart}; HSCAN {cart} 0; HGETALL {sku}"),
     Requirement("read", "EXISTS {segment}", is_needed=False),
     Requirement(
         "status",
