@@ -26,9 +26,8 @@ def call(server: Server, *command: str | bytes | int) -> Any:
             client.connection_pool.release(connection)
 
 
-def is_in_step(primary: Server, replica: Server) -> bool:
-    """Return whether a replica follows a primary and has processed all that the primary has."""
+def is_in_step(primary: Server, replica: Server, *, port: int = 0) -> bool:
+    """Return whether a replica follows a primary, reached at a port, and has processed all that the primary has."""
     role = call(replica, "ROLE")
-    return bool(
-        role[0] == b"slave" and role[2] == primary.port and role[3:] == [b"connected", call(primary, "ROLE")[1]]
-    )
+    expected = [port or primary.port, b"connected", call(primary, "ROLE")[1]]
+    return bool(role[0] == b"slave" and role[2:] == expected)

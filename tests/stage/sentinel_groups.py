@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
@@ -30,6 +31,7 @@ class SentinelGroup:
         """Describe a group of servers of one kind; `start` makes it."""
         self._program = program
         self.servers: list[Server] = []
+        self._first_port = 0
         self.sentinels = [Server(program, ("--sentinel",)) for _ in range(3)]
 
     @property
@@ -38,18 +40,23 @@ class SentinelGroup:
         hosts = ",".join(f"127.0.0.1:{sentinel.port}" for sentinel in self.sentinels)
         return f"redis+sentinel://{hosts}/{NAME}"
 
-    def start(self) -> None:
-        """Start everything and wait until the Sentinels know one another and the replica."""
+    def start(self, *, front: Callable[[int], int] = lambda port: port) -> None:
+        """Start everything and wait until the Sentinels know one another and the replica.
+
+        Args:
+            front: The port at which everybody reaches the first primary, such as a link's, given its own.
+        """
         primary = Server(self._program)
         self.servers.append(primary)
         primary.start()
-        replica = Server(self._program, ("--replicaof", f"127.0.0.1 {primary.port}"))
+        self._first_port = front(primary.port)
+        replica = Server(self._program, ("--replicaof", f"127.0.0.1 {self._first_port}"))
         self.servers.append(replica)
         replica.start()
-        wait_until(lambda: is_in_step(primary, replica), description="the replica is in step")
+        wait_until(lambda: is_in_step(primary, replica, port=self._first_port), description="the replica is in step")
         for sentinel in self.sentinels:
             sentinel.start()
-            call(sentinel, "SENTINEL", "MONITOR", NAME, "127.0.0.1", primary.port, _QUORUM)
+            call(sentinel, "SENTINEL", "MONITOR", NAME, "127.0.0.1", self._first_port, _QUORUM)
             call(sentinel, "SENTINEL", "SET", NAME, "down-after-milliseconds", DOWN_AFTER_MS)
             call(sentinel, "SENTINEL", "SET", NAME, "failover-timeout", 3_000)
         self._wait_until_settled()
@@ -77,12 +84,17 @@ class SentinelGroup:
     def primary(self) -> Server:
         """Return the server that the first Sentinel holds for the primary."""
         port = int(call(self.sentinels[0], "SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME)[1])
-        return next(server for server in self.servers if server.port == port)
+        return self._server_at(port)
 
     def replica(self) -> Server:
         """Return the other one."""
         primary = self.primary()
         return next(server for server in self.servers if server is not primary)
+
+    def _server_at(self, port: int) -> Server:
+        if port == self._first_port:
+            return self.servers[0]
+        return next(server for server in self.servers if server.port == port)
 
     def _wait_until_settled(self) -> None:
         wait_until(self._is_settled, description="the Sentinels see a primary and its replica", timeout_s=_SETTLE_S)
@@ -94,8 +106,10 @@ class SentinelGroup:
                 return False
             if any(not self._sees_a_replica(sentinel) for sentinel in self.sentinels):
                 return False
-            ports = {int(view["port"]) for view in views}
-            return ports == {self.primary().port} and is_in_step(self.primary(), self.replica())
+            seen = {self._server_at(int(view["port"])) for view in views}
+            primary = self.primary()
+            port = self._first_port if primary is self.servers[0] else primary.port
+            return seen == {primary} and is_in_step(primary, self.replica(), port=port)
         return False
 
     def _sees_a_replica(self, sentinel: Server) -> bool:
