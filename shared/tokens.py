@@ -13,18 +13,20 @@ from shared.errors import WrongKeyError
 from shared.keys import TOKEN_PATTERN
 
 MOST_AHEAD_MS = 24 * 60 * 60 * 1000
+MOST_AHEAD_OF_ATTEMPT_MS = 1_000 * 365 * MOST_AHEAD_MS  # whatever a clock said, and far from the last year
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PARTS = ((0, 4), (4, 6), (6, 8), (9, 11), (11, 13), (13, 15))
 
 
-def make_token(server_ms: int, *, after: str = "") -> str:
+def make_token(server_ms: int, *, after: str = "", most_ahead_ms: int = MOST_AHEAD_MS) -> str:
     """Return a token such as `20261122T205801123Z-3f9a1c` that sorts after another one, if there is one.
 
-    Raises WrongKeyError if that is more than a day ahead of the server: no run of ours made it, and none could follow.
+    Raises WrongKeyError if that is too far ahead of the server: no run of ours made it, and none could follow. A run id
+    may be a day ahead, an attempt of a run that is known a thousand years, since clocks may have been set back.
     """
     if is_token(after):
         after_ms = token_ms(after)
-        if after_ms > server_ms + MOST_AHEAD_MS:
+        if after_ms > server_ms + most_ahead_ms:
             expected, advice = "run ids and attempts of the server's time", "set its clock right, or use --namespace"
             raise WrongKeyError(where=f"run or attempt {after}", expected=expected, got="one of later", advice=advice)
         server_ms = max(server_ms, after_ms + 1)

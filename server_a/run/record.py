@@ -28,7 +28,7 @@ from shared.record import (
     signal_field,
 )
 from shared.segments import safe_chunk_values
-from shared.tokens import make_token
+from shared.tokens import MOST_AHEAD_OF_ATTEMPT_MS, make_token
 
 HISTORY_EVERY_S = 0.5
 MAX_OUTAGES = 100
@@ -153,7 +153,8 @@ class RunJournal:
 
     def _make_tokens(self, numbers: Sequence[int]) -> None:
         for number in numbers:
-            self.newest = make_token(self.clock.now_ms(), after=self.newest)
+            now_ms, most_ms = self.clock.now_ms(), MOST_AHEAD_OF_ATTEMPT_MS
+            self.newest = make_token(now_ms, after=self.newest, most_ahead_ms=most_ms)
             self.noted[number] = self.prepared[number] = self.newest
 
     def _attempts(self) -> dict[str, str]:
