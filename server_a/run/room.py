@@ -61,10 +61,8 @@ class Room:
     def needs(self, *, at_once: int = 1) -> dict[str, Need]:
         """Return what each server is to hold, with so many segments under way at once.
 
-        What a segment replaces is freed when it is published, and only then is another one begun. With several under
-        way three more count: a server frees in a thread of its own, and others are written and published meanwhile.
+        What a segment replaces is freed when it is published, and only then is another one begun.
         """
-        most = at_once if at_once == 1 else at_once + 3
         total: Counter[str] = Counter()
         grown: Counter[str] = Counter()  # beside what is used now
         peak: Counter[str] = Counter()
@@ -75,7 +73,7 @@ class Room:
         for number in range(1, self.record.segments + 1):
             if self._is_kept(number):
                 continue
-            if len(under_way) == most:
+            if len(under_way) == at_once:
                 published, freed = under_way.popleft()
                 grown[published] -= freed
             node = self.endpoint.node_of(self.keys.segment(number))

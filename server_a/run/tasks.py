@@ -57,18 +57,4 @@ class Lost:
     lost_s: float = field(default_factory=time.monotonic)  # when it was noticed; as `began_s`
 
 
-@dataclass(frozen=True)
-class PublicationEnded:
-    """A written task was published, or `error` came instead."""
-
-    done: Written
-    error: Exception | None
-    ended_s: float = field(default_factory=time.monotonic)  # as `began_s`
-
-    @property
-    def task(self) -> WriteTask:
-        """The task that wrote it."""
-        return self.done.task
-
-
-Event = Acknowledged | Written | Lost | PublicationEnded
+Event = Acknowledged | Written | Lost
