@@ -88,12 +88,12 @@ class BatchConnection:
         It takes half the time of a call of `read` for each. The first error is raised, as by `read`; what comes behind
         it is not read.
         """
-        found, error = self._read_on(replies, key_at)
+        found, error = self.read_on(replies, key_at)
         if error is not None:
             raise error
         return found
 
-    def _read_on(self, replies: int, key_at: Callable[[int], str]) -> tuple[list[Reply], HandoverError | None]:
+    def read_on(self, replies: int, key_at: Callable[[int], str]) -> tuple[list[Reply], HandoverError | None]:
         """Return the next replies, and the error that came in place of another one, behind which nothing is read.
 
         Raises TransientError as `read` does.
@@ -188,7 +188,7 @@ class BatchConnection:
         """Return the last of so many replies; raise the first error when all have been read."""
         left, last, first_error = replies, None, None
         while left:
-            found, error = self._read_on(left, lambda _place: "")
+            found, error = self.read_on(left, lambda _place: "")
             left -= len(found) + (error is not None)
             last, first_error = found[-1] if found else None, first_error or error
         if first_error is not None:

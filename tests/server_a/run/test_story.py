@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from shared.digest import run_digest
 from shared.keys import Keyspace
 from shared.signal import Signal
 from shared.state import SegmentState
-from shared.tokens import is_token
+from shared.tokens import is_token, make_token
 from tests.stage.hand_over_in_process import DIGEST, OLDER, HandOver, entries_of, list_keys, numbers, stored_values
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def test_old_segments_are_looked_for_until_a_hundred_in_a_row_are_absent(
 
 
 def test_a_run_id_is_greater_than_any_that_is_found(hand_over: HandOver, keys: Keyspace, client: redis.Redis) -> None:
-    future = "29990101T000000000Z-ffffff"
+    future = make_token(int(time.time() * 1_000) + DAY_MS // 2)  # of a server whose clock was ahead
     old = hand_over.produce(count=30, segment_values=10)
     client.hset(keys.state(keys.segment(3)), mapping={"run_id": future, "attempt": future})
     newer = hand_over.produce(count=5)

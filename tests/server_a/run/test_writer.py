@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from hashlib import blake2b
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from shared.endpoint.opening import Endpoint, open_endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.endpoint.url import parse_url
 from shared.endpoint.window import FIRST_BYTES, MAX_BYTES
-from shared.errors import NotFinishedError, TransientError
+from shared.errors import HandoverError, NotFinishedError, TransientError
 from shared.keys import Keyspace
 from shared.segments import SegmentRange
 from tests.stage.faulty_link import FaultyLink
@@ -99,10 +99,10 @@ class InFlight:
     def __init__(self, connection: BatchConnection, monkeypatch: pytest.MonkeyPatch) -> None:
         """Watch a connection."""
         self._sent: deque[list[int]] = deque()
-        self._send, self._read = connection.send, connection.read
+        self._send, self._read_on = connection.send, connection.read_on
         self.byte_counts: list[int] = []
         monkeypatch.setattr(connection, "send", self.send)
-        monkeypatch.setattr(connection, "read", self.read)
+        monkeypatch.setattr(connection, "read_on", self.read_on)
 
     def send(self, packed: bytes, *, replies: int, flight_bytes: int = 0) -> None:
         """Send, and count."""
@@ -111,12 +111,13 @@ class InFlight:
         self.byte_counts.append(sum(size for size, _ in self._sent))
         self._send(packed, replies=replies, flight_bytes=flight_bytes)
 
-    def read(self, *, key: str = "") -> Reply:
+    def read_on(self, replies: int, key_at: Callable[[int], str]) -> tuple[list[Reply], HandoverError | None]:
         """Read, and count what was answered with the last of its replies."""
-        self._sent[0][1] -= 1
-        if not self._sent[0][1]:
-            self._sent.popleft()
-        return self._read(key=key)
+        for _ in range(replies):
+            self._sent[0][1] -= 1
+            if not self._sent[0][1]:
+                self._sent.popleft()
+        return self._read_on(replies, key_at)
 
 
 def test_half_a_mebibyte_is_in_flight_before_the_link_is_known_and_never_more_than_eight(

@@ -16,7 +16,7 @@ from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.endpoint.url import parse_url
-from shared.errors import TransientError
+from shared.errors import HandoverError, TransientError
 from shared.keys import Keyspace
 from shared.segments import segment_range
 from tests.stage.faulty_link import FaultyLink
@@ -86,9 +86,9 @@ def test_the_next_segment_is_sent_before_the_replies_to_the_last_are_read(
             seen.append("send")
             super().send(packed, replies=replies, flight_bytes=flight_bytes)
 
-        def read(self, *, key: str = "") -> Reply:
-            seen.append("read")
-            return super().read(key=key)
+        def read_on(self, replies: int, key_at: Callable[[int], str]) -> tuple[list[Reply], HandoverError | None]:
+            seen.extend(["read"] * replies)
+            return super().read_on(replies, key_at)
 
     monkeypatch.setattr(endpoint, "batch", lambda key: Watched(endpoint.at(key)))
     told = Told()
