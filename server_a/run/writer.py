@@ -44,6 +44,11 @@ class SegmentWriter:
         """Whether all that was sent has its reply."""
         return not self._expected
 
+    @property
+    def may_create(self) -> bool:
+        """Whether what is under way may create the key: the first batch does, and its reply was not read yet."""
+        return self.length > 0 and not self.acknowledged
+
     def write(self, batches: Iterable[Batch]) -> WrittenSegment:
         """Write a whole segment over a connection that nobody else uses; see `send`."""
         for batch in batches:

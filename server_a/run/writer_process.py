@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from server_a.run.values import ValueSource
     from shared.endpoint.endpoint import Endpoint
 
+END_AFTER_S = 2.0  # longer than a writer waits for its last replies
 _SIGNALS = {signal.SIGTERM, signal.SIGINT}
 
 
@@ -66,8 +67,14 @@ class WriterProcess:
         if not is_sent:
             self._emit(_died(task, None))
 
+    def ask_to_end(self) -> None:
+        """Have the process end as `WriterThread.cancel` does."""
+        with self._lock, suppress(OSError):  # it has died
+            self._connection.send(None)
+
     def cancel(self) -> None:
-        """Kill the process."""
+        """Wait a moment for the end of a process that was asked to end, and kill it."""
+        self._process.join(END_AFTER_S)
         self._process.kill()
         self._process.join()
         self._relay.join()
@@ -122,7 +129,11 @@ class _Work:
     def run(self) -> None:
         """Take tasks until the connection to the parent ends with EOFError."""
         while True:
-            task: WriteTask = self._connection.recv()
+            task: WriteTask | None = self._connection.recv()
+            if task is None:
+                if self._thread is not None:
+                    self._thread.cancel()
+                os._exit(0)  # as when the parent is gone: the thread may be waiting for a server
             try:
                 self._writer().give(task)
             except (EndpointUnreachableError, NotFinishedError) as error:

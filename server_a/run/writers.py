@@ -105,6 +105,9 @@ class Writers:
     def close(self) -> None:
         """End all writers; what they have under way is left."""
         for member in self._members:
+            if isinstance(member.writer, WriterProcess):
+                member.writer.ask_to_end()
+        for member in self._members:
             if member.writer is not None:
                 member.writer.cancel()
             member.writer, member.nodes = None, {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from threading import Event as Flag
@@ -17,10 +18,11 @@ from server_a.run.tasks import Acknowledged, Event, Lost, WriteTask, Written
 from server_a.run.values import ValueSource
 from server_a.run.writer import SegmentWriter
 from shared.endpoint.endpoint import Endpoint
-from shared.errors import TransientError
+from shared.errors import HandoverError, TransientError
 
 TELL_EVERY_S = 0.02
 LEAVE_AFTER_S = 6.0  # longer than the socket's time-out, which ends whatever the thread waits for
+SETTLE_S = 1.0
 
 
 @dataclass
@@ -52,7 +54,10 @@ class WriterThread(Thread):
         self._tasks.put(task)
 
     def cancel(self) -> None:
-        """Leave what is under way, and return when nothing more is sent; staging keys stay."""
+        """Leave what is under way; return when nothing more is sent and, if possible, what was sent is carried out.
+
+        Staging keys stay.
+        """
         self._is_cancelled.set()
         self._tasks.put(None)
         if self.is_alive():
@@ -62,6 +67,7 @@ class WriterThread(Thread):
         """Write until cancelled."""
         while (task := self._next()) is not None:
             self._write(task)
+        self._settle(self._behind)
         self._leave(self._behind)
 
     def _next(self) -> WriteTask | None:
@@ -88,6 +94,8 @@ class WriterThread(Thread):
             while self._behind is not None:
                 self._read_behind(wait=True)
         except Exception as error:  # noqa: BLE001 - the story raises what is not to be repeated
+            if self._is_cancelled.is_set():
+                self._settle(self._current)
             self._lose(task, self._current, error)
         else:
             self._behind = attempt
@@ -149,6 +157,17 @@ class WriterThread(Thread):
         current = self._current
         if attempt is not None and (current is None or current.writer.connection is not attempt.writer.connection):
             attempt.writer.connection.close()
+
+    def _settle(self, attempt: _Attempt | None) -> None:
+        """Wait, a second at most, until what was sent can create no staging key: it is removed next, for good then."""
+        until_s, behind = time.monotonic() + SETTLE_S, self._behind
+        for each in filter(None, (behind, attempt)):
+            connection = each.writer.connection
+            with suppress(HandoverError):  # the connection is lost: its bytes may come at any time
+                while each.writer.may_create and connection.is_readable(wait_s=max(0.0, until_s - time.monotonic())):
+                    is_first = behind is not None and behind.writer.connection is connection
+                    first = behind if behind is not None and is_first and not behind.writer.is_answered else each
+                    first.writer.check_reply()
 
     def _tell(self, attempt: _Attempt, *, is_last: bool = False) -> None:
         """Tell how many values were acknowledged, at most 50 times a second."""

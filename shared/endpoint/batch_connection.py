@@ -118,14 +118,14 @@ class BatchConnection:
         self.flights.answered(len(found))
         return found, None
 
-    def is_readable(self) -> bool:
-        """Tell, without waiting, whether a reply has come, at least its beginning.
+    def is_readable(self, *, wait_s: float = 0.0) -> bool:
+        """Tell whether a reply has come, at least its beginning, or comes within so many seconds.
 
         Raises TransientError if the connection is lost.
         """
         self._require_open()
         try:
-            return bool(self._connection.can_read(0))
+            return bool(self._connection.can_read(wait_s))
         except RedisError as error:
             self._lose()
             raise self._client.translated(error) from error
