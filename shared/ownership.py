@@ -15,7 +15,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from shared.errors import InvalidInputError, WrongKeyError
-from shared.signal import CONSUMER_GROUP
 from shared.state import SegmentState
 from shared.tokens import is_token
 from shared.verdict import FAILED, SUPERSEDED, VERIFIED
@@ -95,6 +94,8 @@ def require_our_signals(key: str, entries: Entries, groups: Iterable[Mapping[str
     It is ours if one of its oldest and newest entries is a signal; a bad entry among ours is a dead letter. An empty
     one is ours too, unless only others have groups in it, to whom our signals would be delivered.
     """
+    from shared.signal import CONSUMER_GROUP  # which the commands of the shop need not import
+
     entries = list(entries)
     if not entries:
         names = [group["name"] for group in groups]

@@ -10,15 +10,17 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.record import RunRecord
 from shared.segments import MAX_SEGMENT_VALUES, MAX_SEGMENTS
-from shared.signal import Signal
 from shared.state import SegmentState
 from shared.text import shortened
 from shared.tokens import is_token
 from shared.witness import Witness, witness_of
+
+if TYPE_CHECKING:
+    from shared.signal import Signal
 
 VERIFIED = "verified"
 FAILED = "failed"

@@ -14,7 +14,7 @@ from shared.signal import CONSUMER_GROUP
 from shared.status.command import status_text
 from shared.status.findings import ANSWERED, DIFFERENT, GONE, UNSIGNALLED
 from shared.status.status import read_status
-from shared.tokens import make_token
+from shared.tokens import make_token, token_ms
 from tests.stage.hand_over_in_process import OLDER, Group, HandOver, entries_of
 from tests.stage.status_checks import DONE, UNFINISHED, WRONG, require_status
 
@@ -40,7 +40,7 @@ def _throw_pending_away(client: redis.Redis, keys: Keyspace, run_id: str) -> Non
 
 def _publish_again(client: redis.Redis, keys: Keyspace, run_id: str) -> None:
     """Leave the state of a kill between publication and XADD."""
-    client.hset(keys.state(keys.segment(2)), "attempt", make_token(0, after=run_id))
+    client.hset(keys.state(keys.segment(2)), "attempt", make_token(token_ms(run_id), after=run_id))
 
 
 UNREAD: dict[

@@ -135,14 +135,15 @@ def test_server_a_may_not_purge_and_says_so_in_one_sentence(guarded: Guarded) ->
 def test_server_b_may_not_signal_and_dead_retry_says_so_in_one_sentence(guarded: Guarded) -> None:
     keys = Keyspace(guarded.namespace)
     letter = {"origin": "1-1", "reason": "r", "consumer": "c", "field:a": "b"}
+    guarded.run("server-a", "run", "--count", "10")  # so that the stream is ours
     with connect(guarded.server) as client:
         client.xadd(keys.dead_letters(), letter)
         ended = guarded.run("server-b", "dead", "retry", codes=(77,))
         assert (ended.stdout, ended.stderr.count("\n")) == ("", 1), ended
         assert "deploy/acl/retry.acl" in ended.stderr
-        assert (client.xlen(keys.dead_letters()), client.exists(keys.signals())) == (1, 0)
+        assert (client.xlen(keys.dead_letters()), client.xlen(keys.signals())) == (1, 1)
         guarded.retry()
-        assert (client.xlen(keys.dead_letters()), client.xlen(keys.signals())) == (0, 1)
+        assert (client.xlen(keys.dead_letters()), client.xlen(keys.signals())) == (0, 2)
 
 
 @with_and_without_namespace
