@@ -90,6 +90,11 @@ class Keyspace:
         # without a namespace one pattern for everything, because each pattern costs a scan of the whole database
         return [f"{self.prefix}*", f"{{{self.prefix}*"] if self.prefix else ["*"]
 
+    def beginnings(self) -> list[str]:
+        """Return what the names of lists, states, runs, results and probe keys begin with, for a scan."""
+        plain = (self.segment(1), self.run(""), self.canary(""))
+        return [*plain, f"{{{self.segment(1)}", self.result("")]
+
     def kind_of(self, key: str) -> str | None:
         """Return what a key is: the name of the method that builds it, or None for a key that is not ours.
 

@@ -87,9 +87,7 @@ class Purge:
     def _sought(self, kinds: set[str]) -> list[Sought]:
         """Return what to scan for: names of the shop may be anybody's in millions, but not those of hashes."""
         prefix = self.keys.prefix
-        beginnings = [f"{{{prefix}biglist", f"{{{prefix}signals}}:result:"]
-        beginnings += [f"{prefix}{name}" for name in ("biglist", "run:", "canary:")]
-        others = [Sought(names_with(beginnings))] if kinds & _KINDS else []
+        others = [Sought(names_with(self.keys.beginnings()))] if kinds & _KINDS else []
         shop = [f"{prefix}{kind}:" for kind in sorted(kinds & _SHOP_KINDS)]
         return [*others, Sought(names_with(shop), "hash")] if shop else others
 
