@@ -81,6 +81,15 @@ class Host:
         self._drop("INPUT", "-s", other.address)
         self._drop("OUTPUT", "-d", other.address)
 
+    def slow_down(self, bytes_per_s: int) -> None:
+        """Let no more than this leave the host in a second."""
+        bucket = ("tbf", "rate", f"{bytes_per_s * 8}bit", "burst", "64kb", "latency", "400ms")
+        self._namespace.run("tc", "qdisc", "add", "dev", _INTERFACE, "root", *bucket)
+
+    def speed_up(self) -> None:
+        """Let it send as fast as it can again."""
+        self._namespace.run("tc", "qdisc", "del", "dev", _INTERFACE, "root")
+
     def drop_nothing(self) -> None:
         """Let everything through again."""
         self._namespace.run("iptables", "-F")

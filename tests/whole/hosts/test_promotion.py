@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from demo.processes import Program
 from tests.stage.four_hosts import Stage, require_exact
 from tests.stage.programs import run_program
 from tests.stage.waiting import wait_until
@@ -16,18 +17,25 @@ COUNT = 1_000_000
 OPTIONS = ("--count", str(COUNT), "--segment-values", "20000")
 
 
+def start_a(stage: Stage, url: str, *more: str) -> Program:
+    """Start server-a on a host that sends so slowly that its run takes 7 seconds, however busy the machine is."""
+    stage.a.slow_down(2_000_000)
+    return stage.start_a(url, *OPTIONS, *more)
+
+
 def lose_acknowledged_signals(stage: Stage) -> None:
     """Let A get so far that the primary has at least 3 segments which its replica will never get."""
     wait_until(lambda: stage.replica.signals() >= 3, description="3 signals came to the replica")
     stage.primary.host.drop_all_of(stage.replica.host)
     goal = stage.primary.signals() + 3
     wait_until(lambda: stage.primary.signals() >= goal, description="3 more segments were acknowledged")
+    stage.a.speed_up()
 
 
 @pytest.mark.parametrize("stage_kind", ["valkey9", "redis7"])
 def test_b_follows_the_replica_that_is_promoted(stage: Stage) -> None:
     b = stage.start_b(stage.add_replica().url)
-    a = stage.start_a(stage.moving_url, *OPTIONS)
+    a = start_a(stage, stage.moving_url)
     lose_acknowledged_signals(stage)
     stage.promote_replica()
     written, read = require_exact(a, b, stage.replica, count=COUNT)
@@ -43,7 +51,7 @@ def test_b_serves_at_the_address_that_moves(stage: Stage) -> None:
     """
     stage.add_replica()
     b = stage.start_b(stage.moving_url, "--claim-idle-ms", "2000")
-    a = stage.start_a(stage.moving_url, *OPTIONS)
+    a = start_a(stage, stage.moving_url)
     lose_acknowledged_signals(stage)
     stage.promote_replica()
     written, read = require_exact(a, b, stage.replica, count=COUNT)
@@ -54,7 +62,7 @@ def test_b_serves_at_the_address_that_moves(stage: Stage) -> None:
 def test_address_that_stays_with_the_old_primary(stage: Stage) -> None:
     """Two primaries, and nobody told A: the run is whole where A wrote it, and B says that it never came."""
     b = stage.start_b(stage.add_replica().url, "--wait-s", "3", "--settle-s", "1", "--max-deliveries", "1")
-    a = stage.start_a(stage.primary.url, *OPTIONS, "--await-verdict-s", "1")
+    a = start_a(stage, stage.primary.url, "--await-verdict-s", "1")
     lose_acknowledged_signals(stage)
     stage.replica.client.replicaof("NO", "ONE")
     assert b.wait(60) == 75, b.errors()
