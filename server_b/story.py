@@ -161,7 +161,7 @@ class Story:
     def _examine(self, delivery: Delivery, begun: Reading | None) -> None:
         """Read and verify a segment, and record the verdict; or leave the entry for another delivery."""
         entry, signal, number = delivery.entry, delivery.signal, delivery.number
-        self.progress.begin(signal)
+        self.progress.begin(signal, delivery.look.record)
         try:
             verdict = self.ahead.examine(delivery, begun, takes_next=not self.endings.is_last(signal))
             if verdict is not None:
@@ -188,8 +188,9 @@ class Story:
 
     def _record(self, delivery: Delivery, verdict: SegmentVerdict, *, dead_reason: str = "") -> None:
         """Record a verdict with its entry's acknowledgement, and report the run if that completed it."""
-        if self.endings.record(delivery, verdict, dead_reason=dead_reason):  # no other delivery would bring the report
-            signal = delivery.signal
+        signal, is_complete = delivery.signal, self.endings.record(delivery, verdict, dead_reason=dead_reason)
+        self.progress.examined(signal, verdict, of_all=self.endings.recorded[1])
+        if is_complete:  # no other delivery would bring the report
             self.retry.keep_trying(self.reports.report_if_complete, signal.run_id, segments=signal.segments)
 
     def _refresh(self) -> None:

@@ -62,7 +62,7 @@ class Samples:
 
 @dataclass
 class RunJournal:
-    """Writes the record of a run and how far it is."""
+    """Writes the record of a run and how far it is, and shows that."""
 
     endpoint: Endpoint
     keys: Keyspace
@@ -78,6 +78,7 @@ class RunJournal:
     noted: dict[int, str] = field(init=False, default_factory=dict)  # tokens that the record has as under way
     lost: list[tuple[int, str]] = field(init=False)  # segment and token of attempts that failed
     newest: str = field(init=False)  # the newest token that was made or seen
+    published: int = field(init=False, default=0)  # segments
 
     def __post_init__(self) -> None:
         self.samples = Samples(self.known.samples if self.known else ())
@@ -85,6 +86,7 @@ class RunJournal:
         # those of a killed process too: what it had sent may arrive after its staging key was removed
         self.lost = self.known.abandoned if self.known else []
         self.newest = self.record.run_id
+        self._show(published=0)
 
     def begin(self, numbers: Sequence[int] = ()) -> None:
         """Write the record, with a token for an attempt at each of these segments; other notes stay."""
@@ -130,6 +132,7 @@ class RunJournal:
     def note_signal(self, number: int, signal_id: str, *, published: int, prepare: Sequence[int] = ()) -> None:
         """Note the signal of a published segment, and what `prepare` notes."""
         self.noted.pop(number, None)
+        self._show(published=published)
         self._make_tokens(prepare)
         self._write({"published": published, signal_field(number): signal_id}, gone=[attempt_field(number)])
 
@@ -142,6 +145,18 @@ class RunJournal:
         """Count values sent; negative when they are to be sent again."""
         self.progress.add(values)
         self.samples.add(values, now_ms=self.clock.now_ms())
+
+    def count_kept(self, values: int) -> None:
+        """Count the values of a segment that the run had published before it was resumed."""
+        self._show(published=self.published + 1)
+        self.progress.count(values)
+        self.samples.add(values, now_ms=self.clock.now_ms())
+
+    def _show(self, *, published: int) -> None:
+        self.published, segments, number = published, self.record.segments, published + 1
+        if number <= segments > 1:
+            wordy = f"segment {number:,} of {segments:,}"
+            self.progress.segments = wordy, wordy, f"seg {number}/{segments}"
 
     def _make_tokens(self, numbers: Sequence[int]) -> None:
         for number in numbers:

@@ -76,11 +76,13 @@ class SegmentProducer:
 
     def produce(self) -> Iterator[tuple[int, PublishedSegment]]:
         """Write what was planned, and yield number and state of each segment as it is published."""
+        self.journal.progress.work()
         while self._to_do or self._under_way or self._held:
             self._give_out()
             event = self.writers.next_event(timeout_s=LOOK_EVERY_S)
             self.stop.check(f"run {self.record.run_id}")
             self.supersession.look()
+            self.journal.progress.add(0)  # the rate falls while nothing is acknowledged
             self._note(event)
             while (done := self._publishable()) is not None:
                 published = self._publish(done)

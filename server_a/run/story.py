@@ -133,7 +133,7 @@ class Story:
         for number, kept in self.keeper.kept(known):
             self.replicas.require(number, kept.state.attempt)
             self.published[number] = kept
-            self.journal.count(kept.state.count)
+            self.journal.count_kept(kept.state.count)
         self.journal.follow(self.keeper.newest_attempt)
 
     def _produce(self) -> None:

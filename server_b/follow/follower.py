@@ -131,6 +131,7 @@ class Follower:
         if time.monotonic() >= self._idle_at_s:  # else we look for missing lists, several times a second
             self._idle_at_s = time.monotonic() + BLOCK_MS / 1_000 / 2
             self._rewind_after_failover()  # a replica may get another stream without closing our connection
+            self.progress.rest()
             self._signals.look_again(cursor=self._cursor)
             self.lease.check_wait()
             return False

@@ -69,6 +69,8 @@ class PatientExaminer:
                 return Outcome(has_come=False)
             has_come, verdict = False, self.examiner.never_arrived(signal, look)
         self.forget(signal)
+        if verdict is not None:
+            self.progress.examined(signal, verdict)
         is_new = verdict is not None and (known is None or verdict.replaces(known, look.state, look.record))
         return Outcome(verdict if is_new else None, has_come)
 
@@ -79,7 +81,7 @@ class PatientExaminer:
             return None
         if look.obstacle:
             return self.examiner.given_up(signal, look, look.obstacle)
-        self.progress.begin(signal)
+        self.progress.begin(signal, look.record)
         try:
             return self.examiner.examine(signal, look)
         except WrongKeyError as error:

@@ -134,7 +134,7 @@ class EntryEndings:
     retry: Retry
     log: FilteringBoundLogger
     _outages_told: int = field(init=False, default=0)
-    _recorded: tuple[str, int] = field(init=False, default=("", 0))  # the last run, and verdicts recorded of it
+    recorded: tuple[str, int] = field(init=False, default=("", 0))  # the last run, and how many verdicts it has
 
     def record(self, delivery: Delivery, verdict: SegmentVerdict, *, dead_reason: str = "") -> bool:
         """Record a verdict with its entry's acknowledgement; return whether it stands and completes the run."""
@@ -150,7 +150,7 @@ class EntryEndings:
         recorded = self.retry.keep_trying(
             self.settler.record, delivery, verdict, retain_ms=retain_ms, dead_reason=dead_reason
         )
-        self._recorded = (signal.run_id, recorded.fields)
+        self.recorded = (signal.run_id, recorded.fields)
         self._finish(entry, is_progress=dead_reason != NEVER_ARRIVED)
         tell = self.log.debug if verdict.verdict == VERIFIED else self.log.warning
         told = ("segment", "segments", "verdict", "reason")
@@ -163,7 +163,7 @@ class EntryEndings:
 
     def is_last(self, signal: Signal) -> bool:
         """Return whether the verdict on this segment completes its run, as far as we know."""
-        run_id, recorded = self._recorded
+        run_id, recorded = self.recorded
         return (recorded if run_id == signal.run_id else 0) + 1 >= signal.segments
 
     def dead_letter(self, entry: Entry, reason: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from server_b.report.standing import StandingRun, read_standing
 from server_b.segment.progress import RunProgress
 from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
-from shared.errors import NotFinishedError, VerificationFailedError
+from shared.errors import NotFinishedError, VerificationFailedError, WrongKeyError
 from shared.keys import Keyspace
 from shared.record import RunRecord
 from shared.signal import Signal
@@ -83,7 +84,15 @@ class Reports:
         return list(self._waiting)
 
     def look_at_watched(self) -> None:
-        """Report the runs that are watched or waited for and complete by now, until `--once` has its run."""
+        """Report the runs that are watched or waited for and complete by now, until `--once` has its run.
+
+        Where somebody sees how far a run is, also ask how far the others are. Redis: HLEN once a second then.
+        """
+        self.progress.rest()
+        if run_id := self.progress.run_to_look_at():
+            key = self.keys.result(run_id)
+            with suppress(WrongKeyError):  # no result of ours: it has no place on the screen
+                self.progress.examined_by_all(run_id, int(self.endpoint.at(key).hlen(key)))
         for run_id in sorted(self._watched | self._waiting.keys()):
             if self.final is None:
                 self.report_if_complete(run_id)
@@ -94,6 +103,7 @@ class Reports:
         With `segments`, how many its signals say, that takes one round trip.
         """
         found = read_standing(self.endpoint, self.keys, run_id, segments=segments)
+        self.progress.examined_by_all(run_id, len(found.verdicts))
         if not found.is_decided or self._is_reported(run_id, found.verdicts):
             self._waiting.pop(run_id, None)
         elif not self.must_wait(run_id, found):

@@ -85,8 +85,8 @@ class SegmentExaminer:
                 is_over = has_come(POLL_S)
                 self.lease.keep_name()
                 reading.keep_alive()
-                if values := reading.new_values():  # else nothing is due: a reading that hangs must not keep its lease
-                    self.progress.add(values)
+                self.progress.add(values := reading.new_values())
+                if values:  # else nothing is due: a reading that hangs must not keep its lease
                     self.retry.succeeded()
                     self.lease.tick()
 

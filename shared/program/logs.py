@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TextIO, cast
 import structlog
 
 from shared.program.options import CommonSettings
+from shared.program.screen import has_colours, screen
 from shared.text import shown_text
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def open_log(common: CommonSettings) -> FilteringBoundLogger:
     as_json = common.log_format == "json" or (common.log_format is None and not is_terminal)
     renderers: list[Processor] = [structlog.processors.JSONRenderer()]  # in ASCII
     if not as_json:
-        renderers = [_escaped, structlog.dev.ConsoleRenderer(colors=is_terminal)]
+        renderers = [_escaped, structlog.dev.ConsoleRenderer(colors=has_colours(sys.stderr))]
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
     structlog.configure(
         processors=[structlog.processors.add_log_level, stamp, *renderers],
@@ -45,6 +46,7 @@ class _LastingStderr:
     """The part of stderr that a logger uses; when nobody reads it any more, events are lost and the work goes on."""
 
     def write(self, text: str) -> None:
+        screen.clear()
         with suppress(OSError):
             sys.stderr.write(text)
 

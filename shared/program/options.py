@@ -19,6 +19,7 @@ from shared.endpoint.settings import DEFAULT_URL, EndpointSettings
 from shared.endpoint.url import EndpointUrl, parse_url
 from shared.errors import InvalidInputError
 from shared.keys import ID_PATTERN, RESERVED_NAMESPACES, Keyspace
+from shared.program.screen import screen
 from shared.program.warnings import tell_warning, warn
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -145,6 +146,7 @@ def endpoint_options(program: str) -> Callable[[F], F]:
                 log_level=arguments.pop("log_level"),
                 log_format=arguments.pop("log_format"),
             )
+            screen.is_left_alone = common.log_format == "json"
             warn(common.endpoint)
             return function(common, **arguments)
 

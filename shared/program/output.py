@@ -2,7 +2,7 @@
 
 Names, reasons, versions, group names and typed arguments may hold what controls a terminal. Each caller escaping what
 it prints was rejected: one that forgets is not seen. A test forbids `click.echo` and `sys.stdout` elsewhere; logs and
-the progress bar, which write escape sequences of their own, are the exceptions and escape what they are given.
+what `screen` draws, which write escape sequences of their own, are the exceptions and escape what they are given.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from contextlib import suppress
 
 import click
 
+from shared.program.screen import screen
 from shared.text import shown_text, stored_text
 
 
 def say(text: str) -> None:
     """Print a text on stdout; it may have several lines, each made by `joined_lines` from what others wrote."""
+    screen.clear()
     click.echo(_escaped(text))
 
 
@@ -54,6 +56,7 @@ def say_values(chunks: Iterable[list[bytes]]) -> None:
 
 def tell(text: str) -> None:
     """Print a text on stderr, if anybody can read it there."""
+    screen.clear()
     with suppress(OSError):
         click.echo(_escaped(text), err=True)
 

@@ -1,73 +1,95 @@
-"""A progress bar on stderr, with rate and time left; only on a terminal, and only after the first second."""
+"""A line on stderr that tells how far a command is: only on a terminal, and only after the first second.
+
+click's progress bar was rejected: it takes 80 columns and more whatever the terminal has, and a line that is too long
+for its row can't be drawn again in place. Its rate is an average since the start.
+"""
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
-import click
+from shared.program.pace import Pace
+from shared.program.progress_text import Shown, progress_text
+from shared.program.screen import screen
 
-if TYPE_CHECKING:
-    from click._termui_impl import ProgressBar
-
-_SHOW_AFTER_S = 1.0
-_UPDATE_EVERY_S = 0.1
-_OF_UNKNOWN_LENGTH: Iterator[int] = map(int, ())  # click takes no length only with something whose length it can't tell
+SHOW_AFTER_S = 1.0
+UPDATE_EVERY_S = 0.1
+IDLE_AFTER_S = 1.0
 
 
 class Progress:
-    """Counts values, or what `unit` names, and draws click's progress bar where somebody may see it.
+    """Counts values, or what `unit` names, and draws how far they are where somebody may see it.
 
     Without a total, as where DBSIZE would cost one more permission, it tells how many and how fast.
+
+    Attributes:
+        segments: What is known of segments, in many words, in few, and in hardly any; None where that is nothing.
     """
 
     def __init__(self, label: str, total: int | None, *, unit: str = "values") -> None:
-        self._label = label
-        self._unit = unit
-        self._total = total
+        self._label, self._unit, self._total = label, unit, total
         self._done = 0
-        self._drawn = 0
-        self._started = self._updated = time.monotonic()
-        self._is_terminal = sys.stderr.isatty()
-        self._stack = ExitStack()
-        self._bar: ProgressBar[int] | None = None
+        self._pace = Pace()
+        self._started_s = self._updated_s = time.monotonic()
+        self._is_shown = screen.draws
+        self._is_drawn = False
+        self.segments: tuple[str, str, str] | None = None
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether somebody sees it."""
+        return self._is_drawn
 
     def add(self, values: int) -> None:
-        """Count values, and draw at most ten times a second; negative when an attempt is to be repeated."""
+        """Count values that were just done, and draw; negative when an attempt is to be repeated.
+
+        With 0 it draws what the time alone has changed.
+        """
+        if values < 0:
+            self.count(values)
+            return
         self._done += values
-        if not self._is_terminal:
-            return
-        now = time.monotonic()
-        if now - self._started < _SHOW_AFTER_S or now - self._updated < _UPDATE_EVERY_S:
-            return
-        self._updated = now
-        if self._bar is None:
-            self._bar = self._stack.enter_context(self._new_bar(elapsed_s=now - self._started))
-        self._draw(self._bar, now)
+        if self._is_shown:
+            now_s = time.monotonic()
+            self._pace.add(values, now_s)
+            self._draw(now_s)
 
-    def _draw(self, bar: ProgressBar[int], now: float) -> None:
-        bar.update(self._done - self._drawn, int(self._done / (now - self._started)))
-        self._drawn = self._done
+    def count(self, values: int) -> None:
+        """Count values that nobody has worked on here and now, such as those that a resumed run keeps."""
+        self._done += values
+        self._pace.shift(values)
 
-    def _new_bar(self, *, elapsed_s: float) -> ProgressBar[int]:
-        bar: ProgressBar[int] = click.progressbar(
-            iterable=_OF_UNKNOWN_LENGTH if self._total is None else None,
-            length=self._total,
-            label=self._label,
-            file=sys.stderr,
-            show_pos=True,
-            item_show_func=lambda rate: f"{rate:,} {self._unit}/s" if rate is not None else None,
-        )
-        bar.start = bar.last_eta = time.time() - elapsed_s  # else the bar computes the time left from its own start
-        return bar
+    def work(self) -> None:
+        """Let the time from now on count for the rate."""
+        self._pace.work(time.monotonic())
+
+    def rest(self) -> None:
+        """Let no time count until there is something to do again, and say so once that has lasted a second."""
+        now_s = time.monotonic()
+        if not self._pace.rested_s(now_s):
+            self._pace.rest(now_s)
+        if self._is_shown:
+            self._draw(now_s)
+
+    def _draw(self, now_s: float, *, is_last: bool = False) -> None:
+        is_due = now_s - self._started_s >= SHOW_AFTER_S and now_s - self._updated_s >= UPDATE_EVERY_S
+        if not (is_due or is_last):
+            return
+        self._updated_s, self._is_drawn = now_s, True
+        is_idle = self._pace.rested_s(now_s) >= IDLE_AFTER_S
+        shown = Shown(self._label, self._unit, self._done, self._total, self._pace.per_s, is_idle, self.segments)
+        screen.draw(progress_text(shown, screen.columns))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        if self._bar is not None and self._drawn != self._done:
-            self._draw(self._bar, time.monotonic())
-        self._stack.close()
+        self.close()
+
+    def close(self) -> None:
+        """Leave the line as it is in the end, and go on below it."""
+        if self._is_drawn:
+            self._draw(time.monotonic(), is_last=True)
+            screen.keep()
+            self._is_drawn = False

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
+import re
+import struct
 import subprocess
 import sys
+import termios
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from demo.parent import ending_with_us
@@ -19,7 +23,14 @@ _END_S = 60.0
 
 
 def run_on_terminal(
-    name: Name, *arguments: str, server: Server | str, namespace: str, with_stdout: bool = False
+    name: Name,
+    *arguments: str,
+    server: Server | str,
+    namespace: str,
+    with_stdout: bool = False,
+    columns: int = 80,
+    env: Mapping[str, str] | None = None,
+    watch: Callable[[bytes], object] = len,
 ) -> Finished:
     """Run a program to its end with a terminal as its stderr.
 
@@ -29,17 +40,27 @@ def run_on_terminal(
         server: A server or the URL of one.
         namespace: For its namespace variable.
         with_stdout: Whether stdout is the same terminal; all that is written there counts as stderr then.
+        columns: How wide the terminal is; it has 24 rows.
+        env: More variables; without one for TERM that is `xterm`.
+        watch: Gets all that is written so far, whenever there is more, in a thread of its own.
     """
     ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     written: list[bytes] = []
-    reader = threading.Thread(target=_read_all, args=(ours, written.append), daemon=True)
+
+    def take(piece: bytes) -> None:
+        written.append(piece)
+        watch(b"".join(written))
+
+    environment = {**environment_of(name, server=server, namespace=namespace, env=None), "TERM": "xterm", **(env or {})}
+    reader = threading.Thread(target=_read_all, args=(ours, take), daemon=True)
     try:
         process: subprocess.Popen[Any] = subprocess.Popen(
             [sys.executable, "-m", name.replace("-", "_"), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=theirs if with_stdout else subprocess.PIPE,
             stderr=theirs,
-            env={**environment_of(name, server=server, namespace=namespace, env=None), "TERM": "xterm"},
+            env=environment,
             start_new_session=True,
             preexec_fn=ending_with_us(),  # noqa: PLW1509 - one system call, and the thread has not started yet
         )
@@ -63,3 +84,8 @@ def _read_all(terminal: int, take: Callable[[bytes], object]) -> None:
             take(piece)
     except OSError:
         return
+
+
+def drawn_lines(text: str) -> list[str]:
+    """Return what was drawn on the terminal's last line, one after the other."""
+    return [line.rstrip() for line in re.findall(r"\r\x1b\[K([^\r\n\x1b]+)", text)]

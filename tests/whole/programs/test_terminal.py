@@ -1,4 +1,4 @@
-"""What people see: logs and a progress bar on a terminal, reports and lists on stdout."""
+"""What people see: logs on a terminal, reports and lists on stdout."""
 
 from __future__ import annotations
 
@@ -6,22 +6,15 @@ import json
 import re
 import subprocess
 import sys
-import time
 
 import pytest
 
 from demo.servers import Server
 from shared.shop.cart_text import TIMES
-from tests.stage.faulty_link import FaultyLink
 from tests.stage.programs import Name, environment_of, run_program
 from tests.stage.terminals import run_on_terminal
-from tests.stage.waiting import wait_until
 
 COUNT = "100000"
-# Each hundred times in a run of so many values.
-REQUESTS: dict[Name, bytes] = {"server-a": b"LPUSHX", "server-b": b"LRANGE"}
-REPLIES: dict[Name, bytes] = {"server-a": b":%d\r\n", "server-b": b"\r\n%d\r\n"}  # a length, and a value
-LABELS: dict[Name, str] = {"server-a": "Writing", "server-b": "Reading"}
 EVENTS: dict[Name, str] = {"server-a": "run started", "server-b": "waiting for signals"}
 OPTIONS: dict[Name, tuple[str, ...]] = {
     "server-a": ("run", "--count", COUNT),
@@ -30,9 +23,6 @@ OPTIONS: dict[Name, tuple[str, ...]] = {
 
 both_programs = pytest.mark.parametrize("program", ["server-a", "server-b"])
 one_server = pytest.mark.parametrize("server_kind", ["redis7"], indirect=True)
-each_on_one_server = pytest.mark.parametrize(
-    ("server_kind", "program"), [("valkey9", "server-a"), ("redis7", "server-b")], indirect=["server_kind"]
-)
 
 
 @pytest.fixture
@@ -41,41 +31,9 @@ def listed(server: Server, namespace: str) -> None:
     assert run_program("server-a", "run", "--count", COUNT, server=server, namespace=namespace).exit_code == 0
 
 
-def _hold_a_second() -> None:
-    until = time.monotonic() + 1.05
-    wait_until(lambda: time.monotonic() > until, description="a second has gone by")
-
-
 def _events(text: str) -> list[str]:
     """Return the events of JSON lines; fails if any line is something else."""
     return [json.loads(line)["event"] for line in text.splitlines()]
-
-
-@each_on_one_server
-def test_a_run_of_more_than_a_second_shows_rate_and_time_left_on_a_terminal(
-    listed: None, link: FaultyLink, program: Name, namespace: str
-) -> None:
-    """The first second lets the bar appear, another lets it know how long the rest takes."""
-    for thousands in (5, 55, 75):
-        link.at_reply(REPLIES[program] % (thousands * 1_000), _hold_a_second)
-    ended = run_on_terminal(program, *OPTIONS[program], "--json", server=link.url, namespace=namespace)
-    assert ended.exit_code == 0, ended
-    assert ended.json()["count"] == int(COUNT)
-    bar = rf"{LABELS[program]}  \[[#-]+\]  [1-9]\d*/{COUNT}"
-    rate = r"  [1-9][\d,]* values/s"
-    assert re.search(bar + rate, ended.stderr), ended.stderr
-    assert re.search(bar + r"  \d\d:\d\d:\d\d" + rate, ended.stderr), ended.stderr
-
-
-@each_on_one_server
-def test_a_long_run_shows_no_bar_where_stderr_is_no_terminal(
-    listed: None, link: FaultyLink, program: Name, namespace: str
-) -> None:
-    link.at(REQUESTS[program], _hold_a_second, nth=5)
-    ended = run_program(program, *OPTIONS[program], server=link.url, namespace=namespace)
-    assert ended.exit_code == 0, ended
-    assert _events(ended.stderr)
-    assert "\r" not in ended.stdout
 
 
 @one_server
