@@ -89,7 +89,7 @@ def run_command(common: CommonSettings, *, as_json: bool, consumer: str | None, 
 
         def emit(report: RunReport) -> None:
             text = json_text(report.as_json()) if as_json else report.as_text(print_values=settings.print_values)
-            (say_outcome if settings.is_once else say)(text)
+            (say_outcome if settings.is_once else say)(text, {report.verdict_line: report.verdict})
 
         consume(common, settings, stop=stop, log=open_log(common), emit=emit)
 

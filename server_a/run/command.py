@@ -100,7 +100,7 @@ def run_command(common: CommonSettings, *, as_json: bool, **options: Any) -> Non
             if settings.await_verdict_s:
                 verdict = story.await_verdict()
                 if not as_json:
-                    say_outcome(f"server-b's verdict: {verdict}.")
+                    _say_verdict(verdict)
 
 
 def _run_every(common: CommonSettings, settings: RunSettings, stop: StopRequest, *, as_json: bool) -> None:
@@ -120,9 +120,14 @@ def _run_every(common: CommonSettings, settings: RunSettings, stop: StopRequest,
                 say_outcome(json_text(asdict(summary)))
             else:
                 say_outcome(_summary_text(summary, story))
-                say_outcome(f"server-b's verdict: {verdict}.")
+                _say_verdict(verdict)
     finally:
         say_outcome(json_text(hand_overs.as_json()))
+
+
+def _say_verdict(verdict: str) -> None:
+    line = f"server-b's verdict: {verdict}."
+    say_outcome(line, {line: verdict})
 
 
 def _summary_text(summary: RunSummary, story: Story) -> str:

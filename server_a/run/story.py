@@ -29,6 +29,7 @@ from shared.endpoint.retry import FIRST_PAUSE_S, LONGEST_PAUSE_S, Retry
 from shared.errors import EndpointUnreachableError, HandoverError, NotFinishedError, SupersededError
 from shared.program.options import CommonSettings
 from shared.program.progress import Progress
+from shared.program.screen import screen
 from shared.record import RunRecord
 from shared.stopping import StopRequest
 
@@ -98,7 +99,8 @@ class Story:
         summary = summarize(
             record, self.published, self.segments, self.retry, **counts, rewritten=self.segments_rewritten
         )
-        self.log.info("run finished", **asdict(replace(summary, reply_ms=None)))
+        tell = self.log.debug if screen.is_all else self.log.info  # the summary beside it says the same
+        tell("run finished", **asdict(replace(summary, reply_ms=None)))
         return summary
 
     def await_verdict(self) -> str:

@@ -14,6 +14,7 @@ from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import NotFinishedError, VerificationFailedError, WrongKeyError
 from shared.keys import Keyspace
+from shared.program.screen import screen
 from shared.record import RunRecord
 from shared.signal import Signal
 from shared.verdict import FAILED, SUPERSEDED, VERIFIED, SegmentVerdict, run_verdict
@@ -154,7 +155,8 @@ class Reports:
             self._watched.discard(run_id)
             self._passed_over.add(run_id)
         told = ("run_id", "verdict", "reason", "count", "segments", "digest", "lag_ms", "read_s", "values_per_s")
-        self.log.info("run complete", **{name: getattr(report, name) for name in told})
+        is_told = screen.is_all and (is_awaited or not is_once)  # beside the report, which says the same
+        (self.log.debug if is_told else self.log.info)("run complete", **{name: getattr(report, name) for name in told})
 
     def _is_reported(self, run_id: str, verdicts: Mapping[int, SegmentVerdict]) -> bool:
         """Tell whether these verdicts were reported, or others on the same lists before a newer run replaced them."""

@@ -55,6 +55,16 @@ class RunReport:
         carts = [cart_json(cart) for cart in self.carts]
         return vars(self) | {"witness": witness, "first": self.first[:JSON_VALUES], "carts": carts}
 
+    @property
+    def verdict_line(self) -> str:
+        """The line of the text that tells the verdict."""
+        segments = f"{self.segments:,} segment{'' if self.segments == 1 else 's'}"
+        if self.verdict == VERIFIED:
+            what = f"{self.count:,} values in {segments}, complete, in order and once, digest {self.digest}."
+        else:
+            what = f"{self.reason} ({self.count:,} values in {segments})."
+        return f"Run {self.run_id} {self.verdict}: {what}"
+
     def as_text(self, *, print_values: int) -> str:
         """Return the report as text for a terminal."""
         lines = [line for cart in self.carts for line in cart_text(cart).split("\n")]
@@ -62,12 +72,7 @@ class RunReport:
         if shown:
             noun = "value" if len(shown) == 1 else "values"
             lines += [f"First {len(shown)} {noun} in reverse order:", str(shown)]
-        segments = f"{self.segments:,} segment{'' if self.segments == 1 else 's'}"
-        if self.verdict == VERIFIED:
-            what = f"{self.count:,} values in {segments}, complete, in order and once, digest {self.digest}."
-        else:
-            what = f"{self.reason} ({self.count:,} values in {segments})."
-        lines.append(f"Run {self.run_id} {self.verdict}: {what}")
+        lines.append(self.verdict_line)
         if self.witness is not None:
             advice = f"server-b explain {self.run_id} says all of it"
             lines.append(f"What is wrong: {self.witness.as_text()}; {advice}.")

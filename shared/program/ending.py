@@ -14,12 +14,13 @@ from pathlib import Path
 
 import click
 
-from shared.errors import HandoverError, TransientError
+from shared.errors import HandoverError, TransientError, VerificationFailedError
 from shared.program.output import silence_stdout, tell
 from shared.program.secrets import typed_logins, without_logins
 from shared.program.unexpected import unexpected
 from shared.starting import interrupt_on_sigint
 from shared.text import shown_text
+from shared.verdict import FAILED
 
 _INTERRUPTED = 130
 
@@ -31,13 +32,14 @@ def run_program(group: click.Group, program: str) -> None:
     """
     interrupt_on_sigint()
     _prepare_streams()
-    complaint, is_of_click = "", False
+    complaint, is_of_click, verdict = "", False, ""
     try:
         code = group.main(prog_name=program, standalone_mode=False)
         sys.stdout.flush()
     except HandoverError as error:
         final = error.lasting() if isinstance(error, TransientError) else error  # nobody is left to try again
         complaint, code = str(final), final.exit_code
+        verdict = FAILED if isinstance(error, VerificationFailedError) else ""
     except click.exceptions.NoArgsIsHelpError as error:
         tell(error.format_message())
         code = error.exit_code
@@ -59,7 +61,7 @@ def run_program(group: click.Group, program: str) -> None:
     if complaint:
         typed = typed_logins(sys.argv[1:], os.environ)
         sentence = without_logins(complaint, typed, is_of_click=is_of_click)
-        tell(shown_text(f"{program}: {sentence}"))  # one line, whatever is quoted
+        tell(shown_text(f"{program}: {sentence}"), verdict)  # one line, whatever is quoted
     gc.freeze()  # else Python searches all modules for garbage before it ends, which takes 25 ms with redis-py's
     sys.exit(code)
 

@@ -12,17 +12,22 @@ import os
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from typing import TextIO
 
 import click
 
+from shared.program.marks import marked
 from shared.program.screen import screen
 from shared.text import shown_text, stored_text
 
 
-def say(text: str) -> None:
-    """Print a text on stdout; it may have several lines, each made by `joined_lines` from what others wrote."""
+def say(text: str, marks: Mapping[str, str] | None = None) -> None:
+    """Print a text on stdout; it may have several lines, each made by `joined_lines` from what others wrote.
+
+    The lines that `marks` names get the sign of their verdict on a terminal.
+    """
     screen.clear()
-    click.echo(_escaped(text))
+    click.echo(_escaped(text, marks or {}, sys.stdout))
 
 
 def json_text(found: Mapping[str, object]) -> str:
@@ -30,10 +35,10 @@ def json_text(found: Mapping[str, object]) -> str:
     return json.dumps(found).replace("\x7f", "\\u007f")  # the one control character that json leaves as it is
 
 
-def say_outcome(text: str) -> None:
-    """Print the outcome of a command whose exit code counts whether or not anybody reads on."""
+def say_outcome(text: str, marks: Mapping[str, str] | None = None) -> None:
+    """Print the outcome of a command, as `say` does, whose exit code counts whether or not anybody reads on."""
     try:
-        say(text)
+        say(text, marks)
     except BrokenPipeError:
         silence_stdout()
 
@@ -54,11 +59,11 @@ def say_values(chunks: Iterable[list[bytes]]) -> None:
     output.flush()
 
 
-def tell(text: str) -> None:
-    """Print a text on stderr, if anybody can read it there."""
+def tell(text: str, verdict: str = "") -> None:
+    """Print a text on stderr, if anybody can read it there; with the sign of a verdict if it is one, on a terminal."""
     screen.clear()
     with suppress(OSError):
-        click.echo(_escaped(text), err=True)
+        click.echo(_escaped(text, {text: verdict}, sys.stderr), err=True)
 
 
 def ask(question: str) -> bool:
@@ -66,5 +71,6 @@ def ask(question: str) -> bool:
     return click.confirm(shown_text(question))
 
 
-def _escaped(text: str) -> str:
-    return "\n".join(map(shown_text, text.split("\n")))
+def _escaped(text: str, marks: Mapping[str, str], stream: TextIO) -> str:
+    escaped = {shown_text(line): verdict for line, verdict in marks.items()}
+    return "\n".join(marked(shown_text(line), escaped, stream) for line in text.split("\n"))

@@ -32,6 +32,11 @@ class Screen:
         return not self.is_left_alone and sys.stderr.isatty() and not _is_dumb()
 
     @property
+    def is_all(self) -> bool:
+        """Whether results and log stand on terminals and are read together, so that neither need repeat the other."""
+        return not self.is_left_alone and sys.stdout.isatty() and sys.stderr.isatty()
+
+    @property
     def columns(self) -> int:
         """How many columns the terminal has now; people change that while a program runs."""
         try:

@@ -11,6 +11,7 @@ from shared.advice import CHECK_BOTH_ENDS
 from shared.program.options import CommonSettings, endpoint_options, json_option
 from shared.program.output import json_text, say_outcome
 from shared.text import joined_lines
+from shared.verdict import FAILED, VERIFIED
 
 if TYPE_CHECKING:
     from shared.status.facts import RunStatus
@@ -35,7 +36,7 @@ def status_command(program: str) -> click.Command:
                 files = {"endpoint": endpoint.name, "namespace": common.keys.namespace}
                 local = VerdictFile(state_directory(), **files).read()
             found = read_status(endpoint, common.keys, is_scanned=program == "server-a", local=local)
-        say_outcome(json_text(found.as_json()) if as_json else status_text(found))
+        say_outcome(json_text(found.as_json()) if as_json else status_text(found), status_marks(found))
         return found.exit_code
 
     return status
@@ -53,6 +54,7 @@ Example: {program} status --json
 """
 
 _ELSEWHERE = f"Nothing of a hand-over is here. {CHECK_BOTH_ENDS[0].upper()}{CHECK_BOTH_ENDS[1:]}."
+_ALL_IS_WELL, _WRONG = "Nothing is wrong.", "Wrong"
 _NO_RUN = "No run is here yet, though a server-b has been."
 
 
@@ -68,7 +70,7 @@ def status_text(status: Status) -> str:
         idle_s = consumer["idle_ms"] / 1_000
         lines.append(f"Consumer {consumer['name']}: {consumer['pending']} pending, idle for {idle_s:.1f} s")
     for heading, sentences in (
-        ("Wrong", status.problems),
+        (_WRONG, status.problems),
         ("Under way", status.under_way),
         ("Not looked at", status.not_looked_at),
     ):
@@ -76,8 +78,13 @@ def status_text(status: Status) -> str:
     if status.is_empty:
         lines.append(_NO_RUN if status.group.is_there else _ELSEWHERE)
     elif not status.exit_code:
-        lines.append("Nothing is wrong.")
+        lines.append(_ALL_IS_WELL)
     return joined_lines(lines)
+
+
+def status_marks(status: Status) -> dict[str, str]:
+    """Return which lines of the text tell that all is well, or what is wrong."""
+    return {_ALL_IS_WELL: VERIFIED} | {f"{_WRONG}: {problem}": FAILED for problem in status.problems}
 
 
 def _run_line(run: RunStatus) -> str:
