@@ -9,14 +9,8 @@ from typing import TYPE_CHECKING, Any
 from server_a.run.settings import DEFAULTS
 from shared.program.ending import run_program
 from shared.program.group import main_group
-from shared.program.options import (
-    CommonSettings,
-    WholeNumber,
-    endpoint_options,
-    json_option,
-    option,
-    url_of_option,
-)
+from shared.program.kinds import WholeNumber
+from shared.program.options import CommonSettings, endpoint_options, json_option, option, url_of_option
 from shared.program.output import json_text, say_outcome
 from shared.segments import MAX_COUNT
 from shared.status.command import status_command

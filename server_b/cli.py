@@ -18,7 +18,8 @@ from shared.errors import InvalidInputError
 from shared.fields import check_run_id
 from shared.program.ending import run_program
 from shared.program.group import main_group
-from shared.program.options import CommonSettings, Seconds, WholeNumber, endpoint_options, json_option, option
+from shared.program.kinds import Seconds, WholeNumber
+from shared.program.options import CommonSettings, endpoint_options, json_option, option
 from shared.program.output import json_text, say, say_outcome, say_values
 from shared.segments import MAX_COUNT
 from shared.status.command import status_command

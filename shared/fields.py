@@ -9,6 +9,9 @@ from shared.tokens import is_token
 
 SCHEMA_VERSION = 1
 READABLE_SCHEMA_VERSIONS = (1,)
+_WHOLE, _FRACTION = r"([0-9]+|[0-9]{1,3}(?:(?:_[0-9]{3})+|(?:,[0-9]{3})+))", r"(?:\.([0-9]+))?"
+_SPELLED = re.compile(_WHOLE + _FRACTION + "(?:e([0-9]{1,2})|([km]))?", re.ASCII | re.IGNORECASE)
+_MOST_CHARACTERS = 24
 
 
 def check_version(where: str, raw: bytes) -> None:
@@ -61,6 +64,19 @@ def decode_digest(where: str, raw: bytes) -> str:
     if not re.fullmatch(rb"[0-9a-f]{32}", raw):
         raise InvalidInputError(where=f"{where} digest", expected="32 lower-case hex digits", got=shown(raw))
     return raw.decode("ascii")
+
+
+def spelled_number(text: str) -> int | None:
+    """Return the whole number that somebody typed, such as 1000, 1_000, 1,000, 1e3, 1k, 1.5m; None if it is none."""
+    found = _SPELLED.fullmatch(text)
+    if found is None or len(text) > _MOST_CHARACTERS:
+        return None
+    whole, fraction, exponent, letter = found.groups(default="")
+    zeros = int(exponent or {"": 0, "k": 3, "m": 6}[letter.lower()]) - len(fraction)
+    if zeros < 0 or zeros > _MOST_CHARACTERS:
+        return None
+    number = int(re.sub("[_,]", "", whole) + fraction) * 10**zeros
+    return number if number < 10**18 else None
 
 
 def shown(raw: bytes) -> str:

@@ -12,16 +12,8 @@ from click.core import ParameterSource
 from server_a.run.settings import DEFAULTS, EVERY_AWAIT_VERDICT_S, MAX_WRITERS, RunSettings
 from shared.endpoint.reply_times import times_text
 from shared.errors import InvalidInputError
-from shared.program.options import (
-    CommonSettings,
-    F,
-    Seconds,
-    WholeNumber,
-    WholeNumberOrAuto,
-    endpoint_options,
-    json_option,
-    option,
-)
+from shared.program.kinds import Seconds, WholeNumber, WholeNumberOrAuto
+from shared.program.options import CommonSettings, F, endpoint_options, json_option, option
 from shared.program.output import json_text, say_outcome
 from shared.record import MAX_SHOP_RECORDS
 from shared.segments import MAX_COUNT, MAX_SEGMENT_VALUES

@@ -12,6 +12,8 @@ import click
 
 from shared import __version__
 
+_SETTINGS = {"max_content_width": 110, "help_option_names": ["-h", "--help"]}
+
 
 class ProgramGroup(click.Group):
     """All commands of one program.
@@ -21,7 +23,7 @@ class ProgramGroup(click.Group):
     """
 
     def __init__(self, program: str, summary: str, later: Mapping[str, Callable[[], click.Command]]) -> None:
-        super().__init__(program, help=summary, no_args_is_help=True, context_settings={"max_content_width": 110})
+        super().__init__(program, help=summary, no_args_is_help=True, context_settings=_SETTINGS)
         self.later = later
 
     def list_commands(self, ctx: click.Context) -> list[str]:

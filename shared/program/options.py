@@ -19,12 +19,11 @@ from shared.endpoint.settings import DEFAULT_URL, EndpointSettings
 from shared.endpoint.url import EndpointUrl, parse_url
 from shared.errors import InvalidInputError
 from shared.keys import ID_PATTERN, RESERVED_NAMESPACES, Keyspace
+from shared.program.kinds import Way
 from shared.program.screen import screen
 from shared.program.warnings import tell_warning, warn
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_WEEK_S = 7 * 24 * 60 * 60
 
 
 @dataclass(frozen=True)
@@ -50,54 +49,6 @@ def json_option(program: str, each: str = "") -> Callable[[F], F]:
     return option(program, "--json", "as_json", is_flag=True, help=f"Print one JSON object{scope}.")
 
 
-class WholeNumber(click.ParamType[int]):
-    """A whole number in ASCII digits, bounds included; Python's `int` would also take _ and other scripts' digits."""
-
-    name = "number"
-
-    def __init__(self, least: int, most: int) -> None:
-        self._least = least
-        self._most = most
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the number that a text spells."""
-        text = str(value)
-        if not (text.isascii() and text.isdigit() and len(text) <= 18 and self._least <= int(text) <= self._most):
-            self.fail(f"{text!r} is not a whole number from {self._least} to {self._most}.", param, ctx)
-        return int(text)
-
-
-class WholeNumberOrAuto(WholeNumber):
-    """A whole number, or `auto`, which becomes 0."""
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Return the number that a text spells."""
-        return 0 if value in ("auto", 0) else super().convert(value, param, ctx)
-
-
-class Seconds(click.ParamType[float]):
-    """Seconds, at most three decimals, at most a week; neither a sign, an exponent nor NaN."""
-
-    name = "seconds"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the seconds that a text spells."""
-        text = str(value)
-        if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{0,3})?", text) or float(text) > _WEEK_S:
-            self.fail(f"{text!r} is not a number of seconds from 0 to {_WEEK_S}.", param, ctx)
-        return float(text)
-
-
-class _Way(click.Choice[str]):
-    """A way to log in; what else is typed there may be a password."""
-
-    def get_invalid_choice_message(self, value: object, ctx: click.Context | None) -> str:  # noqa: ARG002
-        """Return what is wrong, without what was given."""
-        return (
-            f"what was given is none of {', '.join(map(str, self.choices))}; it is not shown, as it may be a password"
-        )
-
-
 def variable(program: str, option_name: str) -> str:
     """Return the environment variable of an option."""
     return f"{program}{option_name.removeprefix('-')}".replace("-", "_").upper()
@@ -108,7 +59,7 @@ def endpoint_options(program: str) -> Callable[[F], F]:
     prefix = program.replace("-", "_").upper()
     url_help = "Endpoint: redis://, rediss://, unix://, redis+sentinel:// or rediss+sentinel://."
     password_help = f"Its first line is the password; or set {prefix}_PASSWORD, or write it in the URL."
-    levels = click.Choice(["debug", "info", "warning", "error"])
+    levels = click.Choice(["debug", "info", "warning", "error"], case_sensitive=False)
     add = functools.partial(option, program)
     options = [
         add(
@@ -120,14 +71,15 @@ def endpoint_options(program: str) -> Callable[[F], F]:
         ),
         add("--password-file", metavar="FILE", help=password_help),
         add("--sentinel-password-file", metavar="FILE", help="The same, for the Sentinels of the URL."),
-        add("--auth", type=_Way(["key", "entra"]), default="key", help="How to authenticate."),
+        add("--auth", type=Way(["key", "entra"]), default="key", help="How to authenticate."),
         add("--tls-ca", metavar="FILE", help="Certificate authorities to trust, PEM."),
         add("--tls-cert", metavar="FILE", help="Our own certificate, PEM."),
         add("--tls-key", metavar="FILE", help="The key of --tls-cert, PEM."),
         add("--tls-insecure", is_flag=True, help="Verify no certificate and no host name."),
         add("--namespace", default="", callback=_check_namespace, help="Put in front of every key."),
+        add("--quiet", "-q", is_flag=True, help="No log below error, no progress; results stay."),
         add("--log-level", type=levels, default="info", help="Least level to log, on stderr."),
-        add("--log-format", type=click.Choice(["console", "json"]), help="Default: by terminal."),
+        add("--log-format", type=click.Choice(["console", "json"], case_sensitive=False), help="Default: by terminal."),
     ]
 
     def decorate(function: F) -> F:
@@ -143,10 +95,11 @@ def endpoint_options(program: str) -> Callable[[F], F]:
                     **{name: arguments.pop(name) for name in _ENDPOINT_ARGUMENTS},
                 ),
                 keys=Keyspace(arguments.pop("namespace")),
-                log_level=arguments.pop("log_level"),
+                log_level="error" if (quiet := arguments.pop("quiet")) else arguments["log_level"],
                 log_format=arguments.pop("log_format"),
             )
-            screen.is_left_alone = common.log_format == "json"
+            del arguments["log_level"]
+            screen.is_left_alone = quiet or common.log_format == "json"
             warn(common.endpoint)
             return function(common, **arguments)
 

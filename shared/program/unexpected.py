@@ -47,7 +47,7 @@ def wants_traceback(program: str, arguments: Sequence[str], environment: Mapping
     given = [after for before, after in pairwise(arguments) if before == "--log-level"]
     given += [word.removeprefix("--log-level=") for word in arguments if word.startswith("--log-level=")]
     variable = f"{program}-log-level".replace("-", "_").upper()
-    return (given or [environment.get(variable, "")])[-1] == "debug"
+    return (given or [environment.get(variable, "")])[-1].lower() == "debug"
 
 
 def _place(error: Exception) -> str:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from unicodedata import category
 
 from shared.errors import InvalidInputError
+from shared.fields import spelled_number
 from shared.keys import ID_PATTERN
 from shared.text import CONTROL_CATEGORIES, is_control, quoted_text
 
@@ -49,10 +50,11 @@ def checked_price(where: str, text: str) -> Decimal:
 
 
 def checked_quantity(where: str, text: str) -> int:
-    """Return a quantity of 1 to 1,000,000."""
-    if not re.fullmatch(r"[0-9]{1,18}", text) or not 1 <= int(text) <= MAX_QUANTITY:
+    """Return a quantity of 1 to 1,000,000, spelled as other numbers of options are."""
+    number = spelled_number(text)
+    if number is None or not 1 <= number <= MAX_QUANTITY:
         raise _refusal(where, f"a whole number from 1 to {MAX_QUANTITY}", text)
-    return int(text)
+    return number
 
 
 def _refusal(where: str, expected: str, text: str) -> InvalidInputError:

@@ -33,4 +33,10 @@ def _leaves(group: click.Group, *words: str) -> Iterator[tuple[tuple[str, ...], 
 
 def options_of(command: click.Command) -> dict[str, click.Option]:
     """Return a command's options by their long names."""
-    return {name: param for param in command.params if isinstance(param, click.Option) for name in param.opts}
+    return {
+        name: param
+        for param in command.params
+        if isinstance(param, click.Option)
+        for name in param.opts
+        if name.startswith("--")
+    }

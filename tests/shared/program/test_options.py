@@ -12,13 +12,8 @@ from shared.errors import HandoverError, InvalidInputError, NotFinishedError, Ve
 from shared.keys import Keyspace
 from shared.program.ending import run_program
 from shared.program.group import main_group
-from shared.program.options import (
-    CommonSettings,
-    Seconds,
-    WholeNumber,
-    endpoint_options,
-    variable,
-)
+from shared.program.kinds import Seconds, WholeNumber
+from shared.program.options import CommonSettings, endpoint_options, variable
 from shared.text import quoted_text
 
 NO_NUMBERS = [
@@ -51,13 +46,28 @@ NO_NUMBERS = [
 ]
 
 
-@pytest.mark.parametrize("text", [*NO_NUMBERS, "1.0", "1.", "1000000001"])
+SPELLED = {"1_000": 1_000, "1,000": 1_000, "1e9": 10**9, "1E9": 10**9}
+NO_COUNTS = (
+    "1.0 1. 1000000001 1e10 1e99 1,00 1,0000 1_00 _1 1_ ,1 1__000 1,000_000 10kk k m e6 1e 1.5 1.2345k 1g 1e-3 +1k"
+)
+
+
+@pytest.mark.parametrize(
+    "text", [*(text for text in NO_NUMBERS if text not in SPELLED), *NO_COUNTS.split(), "1 k", "1\u212a", "1" * 5_000]
+)
 def test_what_is_no_whole_number_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter):
         WholeNumber(0, 1_000_000_000).convert(text, None, None)
 
 
-@pytest.mark.parametrize(("text", "number"), [("0", 0), ("1", 1), ("007", 7), ("1000000000", 10**9)])
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        *[("0", 0), ("1", 1), ("007", 7), ("1000000000", 10**9), *SPELLED.items()],
+        *[("1_000_000", 10**6), ("1,000,000", 10**6), ("1e6", 10**6), ("2.5E6", 2_500_000), ("1e0", 1)],
+        *[("10k", 10_000), ("10K", 10_000), ("5m", 5_000_000), ("1.5M", 1_500_000), ("0k", 0), ("1,000k", 10**6)],
+    ],
+)
 def test_whole_numbers(text: str, number: int) -> None:
     assert WholeNumber(0, 1_000_000_000).convert(text, None, None) == number
 

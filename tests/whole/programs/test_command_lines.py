@@ -29,7 +29,7 @@ from tests.stage.servers import NewServer, connect
 
 COMMON_OPTIONS = (
     "--url --password-file --sentinel-password-file --auth --tls-ca --tls-cert --tls-key --tls-insecure --namespace "
-    "--log-level --log-format"
+    "--log-level --log-format --quiet"
 )
 
 # arguments, then options, as in the design
@@ -110,7 +110,7 @@ class TestEveryCommand:
         usage = re.sub(r"\s+", " ", shown.partition("\n\n")[0])
         assert usage == f"Usage: {program} {words} [OPTIONS] {arguments}".strip()
         for name in [*options.split(), *COMMON_OPTIONS.split(), "--help"]:
-            assert re.search(rf"^  {name}\b", shown, re.MULTILINE), name
+            assert re.search(rf"^  (-\w, )?{name}\b", shown, re.MULTILINE), name
 
     def test_shows_the_variable_of_every_option(self, line: tuple[Name, str]) -> None:
         shown = re.sub(r"\s+", " ", help_of(*line).text)
@@ -141,6 +141,12 @@ def test_groups_show_their_commands(line: tuple[Name, str]) -> None:
     for name in own:
         assert re.search(rf"^  {name} ", shown.text, re.MULTILINE), name
     assert not shown.modules & {"redis", "hiredis", "structlog"}
+
+
+@pytest.mark.parametrize("words", ["", "run", "status", "cart", "cart add"])
+def test_h_is_help(words: str) -> None:
+    asked = run_program("server-a", *words.split(), "-h")
+    assert (asked.exit_code, asked.stdout) == (0, help_of("server-a", words).text)
 
 
 @pytest.mark.parametrize("program", GROUPS)
@@ -252,6 +258,17 @@ def test_options_beat_variables_and_variables_beat_defaults(valkey9: Server, nam
     assert (run["count"], run["segments"], run["users"], run["skus"]) == (8, 3, 2, 2)
 
 
+@pytest.mark.parametrize("count", ["2_000", "2,000", "2e3", "2k"])
+def test_counts_are_spelled_as_people_do(valkey9: Server, namespace: str, count: str) -> None:
+    options = {"server": valkey9, "namespace": namespace}
+    assert run_program("server-a", "run", "--count", count, "--json", **options).json()["count"] == 2_000  # type: ignore[arg-type]
+    variables = {"SERVER_A_COUNT": count, "SERVER_A_JSON": "1"}
+    assert run_program("server-a", "run", env=variables, **options).json()["count"] == 2_000  # type: ignore[arg-type]
+    assert run_program("server-b", "read", "--limit", count, **options).stdout.count("\n") == 2_000  # type: ignore[arg-type]
+    added = run_program("server-a", "cart", "add", "1", "sku123", "--quantity", count, **options)  # type: ignore[arg-type]
+    assert "Added 2,000 " in added.stdout
+
+
 def test_variables_of_server_b(valkey9: Server, namespace: str) -> None:
     run_program("server-a", "run", "--count", "20", server=valkey9, namespace=namespace)
     variables = {"SERVER_B_ONCE": "1", "SERVER_B_WAIT_S": "30", "SERVER_B_CONSUMER": "B's name", "SERVER_B_JSON": "1"}
@@ -261,7 +278,7 @@ def test_variables_of_server_b(valkey9: Server, namespace: str) -> None:
 
 def test_a_variable_that_does_not_fit_is_named() -> None:
     # a URL where nobody answers, for the day on which the variable is taken
-    asked = run_program("server-a", "run", env={"SERVER_A_COUNT": "1e3", "REDIS_URL": "redis://127.0.0.1:1/0"})
+    asked = run_program("server-a", "run", env={"SERVER_A_COUNT": "1e3x", "REDIS_URL": "redis://127.0.0.1:1/0"})
     assert asked.exit_code == 2
     assert "--count" in asked.stderr or "SERVER_A_COUNT" in asked.stderr
 
