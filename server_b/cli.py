@@ -17,7 +17,7 @@ from server_b.settings import MAX_PRINT_VALUES, ConsumerSettings
 from shared.errors import InvalidInputError
 from shared.fields import check_run_id
 from shared.program.ending import run_program
-from shared.program.group import main_group
+from shared.program.group import CommandGroup, main_group
 from shared.program.kinds import Seconds, WholeNumber
 from shared.program.options import CommonSettings, endpoint_options, json_option, option
 from shared.program.output import json_text, say, say_outcome, say_values
@@ -110,7 +110,7 @@ def read_command(common: CommonSettings, limit: int | None) -> None:
         say_values(values_in_reverse(endpoint, common.keys, limit=limit))
 
 
-@group.group("dead", no_args_is_help=True)
+@group.group("dead", cls=CommandGroup, no_args_is_help=True)
 def dead_group() -> None:
     """List, retry or drop dead letters: entries that could not be processed."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import click
 
+from shared.program.group import CommandGroup
 from shared.program.options import CommonSettings, endpoint_options, option
 from shared.program.output import say
 from shared.shop.cart_text import TIMES, cart_text
@@ -14,7 +15,7 @@ from shared.shop.record_checks import checked_id, checked_quantity
 from shared.text import shown_text
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def cart() -> None:
     """Add to carts, remove from them, show them."""
 

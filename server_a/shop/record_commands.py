@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from shared.program.group import CommandGroup
 from shared.program.options import CommonSettings, endpoint_options, option
 from shared.program.output import say
 from shared.shop.cart_text import money_text
@@ -37,7 +38,7 @@ def _record_group(
     also_removed: str = "",
 ) -> click.Group:
     """Return the commands `add`, `show`, `list` and `remove` for one kind of record."""
-    group = click.Group(name, help=summary)
+    group = CommandGroup(name, help=summary)
     id_argument = click.argument("record_id", metavar="ID")
     id_name = f"{noun} ID"
     shown = {verb: f"{what}\n\nExample: server-a {name} {verb} {end}" for verb, (what, end) in helps.items()}

@@ -15,7 +15,35 @@ from shared import __version__
 _SETTINGS = {"max_content_width": 110, "help_option_names": ["-h", "--help"]}
 
 
-class ProgramGroup(click.Group):
+class CommandGroup(click.Group):
+    """A group that says where its commands' options stand."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse; an option of a command that was given before the command ends with how to write it."""
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            words, command = self._called(ctx, given)
+            if command is None or not any(error.option_name in each.opts for each in command.params):
+                raise
+            called = " ".join([ctx.command_path, *words])
+            sentence = f"Options stand after the command: {called} {error.option_name} …"
+            raise click.UsageError(sentence, ctx) from error
+
+    def _called(self, ctx: click.Context, given: list[str]) -> tuple[list[str], click.Command | None]:
+        """Return the words of the command that was called, as far as they are known, and the command."""
+        words: list[str] = []
+        command: click.Command | None = self
+        for word in given:
+            found = command.get_command(ctx, word) if isinstance(command, click.Group) else None
+            if found is not None:
+                words.append(word)
+                command = found
+        return words, None if isinstance(command, click.Group) else command
+
+
+class ProgramGroup(CommandGroup):
     """All commands of one program.
 
     Attributes:

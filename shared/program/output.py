@@ -35,6 +35,23 @@ def json_text(found: Mapping[str, object]) -> str:
     return json.dumps(found).replace("\x7f", "\\u007f")  # the one control character that json leaves as it is
 
 
+def can_redraw() -> bool:
+    """Tell whether stdout is a terminal on which a text can take another one's place."""
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def redraw(text: str, marks: Mapping[str, str]) -> None:
+    """Print a text on stdout from the top of the terminal, in place of what stood there, as far as there is room."""
+    columns, rows = os.get_terminal_size(sys.stdout.fileno())
+    lines, left = [], max(2, rows or 24) - 1
+    for line in _escaped(text, marks, sys.stdout).split("\n"):
+        left -= 1 + max(0, len(line) - 1) // (columns or 80)
+        if left < 0:
+            break
+        lines.append(f"{line}\x1b[K\n")
+    click.echo(f"\x1b[H{''.join(lines)}\x1b[J", nl=False)
+
+
 def say_outcome(text: str, marks: Mapping[str, str] | None = None) -> None:
     """Print the outcome of a command, as `say` does, whose exit code counts whether or not anybody reads on."""
     try:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
 import click
 
 from shared.advice import CHECK_BOTH_ENDS
-from shared.program.options import CommonSettings, endpoint_options, json_option
-from shared.program.output import json_text, say_outcome
-from shared.text import joined_lines
+from shared.errors import HandoverError, TransientError
+from shared.program.options import CommonSettings, endpoint_options, json_option, option
+from shared.program.output import can_redraw, json_text, redraw, say, say_outcome, tell
+from shared.text import joined_lines, shown_text
 from shared.verdict import FAILED, VERIFIED
 
 if TYPE_CHECKING:
+    from shared.endpoint.endpoint import Endpoint
     from shared.status.facts import RunStatus
     from shared.status.status import Status
+    from shared.stopping import StopRequest
 
 
 def status_command(program: str) -> click.Command:
@@ -24,22 +28,69 @@ def status_command(program: str) -> click.Command:
     @click.command("status", help=_HELP.format(program=program))
     @endpoint_options(program)
     @json_option(program)
-    def status(common: CommonSettings, *, as_json: bool) -> int:
+    @option(program, "--watch", is_flag=True, help="Look again every second, until Ctrl-C; show what has changed.")
+    def status(common: CommonSettings, *, as_json: bool, watch: bool) -> int:
         from shared.endpoint.opening import open_endpoint
-        from shared.program.state_folder import state_directory
-        from shared.program.verdict_file import VerdictFile
-        from shared.status.status import read_status
+        from shared.stopping import stop_requests
 
-        with closing(open_endpoint(common.endpoint)) as endpoint:
-            local = {}
-            if program == "server-b" and endpoint.kind.is_replica and state_directory():
-                files = {"endpoint": endpoint.name, "namespace": common.keys.namespace}
-                local = VerdictFile(state_directory(), **files).read()
-            found = read_status(endpoint, common.keys, is_scanned=program == "server-a", local=local)
-        say_outcome(json_text(found.as_json()) if as_json else status_text(found), status_marks(found))
-        return found.exit_code
+        def show(found: Status) -> None:
+            say_outcome(json_text(found.as_json()) if as_json else status_text(found), status_marks(found))
+
+        if not watch:
+            with closing(open_endpoint(common.endpoint)) as endpoint:
+                found = _look(endpoint, common, program)
+            show(found)
+            return found.exit_code
+        with stop_requests() as stop, closing(open_endpoint(common.endpoint)) as endpoint:
+            return _watch(endpoint, common, program, stop, show if as_json else None)
 
     return status
+
+
+def _look(endpoint: Endpoint, common: CommonSettings, program: str) -> Status:
+    from shared.program.state_folder import state_directory
+    from shared.program.verdict_file import VerdictFile
+    from shared.status.status import read_status
+
+    local = {}
+    if program == "server-b" and endpoint.kind.is_replica and state_directory():
+        files = {"endpoint": endpoint.name, "namespace": common.keys.namespace}
+        local = VerdictFile(state_directory(), **files).read()
+    return read_status(endpoint, common.keys, is_scanned=program == "server-a", local=local)
+
+
+def _watch(
+    endpoint: Endpoint,
+    common: CommonSettings,
+    program: str,
+    stop: StopRequest,
+    show_json: Callable[[Status], None] | None,
+) -> int:
+    """Show each status that is another one: redrawn on a terminal, as JSON lines, or as blocks with a line between."""
+    from shared.status.watch import watch
+
+    is_redrawn, blocks = show_json is None and can_redraw(), 0
+
+    def look() -> Status:
+        try:
+            return _look(endpoint, common, program)
+        except TransientError:
+            with suppress(HandoverError):  # the next look meets the same fault
+                endpoint.refresh()
+            raise
+
+    def show(found: Status) -> None:
+        nonlocal blocks
+        if is_redrawn:
+            redraw(status_text(found), status_marks(found))
+        else:
+            say(("\n" if blocks else "") + status_text(found), status_marks(found))
+        blocks += 1
+
+    def tell_away(error: TransientError) -> None:
+        tell(shown_text(f"{program}: {error}; looking again"))
+
+    return watch(look, show_json or show, tell_away, stop, is_redrawn=is_redrawn)
 
 
 _HELP = """Show runs, segments, verdicts, lag, pending entries, consumers and dead letters.
@@ -49,6 +100,10 @@ letters; with 75 for what is not finished, when nothing of a hand-over is here, 
 at; the text says which. A server-b that follows a replica keeps its verdicts in a file:
 server-b status on its host, at the same URL, reads them; elsewhere such a run counts as not finished, and the text says
 why. Runs that have published nothing yet are shown by server-a alone.
+
+With --watch it looks again every second, or less often where a look takes long, and ends at Ctrl-C with the exit code
+of the last status: redrawn on a terminal, elsewhere one block, or with --json one line, for each change. A server that
+is lost meanwhile is waited for.
 
 Example: {program} status --json
 """

@@ -6,6 +6,7 @@ import fcntl
 import os
 import pty
 import re
+import signal
 import struct
 import subprocess
 import sys
@@ -31,6 +32,7 @@ def run_on_terminal(
     columns: int = 80,
     env: Mapping[str, str] | None = None,
     watch: Callable[[bytes], object] = len,
+    interrupt_at: bytes = b"",
 ) -> Finished:
     """Run a program to its end with a terminal as its stderr.
 
@@ -43,6 +45,7 @@ def run_on_terminal(
         columns: How wide the terminal is; it has 24 rows.
         env: More variables; without one for TERM that is `xterm`.
         watch: Gets all that is written so far, whenever there is more, in a thread of its own.
+        interrupt_at: What it writes last: then it gets a SIGINT, as by Ctrl-C.
     """
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
@@ -50,7 +53,10 @@ def run_on_terminal(
 
     def take(piece: bytes) -> None:
         written.append(piece)
-        watch(b"".join(written))
+        text = b"".join(written)
+        watch(text)
+        if interrupt_at and interrupt_at in text and interrupt_at not in text[: -len(piece)]:
+            process.send_signal(signal.SIGINT)
 
     environment = {**environment_of(name, server=server, namespace=namespace, env=None), "TERM": "xterm", **(env or {})}
     reader = threading.Thread(target=_read_all, args=(ours, take), daemon=True)

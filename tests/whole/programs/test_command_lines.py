@@ -50,7 +50,7 @@ COMMAND_LINES: dict[tuple[Name, str], tuple[str, str]] = {
     ("server-a", "cart add"): ("USER SKU", "--quantity"),
     ("server-a", "cart remove"): ("USER SKU", "--quantity"),
     ("server-a", "cart show"): ("USER", ""),
-    ("server-a", "status"): ("", "--json"),
+    ("server-a", "status"): ("", "--json --watch"),
     ("server-a", "purge"): ("", "--dry-run --shop --yes"),
     ("server-b", "run"): (
         "",
@@ -59,7 +59,7 @@ COMMAND_LINES: dict[tuple[Name, str], tuple[str, str]] = {
     ),
     ("server-b", "read"): ("", "--limit"),
     ("server-b", "explain"): ("RUN_ID", "--values --json"),
-    ("server-b", "status"): ("", "--json"),
+    ("server-b", "status"): ("", "--json --watch"),
     # --json of `dead list` is more than the design has
     ("server-b", "dead list"): ("", "--json"),
     ("server-b", "dead retry"): ("[ORIGIN]...", ""),
@@ -147,6 +147,29 @@ def test_groups_show_their_commands(line: tuple[Name, str]) -> None:
 def test_h_is_help(words: str) -> None:
     asked = run_program("server-a", *words.split(), "-h")
     assert (asked.exit_code, asked.stdout) == (0, help_of("server-a", words).text)
+
+
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        ("--url redis://u:s3cr7t9@h run", "server-a run --url …"),
+        ("--count 5 --url redis://h run --json", "server-a run --count …"),
+        ("--url redis://h user add 1", "server-a user add --url …"),
+        ("user --url redis://h add 1", "server-a user add --url …"),
+    ],
+)
+def test_an_option_before_its_command_is_told_where_it_stands(line: str, advice: str) -> None:
+    asked = run_program("server-a", *line.split())
+    assert (asked.exit_code, asked.stdout, asked.stderr.count("\n")) == (2, "", 1)
+    assert f"Options stand after the command: {advice}" in asked.stderr
+    assert "s3cr7t9" not in asked.stderr
+
+
+@pytest.mark.parametrize("line", ["--no-such run", "--count 5", "--count 5 status"])
+def test_an_option_of_no_such_command_is_not_known(line: str) -> None:
+    asked = run_program("server-a", *line.split())
+    assert asked.exit_code == 2
+    assert "No such option" in asked.stderr
 
 
 @pytest.mark.parametrize("program", GROUPS)
