@@ -6,13 +6,14 @@ from contextlib import closing
 
 import click
 
+from shared.program.help import SectionedCommand
 from shared.program.options import CommonSettings, endpoint_options, json_option
 from shared.program.output import json_text, say_outcome
 
 PROGRAM = "server-b"
 
 
-@click.command("check")
+@click.command("check", cls=SectionedCommand)
 @endpoint_options(PROGRAM)
 @json_option(PROGRAM)
 def check_command(common: CommonSettings, *, as_json: bool) -> int:

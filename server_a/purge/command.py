@@ -8,13 +8,14 @@ from contextlib import closing
 import click
 
 from shared.errors import InvalidInputError
+from shared.program.help import SectionedCommand
 from shared.program.options import CommonSettings, endpoint_options, option
 from shared.program.output import ask, say, say_outcome
 
 PROGRAM = "server-a"
 
 
-@click.command("purge")
+@click.command("purge", cls=SectionedCommand)
 @endpoint_options(PROGRAM)
 @option(PROGRAM, "--dry-run", is_flag=True, help="Only show what would be removed.")
 @option(PROGRAM, "--shop", is_flag=True, help="Remove users, SKUs and carts too.")

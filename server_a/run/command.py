@@ -12,6 +12,7 @@ from click.core import ParameterSource
 from server_a.run.settings import DEFAULTS, EVERY_AWAIT_VERDICT_S, MAX_WRITERS, RunSettings
 from shared.endpoint.reply_times import times_text
 from shared.errors import InvalidInputError
+from shared.program.help import SectionedCommand
 from shared.program.kinds import Seconds, WholeNumber, WholeNumberOrAuto
 from shared.program.options import CommonSettings, F, endpoint_options, json_option, option
 from shared.program.output import json_text, say_outcome
@@ -42,7 +43,7 @@ _RECORDS = WholeNumber(0, MAX_SHOP_RECORDS)
 _WRITERS_HELP = "Processes that write segments; auto: one for each primary, at most one a core."
 
 
-@click.command("run")
+@click.command("run", cls=SectionedCommand)
 @endpoint_options(PROGRAM)
 @_option("--count", WholeNumber(1, MAX_COUNT), "Numbers to write.")
 @option(PROGRAM, "--values", metavar="FILE", help="Write the lines of FILE instead of numbers; - for standard input.")

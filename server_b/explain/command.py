@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shared.fields import check_run_id
+from shared.program.help import SectionedCommand
 from shared.program.options import CommonSettings, endpoint_options, json_option, option
 from shared.program.output import json_text, say_outcome
 from shared.text import joined_lines
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 PROGRAM = "server-b"
 
 
-@click.command("explain")
+@click.command("explain", cls=SectionedCommand)
 @endpoint_options(PROGRAM)
 @click.argument("run_id", metavar="RUN_ID")
 @option(PROGRAM, "--values", metavar="FILE", help="The file that the run was written from, to see which lines.")

@@ -11,12 +11,15 @@ from collections.abc import Callable, Mapping
 import click
 
 from shared import __version__
+from shared.program.help import SectionedCommand
 
 _SETTINGS = {"max_content_width": 110, "help_option_names": ["-h", "--help"]}
 
 
 class CommandGroup(click.Group):
     """A group that says where its commands' options stand."""
+
+    command_class = SectionedCommand
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse; an option of a command that was given before the command ends with how to write it."""

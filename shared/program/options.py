@@ -119,7 +119,7 @@ _ENDPOINT_ARGUMENTS = (
 def url_of_option(context: click.Context, parameter: click.Parameter, text: str | None) -> EndpointUrl | None:
     """Return the parsed value of a URL option; the error never quotes what may be part of a password."""
     try:
-        return None if text is None else parse_url(text)
+        return None if text is None or context.resilient_parsing else parse_url(text)
     except InvalidInputError as error:
         if parameter.name != "url":  # that one may come from a variable, so its error says just "URL"
             error.where = parameter.opts[0]
@@ -136,7 +136,9 @@ def _source_of(context: click.Context, parameter: click.Parameter) -> str:
     return found if is_variable and found else parameter.opts[0]
 
 
-def _check_namespace(_context: click.Context, _parameter: click.Parameter, text: str) -> str:
+def _check_namespace(context: click.Context, _parameter: click.Parameter, text: str) -> str:
+    if context.resilient_parsing:
+        return text
     if text and not re.fullmatch(ID_PATTERN, text):
         raise InvalidInputError(where="--namespace", expected="1 to 64 of A-Z a-z 0-9 _ -", got=repr(text))
     if text in RESERVED_NAMESPACES:

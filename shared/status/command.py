@@ -10,6 +10,7 @@ import click
 
 from shared.advice import CHECK_BOTH_ENDS
 from shared.errors import HandoverError, TransientError
+from shared.program.help import SectionedCommand
 from shared.program.options import CommonSettings, endpoint_options, json_option, option
 from shared.program.output import can_redraw, json_text, redraw, say, say_outcome, tell
 from shared.text import joined_lines, shown_text
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 def status_command(program: str) -> click.Command:
     """Return the `status` command of a program."""
 
-    @click.command("status", help=_HELP.format(program=program))
+    @click.command("status", cls=SectionedCommand, help=_HELP.format(program=program))
     @endpoint_options(program)
     @json_option(program)
     @option(program, "--watch", is_flag=True, help="Look again every second, until Ctrl-C; show what has changed.")

@@ -224,6 +224,25 @@ def test_defaults(line: tuple[Name, str]) -> None:
     assert params["namespace"] == ""
 
 
+SECTIONS: dict[tuple[Name, str], dict[str, str]] = {
+    ("server-a", "run"): {"What": "--count --values", "How": "--segment-values", "Connection": "--url --password-file"},
+    ("server-b", "run"): {"What": "--once --run --wait-s", "How": "--consumer", "Connection": "--url"},
+    ("server-a", "status"): {"What": "--watch", "How": "--json --quiet --log-level", "Connection": "--url"},
+    ("server-a", "check"): {"What": "--count", "How": "--json --quiet", "Connection": "--url"},
+    ("server-a", "user list"): {"How": "--quiet --log-level --log-format --help", "Connection": "--url"},
+}
+
+
+@pytest.mark.parametrize("line", SECTIONS, ids=" ".join)
+def test_help_has_sections_with_what_people_want_first(line: tuple[Name, str]) -> None:
+    found = re.split(r"^(What|How|Connection):$", help_of(*line).text, flags=re.MULTILINE)[1:]
+    sections = dict(zip(found[::2], found[1::2], strict=True))
+    assert list(sections) == list(SECTIONS[line])
+    for title, first in SECTIONS[line].items():
+        names = re.findall(r"^  (?:-\w, )?(--[a-z-]+)", sections[title], re.MULTILINE)
+        assert names[: len(first.split())] == first.split()
+
+
 @pytest.mark.usefixtures("_no_variables")
 def test_the_default_quantity_is_1() -> None:
     for words in ("cart add", "cart remove"):
@@ -253,7 +272,7 @@ def test_a_shop_has_up_to_100_million_records_of_a_kind(option: str, number: str
 )
 def test_the_producers_defaults_are_shown(option: str, default: str) -> None:
     shown = re.sub(r"\s+", " ", help_of("server-a", "run").text)
-    entry = shown.partition(" Options: ")[2].partition(f" {option} ")[2].partition(" --")[0]
+    entry = shown.partition(" What:")[2].partition(f" {option} ")[2].partition(" --")[0]
     assert re.search(rf"default: {default}\b", entry)
 
 
