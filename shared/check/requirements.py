@@ -61,7 +61,8 @@ SERVER_A = (
     Requirement("user list, sku list and status", "SCAN 0", is_needed=False),
     Requirement(
         "status",
-        "XINFO CONSUMERS {signals} g; XLEN {signals}; XLEN {dead_letters}; HLEN {result}",
+        "XINFO CONSUMERS {signals} g; XLEN {signals}; XLEN {dead_letters}; XREVRANGE {dead_letters} + - COUNT 1; "
+        "XRANGE {dead_letters} - + COUNT 1; HLEN {result}",
         is_needed=False,
     ),
     Requirement("check --peer-url", "HSET {canary} f v; PEXPIRE {canary} 1; UNLINK {canary}", is_needed=False),
@@ -98,7 +99,8 @@ _READING = (
     Requirement("read", "EXISTS {segment}", is_needed=False),
     Requirement(
         "status",
-        "XINFO GROUPS {signals}; XINFO CONSUMERS {signals} g; XLEN {signals}; XLEN {dead_letters}; "
+        "XINFO GROUPS {signals}; XINFO CONSUMERS {signals} g; XRANGE {signals} - + COUNT 1; XLEN {signals}; "
+        "XLEN {dead_letters}; XREVRANGE {dead_letters} + - COUNT 1; XRANGE {dead_letters} - + COUNT 1; "
         "HLEN {result}; HMGET {result} f",
         is_needed=False,
     ),

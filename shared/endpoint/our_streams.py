@@ -53,6 +53,20 @@ def require_letters(endpoint: Endpoint, keys: Keyspace, newest: Entries) -> None
     require_our_letters(dead, [*newest, *oldest])
 
 
+def are_letters_ours(endpoint: Endpoint, keys: Keyspace, newest: Entries) -> bool:
+    """Tell whether the dead letters' stream with these newest entries, which may be fewer than it has, is ours.
+
+    Redis: nothing where a dead letter is among them, or no entry at all; else XREVRANGE and XRANGE in one round trip.
+    """
+    if not newest or any(is_letter(fields) for _, fields in newest):
+        return True
+    dead = keys.dead_letters()
+    pipeline = endpoint.at(dead).pipeline(transaction=False)
+    pipeline.xrevrange(dead, count=LOOK_BACK)
+    pipeline.xrange(dead, count=LOOK_BACK)
+    return any(is_letter(fields) for page in pipeline.execute() for _, fields in page)
+
+
 def require_streams(endpoint: Endpoint, keys: Keyspace) -> None:
     """Raise WrongKeyError if the signals or the dead letters are somebody else's.
 

@@ -71,4 +71,5 @@ class StreamFacts:
     first_page: list[Any]  # its newest entries, as XREVRANGE returns them
     group: GroupStatus
     dead_letters: int
+    foreign_letters: int  # entries under the dead letters' name where none that was read is one of ours
     first_run: str  # the run that segment 1's state names; empty when there is none

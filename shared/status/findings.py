@@ -141,4 +141,6 @@ class Facts:
     findings: Findings | None  # of the newest run; None without any run
     dead_letters: int
     not_looked_at: list[str]  # what was left out, as sentences
+    letters: str = ""  # the name of the stream of dead letters
+    foreign_letters: int = 0  # its entries where none that was read is a dead letter of ours
     is_followed: bool = False  # whether a follower on this host has all verdicts on the newest run

@@ -79,6 +79,8 @@ def read_facts(
         findings=findings,
         dead_letters=stream.dead_letters,
         not_looked_at=not_looked_at,
+        letters=keys.dead_letters(),
+        foreign_letters=stream.foreign_letters,
         is_followed=bool(runs and len((local or {}).get(runs[0].run_id, ())) == runs[0].segments),
     )
 

@@ -25,6 +25,7 @@ from shared.status.reading import SCAN_S, read_facts
 from shared.verdict import FAILED, SUPERSEDED
 
 _WRITE_ANOTHER = "it can't be resumed without its record, so write another with: server-a run"
+_IF_FOREIGN = "if it is somebody else's, give both programs a --namespace"
 _NOBODY = "none has taken part in the group here, and one that follows a replica keeps its verdicts to itself"
 
 
@@ -109,7 +110,10 @@ def endless_things(facts: Facts) -> list[str]:
         found.append(f"{facts.first_segment} is that of {lost}; {_WRITE_ANOTHER}")
     if facts.foreign_entries:
         theirs = f"{facts.foreign_entries:,} entries, of which none that was read is a signal"
-        found.append(f"{facts.stream} holds {theirs}; if it is somebody else's, give both programs a --namespace")
+        found.append(f"{facts.stream} holds {theirs}; {_IF_FOREIGN}")
+    if facts.foreign_letters:
+        theirs = f"{facts.foreign_letters:,} entries, of which none that was read is a dead letter"
+        found.append(f"{facts.letters} holds {theirs}, so server-b would end with 78; {_IF_FOREIGN}")
     for run in facts.runs[:1]:
         kinds = facts.findings.kinds if facts.findings is not None else {}
         missing = kinds.get("lost", 0)

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.our_streams import are_letters_ours
 from shared.endpoint.together import Together
 from shared.endpoint.translation import is_reply
 from shared.errors import WrongKeyError
@@ -17,10 +18,15 @@ from shared.status.findings import entry_order
 from shared.text import cut_text
 
 PAGE_ENTRIES = 1_000
+PROOF_LETTERS = 10  # the newest ones tell whose the stream is; a letter may be large
 
 
 def read_stream(endpoint: Endpoint, keys: Keyspace) -> StreamFacts:
-    """Read it in one round trip. Redis: XLEN of two streams, XRANGE, XREVRANGE, XINFO GROUPS and CONSUMERS, HMGET."""
+    """Read it in one round trip.
+
+    Redis: XLEN and XREVRANGE of two streams, XRANGE, XINFO GROUPS and CONSUMERS, HMGET; where none of the newest dead
+    letters is one, XREVRANGE and XRANGE of more in a second round trip.
+    """
     stream, dead_letters, first = keys.signals(), keys.dead_letters(), keys.state(keys.segment(1))
     asked = Together(endpoint)
     asked.at(stream).xlen(stream)
@@ -29,8 +35,10 @@ def read_stream(endpoint: Endpoint, keys: Keyspace) -> StreamFacts:
     asked.at(stream).xinfo_groups(stream)
     asked.at(stream).xinfo_consumers(stream, CONSUMER_GROUP)
     asked.at(dead_letters).xlen(dead_letters)
+    asked.at(dead_letters).xrevrange(dead_letters, count=PROOF_LETTERS)
     asked.at(first).hmget(first, SegmentState.FIELDS)
-    entries, oldest, page, groups, consumers, letters, state = map(_without_refusal, asked.send(raise_on_error=False))
+    replies = map(_without_refusal, asked.send(raise_on_error=False))
+    entries, oldest, page, groups, consumers, letters, newest_letters, state = replies
     ends = [entry[0].decode() for entry in (*oldest, *page[:1])]
     group = _group_status(entries, ends, groups, consumers)
     first_run = ""
@@ -38,7 +46,9 @@ def read_stream(endpoint: Endpoint, keys: Keyspace) -> StreamFacts:
         with suppress(WrongKeyError):  # it is somebody else's
             decoded = SegmentState.decode(first, state)
             first_run = decoded.run_id if decoded is not None and decoded.count else ""
-    return StreamFacts(entries, page, group, letters, first_run)
+    is_ours = are_letters_ours(endpoint, keys, newest_letters)
+    own, foreign = (letters, 0) if is_ours else (0, letters)
+    return StreamFacts(entries, page, group, own, foreign, first_run)
 
 
 def _without_refusal(reply: Any) -> Any:  # noqa: ANN401 - whatever the command answers

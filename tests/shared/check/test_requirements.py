@@ -85,7 +85,10 @@ def test_server_a_sends_what_it_needs_and_nothing_else(guarded: Guarded) -> None
         guarded.run("server-a", "run", "--resume", run_id)
         guarded.run("server-a", "run", "--min-replicas", "1", "--patience-s", "0", codes=(75,))
         guarded.run("server-a", "run", "--await-verdict-s", "1", codes=(75,))
-    assert sent - OF_THE_PEER == _needed(SERVER_A, Keyspace(guarded.namespace))
+        with connect(guarded.server) as client:  # where none is ours, status looks again
+            client.xadd(Keyspace(guarded.namespace).dead_letters(), {"alarm": "fire"})
+        guarded.run("server-a", "status", codes=(75,))
+    assert sent - {("XADD", "dead_letters"), *OF_THE_PEER} == _needed(SERVER_A, Keyspace(guarded.namespace))
 
 
 @pytest.mark.slow

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import random
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from shared.endpoint.endpoint import Endpoint
+from shared.errors import WrongKeyError
 from shared.keys import Keyspace
 from shared.status.command import status_text
 from shared.status.status import read_status
+from tests.stage.foreign_keys import LETTER, make_foreign, snapshot
 from tests.stage.hand_over_in_process import HandOver
 from tests.stage.status_checks import DONE, UNFINISHED, WRONG, require_status
 
@@ -88,3 +91,39 @@ def test_names_of_others_forge_no_line(
     assert all(line.isprintable() for line in text.split("\n"))
     troubled = replace(read_status(endpoint, keys), problems=["one\nNothing is wrong."], exit_code=WRONG)
     assert "Nothing is wrong." not in status_text(troubled).splitlines()
+
+
+NOT_OURS = "entries, of which none that was read is a dead letter, so server-b would end with 78; if it is somebody"
+
+
+@pytest.mark.parametrize("is_verified", [True, False])
+@pytest.mark.parametrize("seed", range(60))
+def test_dead_letters_of_others_are_none_of_ours(
+    *, seed: int, is_verified: bool, hand_over: HandOver, endpoint: Endpoint, client: redis.Redis, keys: Keyspace
+) -> None:
+    if is_verified:
+        hand_over.produce(count=10, users=0, skus=0, carts=0)
+        hand_over.consume()
+    key = make_foreign(client, keys, "dead_letters", random.Random(seed))
+    before = snapshot(client, [key])
+    if client.type(key) == b"stream":
+        status = read_status(endpoint, keys)
+        require_status(status, UNFINISHED, f"{key} holds {client.xlen(key):,} {NOT_OURS}")
+        assert (status.dead_letters, status.is_empty) == (0, not is_verified)
+    else:
+        with pytest.raises(WrongKeyError):
+            read_status(endpoint, keys)
+    assert snapshot(client, [key]) == before
+
+
+@pytest.mark.parametrize(
+    ("letters", "theirs"), [(1, 0), (1, 1), (1, 9), (1, 10), (1, 50), (3, 99), (100, 150), (150, 1)]
+)
+@pytest.mark.parametrize("is_ours_first", [True, False])
+def test_dead_letters_of_ours_are_counted_though_others_wrote_among_them(
+    *, letters: int, theirs: int, is_ours_first: bool, endpoint: Endpoint, client: redis.Redis, keys: Keyspace
+) -> None:
+    added = [LETTER] * letters + [{"alarm": "fire"}] * theirs
+    for fields in added if is_ours_first else reversed(added):
+        client.xadd(keys.dead_letters(), fields)  # type: ignore[arg-type]
+    require_status(read_status(endpoint, keys), WRONG, f"{letters + theirs} dead letters")
