@@ -57,10 +57,13 @@ class SegmentLook:
     @classmethod
     def decode(cls, keys: Keyspace, signal: Signal, entry_id: str, replies: list[Any]) -> SegmentLook:
         """Return what the three replies say; an error among them is raised unless it is an obstacle."""
-        for reply in replies:
+        now, *found_here = replies
+        if isinstance(now, HandoverError):
+            raise now
+        for reply in found_here:
             if isinstance(reply, HandoverError) and not isinstance(reply, WrongKeyError):
                 raise reply
-        now, _, values = replies
+        values = replies[2]
         taken_ms = microseconds(now) // 1_000
         lag_ms = max(0, taken_ms - int(entry_id.partition("-")[0]))
         try:

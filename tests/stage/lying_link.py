@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 from tests.stage.relay import Direction, Pair, Relay
 
+_NAME_BYTES = 1_000  # of a request, which begins with its name
+
 
 @dataclass(eq=False)
 class _Talk:
@@ -60,16 +62,19 @@ class LyingLink(Relay):
         talk = self._talks.setdefault(pair, _Talk())
         if direction == "to_server":
             talk.requests += data
-            while end := end_of_reply(talk.requests):
-                talk.commands.append(_name(talk.requests[:end]))
-                talk.requests = talk.requests[end:]
+            start = 0
+            while end := end_of_reply(talk.requests, start):
+                talk.commands.append(_name(talk.requests[start : min(end, start + _NAME_BYTES)]))
+                start = end
+            talk.requests = talk.requests[start:]
             self.forward(pair, data, direction)
             return
         talk.replies += data
-        said = []
-        while end := end_of_reply(talk.replies):
-            reply, talk.replies = talk.replies[:end], talk.replies[end:]
-            said.append(self._said(talk.commands.popleft() if talk.commands else "", reply))
+        said, start = [], 0
+        while end := end_of_reply(talk.replies, start):
+            said.append(self._said(talk.commands.popleft() if talk.commands else "", talk.replies[start:end]))
+            start = end
+        talk.replies = talk.replies[start:]
         self.forward(pair, b"".join(said), direction)
 
     def _said(self, command: str, reply: bytes) -> bytes:
