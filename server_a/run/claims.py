@@ -12,6 +12,7 @@ from typing import Any, cast
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.published import signals_in
 from shared.endpoint.retry import Retry
+from shared.endpoint.stream_pages import stream_pages
 from shared.endpoint.together import PORTION_KEYS
 from shared.keys import Keyspace
 from shared.signal import Signal
@@ -47,13 +48,11 @@ def signals_of_run(endpoint: Endpoint, keys: Keyspace, run_id: str, retry: Retry
 
     Redis: XRANGE of 1,000 entries a round trip; O(entries), which the retention bounds.
     """
-    key, after = keys.signals(), "-"
+    key = keys.signals()
 
-    def page() -> list[Any]:
-        return cast("list[Any]", endpoint.at(key).xrange(key, min=after, count=PORTION_KEYS))
+    def read(start: str) -> list[Any]:
+        found = retry.keep_trying(lambda: endpoint.at(key).xrange(key, min=start, count=PORTION_KEYS))
+        return cast("list[Any]", found)
 
-    while entries := retry.keep_trying(page):
-        yield from (signal for signal in signals_in(entries) if signal.run_id == run_id)
-        if len(entries) < PORTION_KEYS:
-            return
-        after = f"({entries[-1][0].decode()}"
+    for page in stream_pages(read, start="-", count=PORTION_KEYS, where=endpoint.name):
+        yield from (signal for signal in signals_in(page) if signal.run_id == run_id)

@@ -7,11 +7,12 @@ permission to write them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 from server_a.run.settings import is_of_every
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.published import signals_in
+from shared.endpoint.stream_pages import stream_pages
 from shared.endpoint.together import Together, ask_each
 from shared.fields import SCHEMA_VERSION
 from shared.keys import Keyspace
@@ -40,15 +41,13 @@ class KeptRuns:
         """Find the runs that there are, once. Redis: XRANGE COUNT 1000 until the end; O(signals)."""
         if self.has_looked:
             return
-        stream, after, found = self.keys.signals(), "-", set[str]()
-        while True:
-            page = cast(
-                "list[tuple[bytes, dict[bytes, bytes]]]", endpoint.at(stream).xrange(stream, after, count=_PAGE)
-            )
+        stream, found = self.keys.signals(), set[str]()
+
+        def read(start: str) -> list[Any]:
+            return cast("list[Any]", endpoint.at(stream).xrange(stream, start, count=_PAGE))
+
+        for page in stream_pages(read, start="-", count=_PAGE, where=endpoint.name):
             found.update(signal.run_id for signal in signals_in(page))
-            if len(page) < _PAGE:
-                break
-            after = f"({page[-1][0].decode()}"
         self.run_ids, self.has_looked = sorted(found), True
 
     def add(self, endpoint: Endpoint, run_id: str) -> None:

@@ -19,6 +19,7 @@ from shared.endpoint.batch_connection import BatchConnection, pack
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import Command
 from shared.endpoint.published import signals_in
+from shared.endpoint.stream_pages import stream_pages
 from shared.endpoint.together import Together, portions
 from shared.errors import NotFinishedError, WrongKeyError
 from shared.keys import Keyspace
@@ -99,15 +100,18 @@ class LostStates:
     def _newest_signals(self, numbers: set[int]) -> dict[int, Signal]:
         """Return the newest signal of each of these segments, as far as the stream has one."""
         found: dict[int, Signal] = {}
-        stream, end = self.keys.signals(), "+"
-        while len(found) < len(numbers):
-            page = cast("list[Any]", self.endpoint.at(stream).xrevrange(stream, max=end, count=PAGE_ENTRIES))
+        stream = self.keys.signals()
+
+        def read(end: str) -> list[Any]:
+            return cast("list[Any]", self.endpoint.at(stream).xrevrange(stream, max=end, count=PAGE_ENTRIES))
+
+        pages = stream_pages(read, start="+", count=PAGE_ENTRIES, where=self.endpoint.name) if numbers else ()
+        for page in pages:
             for signal in signals_in(page):
                 if signal.segment in numbers:
                     found.setdefault(signal.segment, signal)
-            if len(page) < PAGE_ENTRIES:
+            if len(found) == len(numbers):
                 break
-            end = "(" + page[-1][0].decode()
         return found
 
     def _recognise_one(self, signal: Signal, end: Ending) -> LostState | None:

@@ -20,6 +20,7 @@ from shared.endpoint.retry import Retry
 from shared.errors import SupersededError, TransientError
 from shared.keys import Keyspace
 from shared.record import RunRecord
+from shared.segments import MAX_SEGMENTS
 from shared.state import SegmentState
 
 PROBE_ABSENT = 100
@@ -48,7 +49,7 @@ def states_upward(endpoint: Endpoint, keys: Keyspace, *, after: int) -> Iterator
     Redis: HMGET of 100 states a round trip.
     """
     absent, first = 0, after + 1
-    while absent < PROBE_ABSENT:
+    while absent < PROBE_ABSENT and first <= MAX_SEGMENTS + PROBE_ABSENT:  # no run of ours has more
         numbers = {keys.state(keys.segment(number)): number for number in range(first, first + PROBE_ABSENT)}
         for key, state in read_states(endpoint, numbers):
             absent = absent + 1 if state is None else 0

@@ -11,6 +11,7 @@ from typing import Any, cast
 from server_b.follow.checkpoint import START
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.published import LOOK_BACK, signals_in
+from shared.endpoint.stream_pages import require_order, stream_pages
 from shared.ownership import is_signal, require_our_signals
 from shared.signal import Signal
 
@@ -45,9 +46,11 @@ class SignalStream:
     def signals_of(self, run_id: str, *, up_to: str) -> list[Signal]:
         """Return each segment's newest signal up to an id. Redis: XREAD COUNT 1,000 from the start; O(entries)."""
         found: list[Signal] = []
-        after = START
-        while entries := self._read(after, count=PAGE):
-            after = entries[-1][0]
+
+        def read(start: str) -> list[RawEntry]:
+            return self._read(start.removeprefix("(").replace("-", START, int(start == "-")), count=PAGE)
+
+        for entries in stream_pages(read, start="-", count=PAGE, where=self.endpoint.name):
             wanted = [entry for entry in entries if order_of(entry[0]) <= order_of(up_to)]
             found += [signal for signal in signals_in(wanted) if signal.run_id == run_id]
             if len(wanted) < len(entries):
@@ -57,7 +60,9 @@ class SignalStream:
     def _read(self, after: str, *, count: int, block_ms: int | None = None) -> list[RawEntry]:
         reply = self.endpoint.at(self.key).xread({self.key: after}, count=count, block=block_ms)
         streams = cast("list[list[Any]]", reply)
-        return [(entry_id.decode(), fields) for entry_id, fields in streams[0][1]] if streams else []
+        entries = [(entry_id.decode(), fields) for entry_id, fields in streams[0][1]] if streams else []
+        require_order([entry_id for entry_id, _ in entries], after=after, where=self.endpoint.name)
+        return entries
 
 
 def order_of(entry_id: str) -> tuple[int, int]:

@@ -8,9 +8,9 @@ may have any size, also one that the server would not take from us again; a vali
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, cast
 
 from shared.endpoint.endpoint import Endpoint
@@ -18,6 +18,7 @@ from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.optimistic import Step, execute_all, optimistic
 from shared.endpoint.our_streams import require_streams
 from shared.endpoint.published import LOOK_BACK, signals_in
+from shared.endpoint.stream_pages import stream_pages
 from shared.errors import InvalidInputError
 from shared.keys import Keyspace
 from shared.ownership import is_signal
@@ -29,6 +30,7 @@ MAX_FIELDS = 32
 MAX_FIELD_BYTES = 200  # of a name, and of a value
 _MAX_REASON_BYTES = 1_000
 _PAGE = 100  # letters that were made before they were cut may be large
+_MOST_PAGES = 2 * MAX_LETTERS // _PAGE
 _FIELD_PREFIX = b"field:"
 
 
@@ -77,17 +79,21 @@ def replaced_letters(pipeline: NodePipeline, stream: str, run_id: str, verdict: 
     Redis: XRANGE COUNT 100 until the end; O(letters).
     """
     found: list[bytes] = []
-    after = "-"
-    while True:
-        page = cast("list[Any]", pipeline.xrange(stream, min=after, count=_PAGE))
+
+    def read(start: str) -> list[Any]:
+        return cast("list[Any]", pipeline.xrange(stream, min=start, count=_PAGE))
+
+    for page in _pages(read, stream):
         for letter_id, fields in page:
             own = DeadLetter.decode(letter_id.decode(), fields).fields
             signal = next(signals_in([(letter_id, own)]), None)
             if signal is not None and (signal.run_id, signal.segment) == (run_id, verdict.segment):
                 found += [letter_id] if signal.attempt < verdict.attempt else []
-        if len(page) < _PAGE:
-            return found
-        after = f"({page[-1][0].decode()}"
+    return found
+
+
+def _pages(read: Callable[[str], list[Any]], stream: str) -> Iterator[list[Any]]:
+    return stream_pages(read, start="-", count=_PAGE, where=stream, most_pages=_MOST_PAGES)
 
 
 @dataclass
@@ -104,14 +110,12 @@ class DeadLetters:
     def list_letters(self) -> list[DeadLetter]:
         """Return all dead letters, oldest first. Redis: XRANGE COUNT 100 until the end; O(letters)."""
         stream = self.keys.dead_letters()
-        letters: list[DeadLetter] = []
-        after = "-"
-        while True:
-            page = cast("list[Any]", self.endpoint.at(stream).xrange(stream, min=after, count=_PAGE))
-            letters += [DeadLetter.decode(letter_id.decode(), fields) for letter_id, fields in page]
-            if len(page) < _PAGE:
-                return letters
-            after = f"({page[-1][0].decode()}"
+
+        def read(start: str) -> list[Any]:
+            return cast("list[Any]", self.endpoint.at(stream).xrange(stream, min=start, count=_PAGE))
+
+        entries = chain.from_iterable(_pages(read, stream))
+        return [DeadLetter.decode(letter_id.decode(), fields) for letter_id, fields in entries]
 
     def choose(self, origins: tuple[str, ...]) -> list[DeadLetter]:
         """Return the letters of these origins; all letters when no origin is given."""

@@ -16,6 +16,7 @@ from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import NodeClient
 from shared.endpoint.our_streams import require_letters, require_signals, without_missing_key
 from shared.endpoint.published import LOOK_BACK, signals_in
+from shared.endpoint.stream_pages import require_order
 from shared.endpoint.together import Together
 from shared.endpoint.translation import is_reply
 from shared.errors import HandoverError, TransientError, WrongEndpointError
@@ -121,6 +122,8 @@ class SignalGroup:
             return None
         streams = cast("list[list[Any]]", reply)
         entries = streams[0][1] if streams else []
+        if entries and after != ">":
+            require_order([stored_text(entries[0][0])], after=after, where=self.endpoint.name)
         return entry_of(entries[0], is_redelivered=after != ">") if entries else None
 
     def claim(self, *, idle_ms: int, after: str) -> tuple[str, Entry | None, list[str]]:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 FEW_BYTES = 1024 * 1024
 LEAST_BYTES_PER_S = 8 * 1024  # a thirtieth of a slow link's: several connections may share one
+MOST_ARRAYS = 500_000  # of a reply: an empty one has four bytes, and takes twenty times that as an object
+MOST_LINES = 5_000_000  # of a long reply, each of which may be an object
+_LONG_BYTES = 8 * 1024 * 1024  # below that, lines are not worth counting
 REPLY_S = 10.0  # for a reply of any size, besides the time that its bytes have at that rate
 Reply = Any
 _AS_BYTES = False  # the argument of hiredis's `gets`: no decoding
@@ -81,14 +84,19 @@ class BoundedParser(_HiredisParser):
 
     def _wait(self, reader: Reader) -> Reply:
         """Return the next reply when all of it has come."""
-        received, began_s = 0, monotonic()
+        received, began_s, lines, arrays = 0, monotonic(), 0, self._huge.seen
         while True:
-            received += self._receive(reader)
+            size = self._receive(reader)
+            received += size
+            if received > _LONG_BYTES:
+                lines += self._buffer.count(b"\r\n", 0, size)
             reply = reader.gets(_AS_BYTES)
             if reply is not NOT_ENOUGH_DATA:
                 return reply
             if received > self.most_bytes:
                 raise ReplyLimitError(f"a reply of more than {self.most_bytes:,} bytes")
+            if lines > MOST_LINES or self._huge.seen - arrays > MOST_ARRAYS:
+                raise ReplyLimitError("a reply of too many elements")
             took_s = monotonic() - began_s
             if took_s > REPLY_S + received / LEAST_BYTES_PER_S:
                 raise RedisTimeoutError(f"a reply that is not complete after {took_s:.0f} s")

@@ -31,11 +31,13 @@ class HugeArrays:
 
     Attributes:
         masked: The bytes that were replaced and not put back yet, in order.
+        seen: How many headers there were, of any size, and values that look like one.
     """
 
     def __init__(self) -> None:
         self._follows_line = True  # whether what comes next begins a line
         self.masked: deque[int] = deque()
+        self.seen = 0
 
     def mask(self, buffer: bytearray, size: int) -> int:
         """Mask headers in the first bytes of a buffer; return how many of these may go on to the parser.
@@ -43,7 +45,10 @@ class HugeArrays:
         The others, at the end, may be the beginning of a header: call it again with them and what comes behind.
         """
         for place in _places(buffer, size):
-            if self._begins_line(buffer, place) and _SIZE.match(buffer, place + 1, size):
+            if not self._begins_line(buffer, place):
+                continue
+            self.seen += 1
+            if _SIZE.match(buffer, place + 1, size):
                 self.masked.append(buffer[place])
                 buffer[place] = _MASK
         going = size

@@ -142,7 +142,7 @@ def _is_trimmed(reply: object) -> bool:
 def _is_stream(reply: object) -> bool:
     match reply:
         case [bytes(), entries]:
-            return is_pending_entries(entries)
+            return is_list(entries, lambda entry: _is_trimmed(entry) or _is_entry(entry))
     return False
 
 

@@ -14,8 +14,10 @@ from typing import NamedTuple, cast
 
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import NodeClient
+from shared.errors import WrongEndpointError
 
 COUNT = 10_000
+MAX_PAGES = 1_000_000  # twice what a database of 2^32 keys takes
 
 
 class Sought(NamedTuple):
@@ -39,14 +41,21 @@ def pages(client: NodeClient, *sought: Sought) -> Iterator[Page]:
     database) for each.
     """
     cursors = dict.fromkeys(sought, 0)
-    while cursors:
+    for _ in range(MAX_PAGES):
         pipeline = client.pipeline(transaction=False)
         for (pattern, kind), cursor in cursors.items():
             pipeline.scan(cursor, match=pattern, count=COUNT, _type=kind or None)
         replies = cast("list[tuple[int, list[bytes]]]", pipeline.execute())
         found = [key for _, keys in replies for key in keys]
-        cursors = {each: cursor for each, (cursor, _) in zip(cursors, replies, strict=True) if cursor}
+        asked = cursors
+        cursors = {each: cursor for each, (cursor, _) in zip(asked, replies, strict=True) if cursor}
         yield Page(found, is_last=not cursors)
+        if not cursors:
+            return
+        if any(cursor == asked[each] for each, cursor in cursors.items()):
+            break
+    expected, got = "a SCAN that goes on and ends", "one without end"
+    raise WrongEndpointError(where=client.where, expected=expected, got=got, advice="check what answers there")
 
 
 def scan(endpoint: Endpoint, *sought: Sought, passed: Callable[[int], None]) -> Iterator[str]:

@@ -7,9 +7,13 @@ server is not changed, and carries out what it is sent.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.stage.relay import Direction, Pair, Relay
+
+Lie = bytes | Callable[[], bytes]
+"""What is said, or what returns that for each reply anew."""
 
 _NAME_BYTES = 1_000  # of a request, which begins with its name
 
@@ -34,7 +38,7 @@ class LyingLink(Relay):
     def __init__(self, server_port: int) -> None:
         """Open the link, which says the truth."""
         self._talks: dict[Pair, _Talk] = {}
-        self._lie: bytes | None = None
+        self._lie: Lie | None = None
         self._about = ""
         self._nth = 0  # the reply, counted over all that are asked about, to lie in place of; 0 for each
         self._seen = 0
@@ -42,7 +46,7 @@ class LyingLink(Relay):
         self.told = 0
         super().__init__(server_port)
 
-    def lie(self, lie: bytes, *, about: str = "", nth: int = 0) -> None:
+    def lie(self, lie: Lie, *, about: str = "", nth: int = 0) -> None:
         """Say this in place of replies to a command; to any if it is empty; to the nth of them alone if that is given.
 
         The command is one word or two, such as `XINFO GROUPS`.
@@ -87,7 +91,7 @@ class LyingLink(Relay):
         if self._nth not in (0, self._seen):
             return reply
         self.told += 1
-        return self._lie
+        return self._lie if isinstance(self._lie, bytes) else self._lie()
 
 
 def end_of_reply(data: bytes, start: int = 0) -> int:

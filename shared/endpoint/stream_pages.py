@@ -1,0 +1,66 @@
+"""Reads a stream to its end by pages, also from a server that answers every time with another page.
+
+Each page must go on behind the one before, and there are no more of them than a stream of ours can have: a thousand
+runs of ten thousand segments take half as many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
+
+from shared.errors import WrongEndpointError
+
+MAX_PAGES = 20_000
+
+
+def stream_pages(
+    read: Callable[[str], list[Any]], *, start: str, count: int, where: str, most_pages: int | None = None
+) -> Iterator[list[Any]]:
+    """Yield pages of entries until one is not full.
+
+    Args:
+        read: Returns the page that begins at an id, or behind it where the id follows a `(`.
+        start: `-` to go upwards from the first entry, `+` to go downwards from the last one.
+        count: Entries that `read` asks for.
+        where: Named by the error.
+        most_pages: Of a stream that is kept shorter.
+
+    Raises WrongEndpointError if the pages don't go on, or don't end.
+    """
+    begin = start
+    most = MAX_PAGES if most_pages is None else most_pages
+    for _ in range(most):
+        page = read(begin)
+        ids = [_text(entry[0]) for entry in page]
+        require_order(ids, after=begin.removeprefix("("), where=where, is_falling=start == "+")
+        yield page
+        if len(page) < count:
+            return
+        begin = f"({ids[-1]}"
+    raise _strange(where, f"{most * count:,} and no end")
+
+
+def require_order(ids: list[str], *, after: str, where: str, is_falling: bool = False) -> None:
+    """Raise WrongEndpointError unless each id is above the one before it, or below; the first one beyond `after`."""
+    orders = [_order(entry_id) for entry_id in ([after] if after[:1].isdigit() else []) + ids]
+    if is_falling:
+        orders.reverse()
+    if any(first >= second for first, second in pairwise(orders)):
+        raise _strange(where, "one that goes back")
+
+
+def _strange(where: str, got: str) -> WrongEndpointError:
+    return WrongEndpointError(
+        where=where, expected="a stream whose entries go on and end", got=got, advice="check what answers there"
+    )
+
+
+def _order(entry_id: str) -> tuple[int, int]:
+    milliseconds, _, sequence = entry_id.partition("-")
+    return int(milliseconds), int(sequence or 0)
+
+
+def _text(entry_id: bytes | str) -> str:
+    return entry_id if isinstance(entry_id, str) else entry_id.decode("ascii")
