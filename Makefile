@@ -14,7 +14,7 @@ COMPILE = env -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL -u UV_DEFAULT_IN
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lock bench clean setup
+.PHONY: help demo test lint lock bench failover clean setup
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ lint: $(VENV)/.dev ## ruff, mypy, import contracts, yamllint
 
 bench: $(VENV)/.dev ## measure the speed beside other clients
 	@exec $(BIN)/python -m bench $(ARGS)
+
+failover: $(VENV)/.dev ## kill primaries under load; show outages and losses
+	@exec $(BIN)/python -m bench.failover $(ARGS)
 
 lock: $(VENV)/.uv ## update requirements/*.lock to the newest versions
 	@$(COMPILE) --output-file requirements/run.lock

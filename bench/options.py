@@ -32,13 +32,13 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=_DESCRIPTION, allow_abbrev=False)
     parser.add_argument(
         "--count",
-        type=_whole_number(1_000),
+        type=whole_number(1_000),
         help=f"values in the list [{_SPEED.count}, with --structures {_STRUCTURES.count}, with --links {_LINKS.count}]",
     )
-    parser.add_argument("--users", type=_whole_number(1_000), default=200_000, help="users in the shop [200000]")
+    parser.add_argument("--users", type=whole_number(1_000), default=200_000, help="users in the shop [200000]")
     parser.add_argument(
         "--rounds",
-        type=_whole_number(1),
+        type=whole_number(1),
         help=f"rounds, besides one to warm up [{_SPEED.rounds}, with --structures and --links {_LINKS.rounds}]",
     )
     what = parser.add_mutually_exclusive_group()
@@ -46,14 +46,14 @@ def parse_options() -> argparse.Namespace:
     what.add_argument("--structures", action="store_true", help="instead: a list against Redis's other structures")
     what.add_argument("--links", action="store_true", help="instead: over links that delay, against redis-cli --pipe")
     what.add_argument(
-        "--scale", type=_whole_number(1), metavar="VALUES", help="instead: hand over so many values once, with memory"
+        "--scale", type=whole_number(1), metavar="VALUES", help="instead: hand over so many values once, with memory"
     )
     parser.add_argument(
         "--delays-ms", type=_delays, default=[0.0, 20.0, 80.0], metavar="MS,…", help="of --links' links [0,20,80]"
     )
     parser.add_argument(
         "--segment-values",
-        type=_whole_number(1),
+        type=whole_number(1),
         default=DEFAULT_SEGMENT_VALUES,
         help=f"values a segment with --scale [{DEFAULT_SEGMENT_VALUES}]",
     )
@@ -70,7 +70,9 @@ def parse_options() -> argparse.Namespace:
     return options
 
 
-def _whole_number(least: int) -> Callable[[str], int]:
+def whole_number(least: int) -> Callable[[str], int]:
+    """Return a type of argument: whole numbers from a least one."""
+
     def number(text: str) -> int:
         if not (text.isascii() and text.isdigit() and int(text) >= least):
             raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least}")
@@ -80,4 +82,4 @@ def _whole_number(least: int) -> Callable[[str], int]:
 
 
 def _delays(text: str) -> list[float]:
-    return [float(_whole_number(0)(part)) for part in text.split(",")]
+    return [float(whole_number(0)(part)) for part in text.split(",")]

@@ -91,7 +91,7 @@ class Story:
         self.retry = retry = Retry(
             RETRY_S, self.stop, on_outage=self._tell_outage, refresh=self._refresh, final=(ReadOnlyEndpointError,)
         )
-        self.reports = reports = Reports(endpoint, keys, settings, progress, self.emit, log)
+        self.reports = reports = Reports(endpoint, keys, settings, progress, self.emit, log, retry)
         self.serving = serving = Serving(self.stop, retry, reports)
         self.examiner = examiner = SegmentExaminer(endpoint, keys, settings, lease, retry, progress)
         group = SignalGroup(endpoint, keys, settings.consumer, settings.name_token)

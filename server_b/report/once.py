@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from server_b.report.standing import StandingRun, read_standing
 from server_b.segment.progress import RunProgress
 from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.retry import Outage, Retry
 from shared.errors import NotFinishedError, VerificationFailedError, WrongKeyError
 from shared.keys import Keyspace
 from shared.program.screen import screen
@@ -35,6 +36,7 @@ class Reports:
     progress: RunProgress
     emit: Callable[[RunReport], None]
     log: FilteringBoundLogger
+    retry: Retry  # knows the outages
     final: RunReport | None = field(init=False, default=None)
     complete_before: str = field(init=False, default="")  # the newest run, if it was complete when we started
 
@@ -45,6 +47,7 @@ class Reports:
         self._reported: dict[str, tuple[int, int]] = {}
         self._waiting: dict[str, tuple[int, ...]] = {}  # complete runs, with the segments that aren't there as verified
         self._newest = ""
+        self._outages_told = 0
 
     def require_verified(self) -> None:
         """Raise unless `--once` ended with a verified run."""
@@ -134,15 +137,17 @@ class Reports:
         if self._is_reported(run_id, verdicts):
             return
         consumer, is_once, awaited = self.settings.consumer, self.settings.is_once, self.settings.run_id
-        times = self.progress.times_of(run_id)
+        times, outages = self.progress.times_of(run_id), self._untold_outages()
         report = make_report(
-            self.endpoint, self.keys, run_id, verdicts, consumer=consumer, mode=mode, record=record, times=times
-        )
+            self.endpoint, self.keys, run_id, verdicts, consumer=consumer, mode=mode, record=record, times=times,
+            outages=outages,
+        )  # fmt: skip
         # without a name `--once` passes over superseded runs
         is_awaited = is_once and (run_id == awaited if awaited else report.verdict != SUPERSEDED)
         if is_awaited or not is_once:
             self.progress.close()
             self.emit(report)
+            self._outages_told += report.outages
         self._reported[run_id] = _known(verdicts)  # not before: a lost connection may keep a report from being made
         if len(self._reported) > MAX_REPORTED:
             del self._reported[next(iter(self._reported))]
@@ -157,6 +162,11 @@ class Reports:
         told = ("run_id", "verdict", "reason", "count", "segments", "digest", "lag_ms", "read_s", "values_per_s")
         is_told = screen.is_all and (is_awaited or not is_once)  # beside the report, which says the same
         (self.log.debug if is_told else self.log.info)("run complete", **{name: getattr(report, name) for name in told})
+
+    def _untold_outages(self) -> Sequence[Outage]:
+        """Return the outages since the last report that was printed; the server has just answered, so all are over."""
+        self.retry.succeeded()
+        return self.retry.outages[self._outages_told :]
 
     def _is_reported(self, run_id: str, verdicts: Mapping[int, SegmentVerdict]) -> bool:
         """Tell whether these verdicts were reported, or others on the same lists before a newer run replaced them."""

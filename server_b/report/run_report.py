@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +11,7 @@ from server_b.settings import JSON_VALUES
 from shared.digest import run_digest
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.reply_times import ReplyTimes, times_text
+from shared.endpoint.retry import Outage
 from shared.errors import WrongKeyError
 from shared.keys import Keyspace
 from shared.record import RunRecord
@@ -45,6 +46,8 @@ class RunReport:
     read_s: float  # from the first LRANGE to the last verdict, over all segments
     values_per_s: int  # values read and verified a second; 0 when none were read
     reply_ms: Mapping[str, float] | None  # of a chunk transaction: p50, p95, p99, max; None when we read none
+    outages: int  # how often we lost the server since our last report, or since our start
+    outage_s: float  # seconds without an answer, added up over all of them
     consumer: str
     mode: str
     endpoint: str
@@ -80,6 +83,9 @@ class RunReport:
         lines.append(f"The signal took {self.lag_ms:,} ms, {took}.")
         if self.reply_ms:
             lines.append(times_text(self.reply_ms))
+        if self.outages:
+            times = "once" if self.outages == 1 else f"{self.outages:,} times"
+            lines.append(f"The server was lost {times}, {self.outage_s:.1f} s in all.")
         return joined_lines(lines)
 
 
@@ -93,6 +99,7 @@ def make_report(
     mode: str,
     record: RunRecord | None = None,
     times: ReplyTimes | None = None,
+    outages: Sequence[Outage] = (),
 ) -> RunReport:
     """Return the report of a complete run; it has no carts where the run's record is not here.
 
@@ -122,6 +129,8 @@ def make_report(
         read_s=read_s,
         values_per_s=round(count / read_s) if read_s else 0,
         reply_ms=times.as_json() if times is not None else None,
+        outages=len(outages),
+        outage_s=round(sum((outage.ended_s - outage.began_s for outage in outages), start=0.0), 3),
         consumer=consumer,
         mode=mode,
         endpoint=endpoint.name,

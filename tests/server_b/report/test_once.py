@@ -15,7 +15,10 @@ from server_b.report.run_report import MODE_FOLLOW, MODE_GROUP, RunReport
 from server_b.segment.progress import RunProgress
 from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.retry import Retry
+from shared.errors import TransientError
 from shared.keys import Keyspace
+from shared.stopping import StopRequest
 from shared.verdict import FAILED, SUPERSEDED, VERIFIED, SegmentVerdict
 from tests.stage.hand_over_in_process import DIGEST, NEWER, OLDER, RUN
 
@@ -32,10 +35,16 @@ def reported() -> list[RunReport]:
 
 
 @pytest.fixture
-def reports(endpoint: Endpoint, keys: Keyspace, reported: list[RunReport]) -> Iterator[Reports]:
+def retry() -> Iterator[Retry]:
+    with closing(StopRequest()) as stop:
+        yield Retry(60.0, stop, on_outage=lambda _error: None, refresh=lambda: None)
+
+
+@pytest.fixture
+def reports(endpoint: Endpoint, keys: Keyspace, reported: list[RunReport], retry: Retry) -> Iterator[Reports]:
     with closing(RunProgress()) as progress:
         settings = ConsumerSettings(consumer="b")
-        yield Reports(endpoint, keys, settings, progress, reported.append, structlog.get_logger())
+        yield Reports(endpoint, keys, settings, progress, reported.append, structlog.get_logger(), retry)
 
 
 def _verdicts(first: str, second: str, *, attempt: str = OLDER) -> dict[int, SegmentVerdict]:
@@ -78,3 +87,20 @@ def test_a_verdict_that_a_retry_changed_is_reported_again(reports: Reports, repo
     reports.report(RUN, _verdicts(VERIFIED, FAILED), None, MODE_GROUP)
     reports.report(RUN, _verdicts(VERIFIED, VERIFIED), None, MODE_GROUP)
     assert [report.verdict for report in reported] == [FAILED, VERIFIED]
+
+
+def test_an_outage_is_told_with_the_run_during_which_it_was(
+    reports: Reports, reported: list[RunReport], retry: Retry
+) -> None:
+    lost = TransientError(where="here", expected="an answer", got="none")
+    for _ in range(2):
+        retry.wait_out(lost)
+        retry.succeeded()
+    retry.wait_out(lost)  # over when the report is made: that has just read the verdicts
+    reports.report(RUN, _verdicts(VERIFIED, VERIFIED), None, MODE_GROUP)
+    reports.report(NEWER, _verdicts(VERIFIED, VERIFIED), None, MODE_GROUP)
+    first, second = reported
+    assert (first.outages, second.outages, second.outage_s) == (3, 0, 0.0)
+    assert first.outage_s == round(sum(outage.ended_s - outage.began_s for outage in retry.outages), 3) > 0
+    assert "The server was lost 3 times, " in first.as_text(print_values=0)
+    assert "lost" not in second.as_text(print_values=0)

@@ -66,5 +66,6 @@ def test_the_rest_is_the_runs(valkey9: Server, keys: Keyspace) -> None:
     assert report == {
         "run_id": RUN, "verdict": VERIFIED, "reason": "", "witness": None, "count": 1_500, "segments": 2,
         "digest": run_digest([FIRST_DIGEST, SECOND_DIGEST]), "first": ["1500", "1499"], "last": "1", "carts": [],
-        "lag_ms": 40, "read_s": 2.0, "values_per_s": 750, "reply_ms": None, "consumer": "c", "mode": "group",
+        "lag_ms": 40, "read_s": 2.0, "values_per_s": 750, "reply_ms": None, "outages": 0,
+        "outage_s": 0.0, "consumer": "c", "mode": "group",
     }  # fmt: skip

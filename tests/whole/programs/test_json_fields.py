@@ -49,6 +49,8 @@ CONSUMER_FIELDS: dict[str, type] = {
     "read_s": float,
     "values_per_s": int,
     "reply_ms": dict,
+    "outages": int,
+    "outage_s": float,
     "consumer": str,
     "mode": str,
     "endpoint": str,
