@@ -31,7 +31,18 @@ if TYPE_CHECKING:
 PROGRAM = "server-b"
 _option = partial(option, PROGRAM)
 
-group = main_group(PROGRAM, "Take the signal, read the list in reverse, and verify that all of it arrived.")
+
+def _report() -> click.Command:
+    from server_b.report_command import report_command
+
+    return report_command
+
+
+group = main_group(
+    PROGRAM,
+    "Take the signal, read the list in reverse, and verify that all of it arrived.",
+    {"report": _report},
+)
 for _command in (check_command, explain_command, status_command(PROGRAM)):
     group.add_command(_command)
 

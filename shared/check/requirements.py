@@ -104,7 +104,22 @@ _READING = (
         "HLEN {result}; HMGET {result} f",
         is_needed=False,
     ),
+    Requirement("report", "XRANGE {signals} - + COUNT 1; XREVRANGE {dead_letters} + - COUNT 1", is_needed=False),
     Requirement("server-a check --peer-url", "HGET {canary} f", is_needed=False),
+)
+
+# The user `page` may do no more than this: it reads, and changes nothing.
+SERVER_B_PAGE = (
+    Requirement("look at the server's clock", "TIME"),
+    Requirement(
+        "find the runs and look at the group",
+        "XLEN {signals}; XRANGE {signals} - + COUNT 1; XREVRANGE {signals} + - COUNT 1; XINFO GROUPS {signals}; "
+        "XINFO CONSUMERS {signals} g",
+    ),
+    Requirement("show records, states and lengths", "HMGET {run} f; HMGET {state} f; LLEN {segment}"),
+    Requirement("show verdicts", "HLEN {result}; HMGET {result} f"),
+    Requirement("show dead letters", "XLEN {dead_letters}; XREVRANGE {dead_letters} + - COUNT 1"),
+    Requirement("show the carts", "HLEN {cart}; HSCAN {cart} 0; HGETALL {sku}"),
 )
 
 _FOLLOWING = "XREAD COUNT 1 STREAMS {signals} 0"

@@ -76,6 +76,12 @@ def say_values(chunks: Iterable[list[bytes]]) -> None:
     output.flush()
 
 
+def say_document(text: str) -> None:
+    """Print a whole file on stdout as UTF-8, as it is; whoever made it has escaped what others wrote."""
+    sys.stdout.buffer.write(text.encode("utf-8"))
+    sys.stdout.buffer.flush()
+
+
 def tell(text: str, verdict: str = "") -> None:
     """Print a text on stderr, if anybody can read it there; with the sign of a verdict if it is one, on a terminal."""
     screen.clear()

@@ -52,8 +52,8 @@ def read_facts(
     """
     stream = read_stream(endpoint, keys)
     scan, not_looked_at = _begun_runs(endpoint, keys, scan_s) if is_scanned else ([], [])
-    signalled = _signalled_runs(endpoint, keys, stream)
-    runs = _newest_runs(endpoint, keys, signalled, [stream.first_run, *scan], local or {})
+    signalled = signalled_runs(endpoint, keys, stream)
+    runs = newest_runs(endpoint, keys, signalled, [stream.first_run, *scan], local or {})
     findings = None
     if runs:
         findings = Findings(runs[0], stream.group)
@@ -66,7 +66,7 @@ def read_facts(
             not_looked_at.append(f"all segments of run {runs[0].run_id}: {error}")  # a slot in migration
         runs = [
             judged(findings, keys.result(runs[0].run_id)),
-            *(_superseded(run, stream.first_run) for run in runs[1:]),
+            *(superseded(run, stream.first_run) for run in runs[1:]),
         ]
     is_foreign = not signalled and not stream.group.is_there
     return Facts(
@@ -100,7 +100,7 @@ def _begun_runs(endpoint: Endpoint, keys: Keyspace, scan_s: float) -> tuple[list
     return [name.removeprefix(keys.run("")) for name in names], [f"{sought}: {reason}" for reason in left_out]
 
 
-def _signalled_runs(endpoint: Endpoint, keys: Keyspace, stream: StreamFacts) -> dict[str, int]:
+def signalled_runs(endpoint: Endpoint, keys: Keyspace, stream: StreamFacts) -> dict[str, int]:
     """Return the runs that the newest 20,000 entries of the stream name, each with its number of segments."""
     segments: dict[str, int] = {}
     page = stream.first_page
@@ -114,7 +114,7 @@ def _signalled_runs(endpoint: Endpoint, keys: Keyspace, stream: StreamFacts) -> 
     return segments
 
 
-def _newest_runs(
+def newest_runs(
     endpoint: Endpoint, keys: Keyspace, signalled: dict[str, int], found: Iterable[str], local: LocalVerdicts
 ) -> list[RunStatus]:
     """Return the newest runs, newest first: those with a signal, and those found otherwise, with a record."""
@@ -138,7 +138,7 @@ def judged(findings: Findings, result_key: str) -> RunStatus:
     return replace(run, verdicts=findings.verdicts.numbers.total(), verdict=verdict, reason=reason)
 
 
-def _superseded(run: RunStatus, first_run: str) -> RunStatus:
+def superseded(run: RunStatus, first_run: str) -> RunStatus:
     """Return an older run as superseded where a newer one was published before it had all its verdicts."""
     if run.verdict != PENDING or first_run <= run.run_id:
         return run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -103,25 +103,33 @@ def foreign_verdicts(result_key: str) -> str:
 def segments_of_newest(
     endpoint: Endpoint, keys: Keyspace, run: RunStatus, local: LocalVerdicts
 ) -> Iterator[SegmentFacts]:
-    """Yield the segments of the newest run.
+    """Yield the segments of the newest run; see `read_segments`."""
+    for portion in _portions(run):
+        yield from read_segments(endpoint, keys, run, portion, local)
+
+
+def read_segments(
+    endpoint: Endpoint, keys: Keyspace, run: RunStatus, numbers: Sequence[int], local: LocalVerdicts
+) -> list[SegmentFacts]:
+    """Return these segments of a run, a thousand at most.
 
     Verdicts are read before states: a segment that is written again in between has no verdict that counts, as is true.
+
+    Redis: HMGET of the verdicts; then HMGET of each state and LLEN of each list in one round trip, and for a finished
+    run what `_with_signals` asks.
     """
-    for portion in _portions(run):
-        verdicts = _verdicts(endpoint, keys, run, portion, local) if run.verdicts else {}
-        asked = Together(endpoint)
-        for name in map(keys.segment, portion):
-            asked.at(keys.state(name)).hmget(keys.state(name), SegmentState.FIELDS)
-            asked.at(name).llen(name)
-        replies = asked.send()
-        facts = []
-        for number, values, length in zip(portion, replies[::2], replies[1::2], strict=True):
-            name = keys.segment(number)
-            state = SegmentState.decode(keys.state(name), values)
-            facts.append(SegmentFacts(number, name, state, length, verdicts.get(number)))
-        if run.is_finished:
-            facts = _with_signals(endpoint, keys, run, facts)
-        yield from facts
+    verdicts = _verdicts(endpoint, keys, run, numbers, local) if run.verdicts else {}
+    asked = Together(endpoint)
+    for name in map(keys.segment, numbers):
+        asked.at(keys.state(name)).hmget(keys.state(name), SegmentState.FIELDS)
+        asked.at(name).llen(name)
+    replies = asked.send()
+    facts = []
+    for number, values, length in zip(numbers, replies[::2], replies[1::2], strict=True):
+        name = keys.segment(number)
+        state = SegmentState.decode(keys.state(name), values)
+        facts.append(SegmentFacts(number, name, state, length, verdicts.get(number)))
+    return _with_signals(endpoint, keys, run, facts) if run.is_finished else facts
 
 
 def _with_signals(endpoint: Endpoint, keys: Keyspace, run: RunStatus, facts: list[SegmentFacts]) -> list[SegmentFacts]:
@@ -168,14 +176,16 @@ def _portions(run: RunStatus) -> Iterator[range]:
 
 
 def _verdicts(
-    endpoint: Endpoint, keys: Keyspace, run: RunStatus, numbers: range, local: LocalVerdicts
+    endpoint: Endpoint, keys: Keyspace, run: RunStatus, numbers: Sequence[int], local: LocalVerdicts
 ) -> dict[int, SegmentVerdict]:
     """Return the verdicts on these segments; none that were made on a run of another size. Redis: HMGET."""
     key = keys.result(run.run_id)
     raw: Any = endpoint.at(key).hmget(key, [str(number) for number in numbers])
     fields = {b"%d" % number: value for number, value in zip(numbers, raw, strict=True) if value is not None}
     verdicts = decode_result(fields)
-    for number, found in local.get(run.run_id, {}).items():
-        if number in numbers and (number not in verdicts or verdicts[number].attempt < found.attempt):
+    ours = local.get(run.run_id, {})
+    for number in numbers if ours else ():
+        found = ours.get(number)
+        if found is not None and (number not in verdicts or verdicts[number].attempt < found.attempt):
             verdicts[number] = found
     return {number: found for number, found in verdicts.items() if found.segments == run.segments}

@@ -22,7 +22,9 @@ PURGE = "purge"
 PURGE_PASSWORD = "pass-purge"
 RETRY = "retry"
 RETRY_PASSWORD = "pass-retry"
-_OPERATORS = {PURGE: PURGE_PASSWORD, RETRY: RETRY_PASSWORD}
+PAGE = "page"
+PAGE_PASSWORD = "pass-page"
+_OPERATORS = {PURGE: PURGE_PASSWORD, RETRY: RETRY_PASSWORD, PAGE: PAGE_PASSWORD}
 USERS = (*PASSWORDS, *_OPERATORS)
 
 
@@ -70,6 +72,15 @@ class Guarded:
         ended = run_program(
             "server-b", "dead", "retry", *origins,
             server=self.url(RETRY), namespace=self.namespace, env={"SERVER_B_PASSWORD": RETRY_PASSWORD},
+        )  # fmt: skip
+        assert ended.exit_code in codes, ended
+        return ended
+
+    def report(self, *options: str, codes: tuple[int, ...] = (0,)) -> Finished:
+        """Run `server-b report` as the user that can only read, to one of these exit codes."""
+        ended = run_program(
+            "server-b", "report", *options,
+            server=self.url(PAGE), namespace=self.namespace, env={"SERVER_B_PASSWORD": PAGE_PASSWORD},
         )  # fmt: skip
         assert ended.exit_code in codes, ended
         return ended

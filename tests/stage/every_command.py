@@ -59,6 +59,7 @@ def run_every_command_of_server_b(guarded: Guarded) -> None:
     keys = Keyspace(guarded.namespace)
     guarded.run("server-b", "status", codes=(75,))
     guarded.run("server-b", "run", "--once", "--wait-s", "30")
+    guarded.run("server-b", "report", "--json")
     assert guarded.run("server-b", "read", "--limit", "2").stdout.split() == ["2500", "2499"]
     with connect(guarded.server) as client:
         run_id = client.hget(keys.state(keys.segment(1)), "run_id").decode()
@@ -73,6 +74,7 @@ def run_every_command_of_server_b(guarded: Guarded) -> None:
     waiting = ("--once", "--wait-s", "1", "--settle-s", "0.5", "--claim-idle-ms", "100", "--max-deliveries", "1")
     guarded.run("server-b", "run", *waiting, "--consumer", "named", codes=(75,))
     guarded.run("server-b", "dead", "list")
+    guarded.run("server-b", "report", "--json")
     guarded.retry()
     guarded.run("server-b", "run", *waiting, codes=(75,))
     guarded.run("server-b", "dead", "drop")

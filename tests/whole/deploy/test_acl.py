@@ -16,17 +16,19 @@ from shared.check.requirements import (
     SERVER_A_PURGE,
     SERVER_B_FOLLOW,
     SERVER_B_GROUP,
+    SERVER_B_PAGE,
     SERVER_B_RETRY,
     Requirement,
 )
 from shared.keys import Keyspace
-from tests.stage.access_rules import PASSWORDS, PURGE, RETRY, USERS, Guarded, guarded, rules
+from tests.stage.access_rules import PAGE, PASSWORDS, PURGE, RETRY, USERS, Guarded, guarded, rules
 from tests.stage.every_command import (
     run_every_command_of_server_b,
     run_every_other_command_of_server_a,
     run_every_purge,
 )
 from tests.stage.programs import Name, StartProgram, run_program
+from tests.stage.raw import call
 from tests.stage.servers import Kind, NewServer, connect
 from tests.stage.waiting import wait_until
 
@@ -40,6 +42,7 @@ NEEDS: dict[str, tuple[Requirement, ...]] = {
     "server-b": SERVER_B_GROUP + SERVER_B_FOLLOW,
     PURGE: SERVER_A_PURGE,
     RETRY: SERVER_B_RETRY,
+    PAGE: SERVER_B_PAGE,
 }
 ASKED_FOR_IN_VAIN = {"client|setinfo", "acl|whoami", "info", "cluster|slots", "config|get"}
 """redis-py, `check` and whoever opens an endpoint ask for these, and go on without."""
@@ -56,7 +59,7 @@ def test_exactly_the_commands_that_are_needed(user: str) -> None:
 
 
 @with_and_without_namespace
-@pytest.mark.parametrize("user", ["server-a", "server-b", RETRY])
+@pytest.mark.parametrize("user", ["server-a", "server-b", RETRY, PAGE])
 def test_each_command_on_each_kind_of_key_only_where_it_is_needed(guarded: Guarded, user: str) -> None:
     """Every command that a user may send to one kind of key is asked for on a key of every other kind."""
     needed = permissions_of(NEEDS[user], Keyspace(guarded.namespace))
@@ -151,6 +154,19 @@ def test_every_command_of_server_b(guarded: Guarded) -> None:
     guarded.run("server-a", "run", "--count", "2500", "--segment-values", "1000")
     run_every_command_of_server_b(guarded)
     assert guarded.refused() <= ASKED_FOR_IN_VAIN
+
+
+@with_and_without_namespace
+def test_the_page_needs_to_read_and_nothing_else(guarded: Guarded) -> None:
+    guarded.run("server-a", "run", "--count", "2500", "--segment-values", "1000")
+    guarded.run("server-b", "run", "--once", "--wait-s", "30")
+    with connect(guarded.server) as client:
+        client.xadd(Keyspace(guarded.namespace).dead_letters(), {"origin": "1-1", "reason": "r", "consumer": "c"})
+    found = guarded.report("--json").json()
+    assert (found["run"]["verdict"], len(found["letters"]), len(found["run"]["carts"])) == ("verified", 1, 1)
+    assert guarded.refused() <= ASKED_FOR_IN_VAIN
+    writing = {name.decode() for name in call(guarded.server, "COMMAND", "LIST", "FILTERBY", "ACLCAT", "write")}
+    assert not writing & set(re.findall(r"\+([^\s)]+)", rules(PAGE)))
 
 
 def test_server_b_renews_and_gives_back_a_claim(guarded: Guarded) -> None:

@@ -40,8 +40,9 @@ def _needed(*extras: str, groups: tuple[str, ...] = ()) -> dict[str, str]:
 NEEDED = {
     "run": _needed(),
     "azure": _needed("azure"),
-    "demo": _needed("demo", groups=("build",)),
-    "dev": _needed("dev", "azure", "demo", groups=("build",)),
+    "page": _needed("page"),
+    "demo": _needed("demo", "page", groups=("build",)),
+    "dev": _needed("dev", "azure", "demo", "page", groups=("build",)),
 }
 
 
@@ -78,7 +79,7 @@ def _numbers(version: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", version)]
 
 
-@pytest.mark.parametrize("name", ["azure", "demo", "dev"])
+@pytest.mark.parametrize("name", ["azure", "page", "demo", "dev"])
 def test_what_runs_is_the_same_version_in_every_lock(name: str) -> None:
     run, other = _pins("run"), _pins(name)
     assert {package: other[package] for package in run} == run

@@ -11,6 +11,7 @@ from tests.stage.programs import Name, run_program
 _NOBODY = {"shared.endpoint.cluster", "shared.endpoint.entra", "server_a.run.lines", "_strptime", "unittest"}
 _LOGGING = {"structlog", "rich", "shared.program.logs"}  # structlog imports rich wherever that is installed
 _SHOP = {"decimal", "shared.shop.records", "server_a.shop.record_commands", "server_a.shop.cart_commands"}
+_PAGE = {"shared.page", "jinja2", "starlette", "uvicorn"}
 _RUN = {"server_a.run.story", "server_b.story", "shared.signal", "shlex"}
 _REDIS = {"redis", "hiredis", "ssl", "asyncio", "hashlib"}  # redis-py imports the others
 # check takes a median with `statistics`, which imports decimal
@@ -27,12 +28,13 @@ _UNNEEDED: dict[tuple[Name, *tuple[str, ...]], set[str]] = {
     ("server-a", "--version"): _LOGGING | _SHOP | _RUN | _REDIS,
     ("server-a", "run", "--help"): _LOGGING | _SHOP | _RUN | _REDIS,
     ("server-a", "--help"): _LOGGING | _RUN | _REDIS,
-    ("server-b", "run", "--wait-s", "0"): {"shared.status.status", "server_a"},
-    ("server-b", "status"): _LOGGING | _SHOP | {"server_b.story"},
-    ("server-b", "check"): _CHECK | {"server_b.story"},
-    ("server-b", "read", "--limit", "1"): _LOGGING | _SHOP | {"server_b.story"},
-    ("server-b", "dead", "list"): _LOGGING | _SHOP | {"server_b.story"},
-    ("server-b", "--help"): _LOGGING | _SHOP | _RUN | _REDIS,
+    ("server-b", "run", "--wait-s", "0"): _PAGE | {"shared.status.status", "server_a"},
+    ("server-b", "status"): _LOGGING | _SHOP | _PAGE | {"server_b.story"},
+    ("server-b", "check"): _CHECK | _PAGE | {"server_b.story"},
+    ("server-b", "read", "--limit", "1"): _LOGGING | _SHOP | _PAGE | {"server_b.story"},
+    ("server-b", "report", "--json"): _LOGGING | {"jinja2", "starlette", "uvicorn", "server_b.story"},
+    ("server-b", "dead", "list"): _LOGGING | _SHOP | _PAGE | {"server_b.story"},
+    ("server-b", "--help"): _LOGGING | _SHOP | _RUN | _PAGE | _REDIS,
 }
 
 

@@ -1,0 +1,1 @@
+"""A run drawn as one file (the report) and live (the page), from what Redis holds."""

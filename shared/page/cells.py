@@ -1,0 +1,78 @@
+"""A cell for each segment, or for several, told apart by its form and not by its colour alone. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shared.page.facts import Part, RunFacts
+
+MAX_COLUMNS = 50
+STATES = ("verified", "failed", "superseded", "published", "unpublished")
+WORDS = {
+    "verified": "verified",
+    "failed": "failed",
+    "superseded": "superseded",
+    "published": "published, no verdict yet",
+    "unpublished": "not published",
+}
+_FEW = 30
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The grid: for each state the squares and the signs in them, each one shape."""
+
+    columns: int
+    rows: int
+    pixels: int  # how wide it is drawn at most
+    shapes: dict[str, tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class LegendEntry:
+    """What one form means, and how many segments have it."""
+
+    state: str
+    words: str
+    segments: int
+    shape: tuple[str, str]
+
+
+def cells_of(run: RunFacts) -> Cells:
+    """Return the grid of a run: 50 in a row."""
+    columns = min(MAX_COLUMNS, max(1, len(run.parts)))
+    shapes: dict[str, tuple[list[str], list[str]]] = {state: ([], []) for state in STATES}
+    for place, part in enumerate(run.parts):
+        row, column = divmod(place, columns)
+        state = state_of(part)
+        square, sign = _shape(state, column * 10, row * 10)
+        shapes[state][0].append(square)
+        shapes[state][1].append(sign)
+    joined = {state: ("".join(squares), "".join(signs)) for state, (squares, signs) in shapes.items()}
+    pixels = columns * (24 if len(run.parts) <= _FEW else 18)
+    return Cells(columns, -(-len(run.parts) // columns), pixels, joined)
+
+
+def legend_of(run: RunFacts) -> list[LegendEntry]:
+    """Return the forms that occur."""
+    numbers = {state: sum(getattr(part, state) for part in run.parts) for state in STATES}
+    return [LegendEntry(state, WORDS[state], n, _shape(state, 0, 0)) for state, n in numbers.items() if n]
+
+
+def state_of(part: Part) -> str:
+    """Return what is shown of a part: whatever needs to be seen most."""
+    for state in ("failed", "unpublished", "published", "superseded"):
+        if getattr(part, state):
+            return state
+    return "verified"
+
+
+def _shape(state: str, x: int, y: int) -> tuple[str, str]:
+    """Return a square of 8 in a field of 10, and the sign in it."""
+    square = f"M{x + 1} {y + 1}h8v8h-8z"
+    sign = {
+        "failed": f"M{x + 3} {y + 3}l4 4m0-4l-4 4",
+        "superseded": f"M{x + 1} {y + 9}l8-8",
+        "published": f"M{x + 4} {y + 4}h2v2h-2z",
+    }.get(state, "")
+    return square, sign

@@ -1,0 +1,181 @@
+"""Collects what the report and the page draw, from Redis alone, in few round trips.
+
+A `Collector` keeps the lines of the segments it has seen. The report looks once, at everything. The page looks again
+and again, then only at segments that had no verdict yet, a few thousand at a time, so that a run of 100,000 segments
+costs no more than one of a few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
+
+from shared import __version__
+from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.together import PORTION_KEYS
+from shared.errors import NotAllowedError, WrongKeyError
+from shared.keys import Keyspace
+from shared.page.endpoint_facts import endpoint_facts
+from shared.page.facts import EndpointFacts, Letter, PageFacts
+from shared.page.run_facts import run_facts
+from shared.page.run_record import NO_RECORD, RecordFacts, read_record
+from shared.page.segment_lines import SegmentLines
+from shared.program.verdict_file import LocalVerdicts
+from shared.record import decode_entry_id, signal_field
+from shared.shop.reader import read_carts
+from shared.shop.records import Cart
+from shared.status.facts import RunStatus, SegmentFacts, StreamFacts
+from shared.status.findings import Facts, Findings
+from shared.status.reading import judged, newest_runs, signalled_runs, superseded
+from shared.status.run_reading import read_runs, read_segments
+from shared.status.status import judge
+from shared.status.stream_reading import read_stream
+from shared.text import cut_text
+
+MAX_CARTS = 10
+MAX_CART_LINES = 10
+MAX_LETTERS = 10
+MAX_REASON_BYTES = 400
+
+
+@dataclass
+class Collector:
+    """Collects the facts of one run, or of the newest one at each look, over one endpoint."""
+
+    endpoint: Endpoint
+    keys: Keyspace
+    is_encrypted: bool
+    run_id: str = ""  # empty for the newest
+    most_open: int = 0  # segments without a verdict that a further look asks for; 0 for all
+    peer: EndpointFacts | None = None
+    _lines: SegmentLines = field(init=False, default_factory=lambda: SegmentLines(""))
+    _begun_with: tuple[object, ...] = field(init=False, default=())
+    _next_open: int = field(init=False, default=0)
+
+    def look(self, local: LocalVerdicts | None = None) -> PageFacts:
+        """Return the facts as they are now; `local` are the verdicts of a follower on this host.
+
+        Redis: TIME thrice; what `read_stream`, `signalled_runs` and `newest_runs` ask; HMGET of the record; for each
+        thousand segments HMGET of verdicts and signal ids, states and lengths; the carts; XREVRANGE of dead letters.
+        """
+        endpoint, keys, verdicts = self.endpoint, self.keys, local or {}
+        here = endpoint_facts(endpoint, keys.signals(), is_encrypted=self.is_encrypted)
+        stream = read_stream(endpoint, keys)
+        signalled = signalled_runs(endpoint, keys, stream)
+        runs = newest_runs(endpoint, keys, signalled, [stream.first_run], verdicts)
+        shown = self._shown_run(runs, verdicts)
+        record = read_record(endpoint, keys, shown.run_id) if shown is not None else NO_RECORD
+        findings = self._findings(shown, stream, verdicts) if shown is not None else None
+        is_newest = shown is not None and bool(runs) and runs[0].run_id == shown.run_id
+        if findings is not None:
+            shown = superseded(judged(findings, keys.result(findings.run.run_id)), stream.first_run)
+        runs = [run if shown is None or run.run_id != shown.run_id else shown for run in runs]
+        runs = [*runs[:1], *(superseded(run, stream.first_run) for run in runs[1:])]
+        facts = Facts(
+            runs=runs,
+            first_segment=keys.segment(1),
+            first_run=stream.first_run,
+            stream=keys.signals(),
+            foreign_entries=stream.entries if not signalled and not stream.group.is_there else 0,
+            group=stream.group,
+            findings=findings if is_newest else None,
+            dead_letters=stream.dead_letters,
+            not_looked_at=[],
+            is_followed=bool(runs and len(verdicts.get(runs[0].run_id, ())) == runs[0].segments),
+        )
+        status = judge(facts, endpoint.name, keys.namespace)
+        told = (status.problems, status.under_way) if is_newest or shown is None else ([], [])
+        return PageFacts(
+            version=__version__,
+            namespace=keys.namespace,
+            endpoint=here,
+            peer=self.peer,
+            run=run_facts(shown, record, self._lines, self._carts(record), here.clock_ms) if shown else None,
+            runs=tuple(runs),
+            group=stream.group,
+            is_followed=endpoint.kind.is_replica,
+            dead_letters=stream.dead_letters,
+            letters=self._letters(stream),
+            wrong=tuple(told[0]),
+            under_way=tuple(told[1]),
+        )
+
+    def _shown_run(self, runs: Sequence[RunStatus], local: LocalVerdicts) -> RunStatus | None:
+        """Return the run to show; None where nothing of it is here."""
+        if not self.run_id:
+            return runs[0] if runs else None
+        known = next((run for run in runs if run.run_id == self.run_id), None)
+        if known is None:
+            (known,) = read_runs(self.endpoint, self.keys, {self.run_id: 0}, local)
+            segments = len(local.get(self.run_id, ()))
+            known = replace(known, segments=known.segments or max(segments, known.verdicts))
+        return known if known.segments else None
+
+    def _findings(self, run: RunStatus, stream: StreamFacts, local: LocalVerdicts) -> Findings:
+        """Return what the segments amount to, having read those that may have changed."""
+        (run,) = read_runs(self.endpoint, self.keys, {run.run_id: run.segments}, local)
+        begun_with = (run.run_id, run.segments, run.is_finished)
+        if begun_with != self._begun_with or not self.most_open:
+            self._lines, self._next_open = SegmentLines(run.run_id), 0  # what was read before may have been replaced
+            numbers: Sequence[int] = range(1, run.segments + 1)
+        else:
+            numbers = self._some_open(run.segments)
+        findings = Findings(run, stream.group)
+        for segments, signal_ids in self._portions(run, numbers, local):
+            for segment, signal_id in zip(segments, signal_ids, strict=True):
+                findings.add(segment)
+                self._lines.add(segment, signal_id)
+        self._begun_with = begun_with
+        self._add_known(findings, frozenset(numbers))
+        return findings
+
+    def _some_open(self, segments: int) -> list[int]:
+        """Return the lowest segments without a verdict, and some of the others, further ones each time."""
+        found = self._lines.open_numbers(segments)
+        if len(found) <= self.most_open:
+            return found
+        first, others = found[:PORTION_KEYS], found[PORTION_KEYS:]
+        start = self._next_open % len(others)
+        window = others[start : start + self.most_open - PORTION_KEYS]
+        self._next_open = start + len(window)
+        return [*first, *window]
+
+    def _portions(
+        self, run: RunStatus, numbers: Sequence[int], local: LocalVerdicts
+    ) -> Iterator[tuple[list[SegmentFacts], list[str]]]:
+        """Yield segments with the ids of their signals, a thousand at a time."""
+        key = self.keys.run(run.run_id)
+        for start in range(0, len(numbers), PORTION_KEYS):
+            portion = numbers[start : start + PORTION_KEYS]
+            noted: Any = self.endpoint.at(key).hmget(key, list(map(signal_field, portion)))
+            yield read_segments(self.endpoint, self.keys, run, portion, local), list(map(decode_entry_id, noted))
+
+    def _add_known(self, findings: Findings, looked_at: frozenset[int]) -> None:
+        """Count the verdicts that earlier looks have read."""
+        for number, line in self._lines.lines.items():
+            if number not in looked_at and line.is_judged:
+                findings.verdicts.numbers[line.state] += 1
+                findings.recorded += 1
+        for verdict, reason in self._lines.reasons.items():
+            findings.verdicts.reasons.setdefault(verdict, reason)
+
+    def _carts(self, record: RecordFacts) -> list[Cart]:
+        """Return the first carts of the run; none where they are somebody else's, or may not be read."""
+        user_ids = [str(number) for number in range(1, min(record.carts, MAX_CARTS) + 1)]
+        with suppress(WrongKeyError, NotAllowedError):
+            return read_carts(self.endpoint, self.keys, user_ids, most_lines=MAX_CART_LINES) if user_ids else []
+        return []
+
+    def _letters(self, stream: StreamFacts) -> tuple[Letter, ...]:
+        """Return the last dead letters; none where they may not be read."""
+        key = self.keys.dead_letters()
+        found: list[Any] = []
+        with suppress(WrongKeyError, NotAllowedError):
+            if stream.dead_letters:
+                found = cast("list[Any]", self.endpoint.at(key).xrevrange(key, count=MAX_LETTERS))
+        return tuple(
+            Letter(*(cut_text(fields.get(name, b""), MAX_REASON_BYTES) for name in (b"origin", b"reason", b"consumer")))
+            for _, fields in found
+        )

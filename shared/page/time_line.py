@@ -1,0 +1,161 @@
+"""The time line: lanes for what A writes, the signals, and what each consumer reads; outages lie over all of it. Pure.
+
+Shapes lie in units of 1,000 from left to right and are stretched; labels are placed by percentages and are not. So the
+drawing fits any width, and its text stays as large as the rest of the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from shared.page.axis import WIDTH, Axis, Tick
+from shared.page.facts import Outage, RunFacts, Span
+from shared.page.words import counted, duration, short_number
+
+MAX_ROWS = 4
+MAX_TITLED = 100  # bars with a text of their own; more are one shape
+_LABEL, _ROW, _GAP, _LEAST = 20, 12, 12, 2.0
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One bar, with the text that shows when it is pointed at."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    title: str
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A claim."""
+
+    percent: float
+    y: float
+    title: str
+
+
+@dataclass(frozen=True)
+class Band:
+    """An outage: from top to bottom."""
+
+    x: float
+    width: float
+    title: str
+
+
+@dataclass
+class Lane:
+    """One lane: its label, what it says in short, and its shapes."""
+
+    kind: str  # `write`, `signal` or `read`
+    label: str
+    note: str
+    y: int = 0
+    height: int = 0
+    bars: list[Bar] = field(default_factory=list)
+    path: str = ""  # all bars in one shape, where they are many
+    whiskers: str = ""  # from a signal to the moment it was taken: the lag
+    marks: list[Mark] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class TimeLine:
+    """All of it."""
+
+    axis: Axis
+    height: int
+    lanes: list[Lane]
+    bands: list[Band]
+    ticks: list[Tick]
+
+
+def time_line(run: RunFacts) -> TimeLine:
+    """Return the drawing of a run."""
+    axis = Axis(run.began_ms, run.ended_ms)
+    lanes = [_writing(run, axis), _signals(run, axis), *_reading(run, axis)]
+    y = 4
+    for lane in lanes:
+        lane.y = y
+        y += lane.height + _GAP
+    bands = [_band(outage, axis) for outage in run.outages]
+    return TimeLine(axis, y, lanes, bands, axis.ticks())
+
+
+def _writing(run: RunFacts, axis: Axis) -> Lane:
+    parts = [part for part in run.parts if part.written_ms is not None]
+    spans = [(part.written_ms or (0, 0), f"{_of(part.first, part.last)} written in ") for part in parts]
+    note = f"{counted(run.published, 'segment')} in {duration(run.write_s * 1_000)}" if parts else "nothing yet"
+    return _lane("write", "server-a writes", note, spans, axis)
+
+
+def _signals(run: RunFacts, axis: Axis) -> Lane:
+    moments = sorted({axis.x(part.signalled_ms) for part in run.parts if part.signalled_ms})
+    lag = f", the longest on its way for {duration(run.lag_ms)}" if run.lag_ms is not None else ""
+    lane = Lane("signal", "signals", f"{counted(run.published, 'signal')}{lag}", height=_LABEL + _ROW)
+    lane.path = "".join(f"M{min(x, WIDTH - _LEAST):g} {_LABEL}h{_LEAST:g}v{_ROW}h-{_LEAST:g}z" for x in moments)
+    return lane
+
+
+def _reading(run: RunFacts, axis: Axis) -> Iterable[Lane]:
+    for reader in run.readers:
+        note = f"{counted(reader.segments, 'segment')}, {short_number(reader.values)} values"
+        spans = [(span, "read for ") for span in reader.read_ms]
+        lane = _lane("read", f"{reader.name or 'server-b'} reads", note, spans, axis, rows=1)
+        own = [part for part in run.parts if part.consumer == reader.name and part.signalled_ms and part.taken_ms]
+        middle = _LABEL + _ROW / 2 - 1
+        waits = _merged((axis.x(part.signalled_ms or 0), axis.x(part.taken_ms or 0)) for part in own)
+        lane.whiskers = "".join(f"M{begin:g} {middle:g}h{end - begin:g}v2h{begin - end:g}z" for begin, end in waits)
+        lane.marks = [
+            Mark(axis.percent(claim.at_ms), _LABEL - 2, f"segment {claim.segment:,} claimed from {claim.claimed_from}")
+            for claim in run.claims
+            if claim.consumer == reader.name
+        ]
+        yield lane
+
+
+def _lane(
+    kind: str, label: str, note: str, spans: Sequence[tuple[Span, str]], axis: Axis, *, rows: int = MAX_ROWS
+) -> Lane:
+    """Return a lane whose bars lie in as many rows as overlap, at most four."""
+    ends: list[float] = []
+    bars = []
+    for (begin, end), text in sorted(spans):
+        x = axis.x(begin)
+        width = max(_LEAST, axis.x(end) - x)
+        x = min(x, WIDTH - width)
+        row = next((i for i, until in enumerate(ends) if until <= x + 0.05), len(ends))
+        row = min(row, rows - 1)
+        ends[row : row + 1] = [max(x + width, *ends[row : row + 1])] if row < len(ends) else [x + width]
+        bars.append(Bar(x, _LABEL + row * _ROW, round(width, 1), _ROW - 2, text + duration(end - begin)))
+    lane = Lane(kind, label, note, height=_LABEL + _ROW * max(1, len(ends)))
+    if len(bars) <= MAX_TITLED:
+        lane.bars = bars
+    else:
+        lane.path = "".join(f"M{b.x:g} {b.y:g}h{b.width:g}v{b.height:g}h-{b.width:g}z" for b in bars)
+    return lane
+
+
+def _band(outage: Outage, axis: Axis) -> Band:
+    x = axis.x(outage.from_ms)
+    width = max(_LEAST * 2, axis.x(outage.to_ms) - x)
+    title = f"{outage.program} had no server for {duration(outage.to_ms - outage.from_ms)}"
+    return Band(min(x, WIDTH - width), round(width, 1), title)
+
+
+def _merged(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the spans that have a length, in order; those that overlap are one."""
+    found: list[tuple[float, float]] = []
+    for begin, end in sorted(span for span in spans if span[1] > span[0]):
+        if found and begin <= found[-1][1]:
+            found[-1] = found[-1][0], max(found[-1][1], end)
+        else:
+            found.append((begin, end))
+    return found
+
+
+def _of(first: int, last: int) -> str:
+    return f"segment {first:,}" if first == last else f"segments {first:,} to {last:,}"

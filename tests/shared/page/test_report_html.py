@@ -1,0 +1,136 @@
+"""The report as it is drawn: the same for the same facts, small, safe, and readable by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+from shared.page.facts import Claim, Letter, PageFacts
+from shared.page.render import main_html, page_html, report_html
+from shared.status.facts import PENDING, GroupStatus
+from shared.verdict import FAILED, SUPERSEDED, VERIFIED
+from tests.stage.hostile_texts import HOSTILE_TEXTS, unsafe_characters
+from tests.stage.html_reading import ReadHtml
+from tests.stage.page_facts import GOLDEN, golden_facts, page_of, run_of, segment, unfinished
+
+MAX_BYTES = 200_000
+MARKUP = ["<script>alert(1)</script>", "\"'><img src=x onerror=alert(1)>", "</style></svg></textarea>", "{{ 7 * 7 }}"]
+
+
+def test_the_same_facts_are_drawn_as_in_the_golden_file() -> None:
+    """After a wanted change: python -m tests.stage.page_facts."""
+    assert report_html(golden_facts()) == GOLDEN.read_text("utf-8")
+
+
+@cache
+def _many() -> PageFacts:
+    found = [segment(n, verdict=FAILED if n % 777 == 0 else VERIFIED, segments=100_000) for n in range(1, 100_001)]
+    return page_of(run_of(found, verdict=FAILED, segments=100_000))
+
+
+PAGES: dict[str, Callable[[], PageFacts]] = {
+    "failed": golden_facts,
+    "verified": lambda: page_of(run_of([segment(n) for n in range(1, 6)])),
+    "superseded": lambda: page_of(run_of([segment(n, verdict=SUPERSEDED) for n in range(1, 6)], verdict=SUPERSEDED)),
+    "unfinished": lambda: page_of(unfinished()),
+    "nothing published": lambda: page_of(run_of([], verdict=PENDING, is_finished=False)),
+    "three outages": lambda: page_of(run_of([segment(n, outages=3) for n in range(1, 6)], outages=3)),
+    "followed": lambda: page_of(run_of([segment(1, segments=1)], segments=1), is_followed=True, group=GroupStatus()),
+    "100,000 segments": _many,
+    "no run": lambda: page_of(None),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_kind_of_run_is_one_small_file_that_needs_nothing_else(name: str) -> None:
+    html = report_html(PAGES[name]())
+    found = ReadHtml(html)
+    assert len(html.encode()) <= MAX_BYTES
+    assert not {"script", "link", "img", "iframe", "object", "form"} & set(found.tags)
+    assert (found.addresses, found.handlers) == ([], [])
+    assert "url(" not in html.replace("url(#hatch)", "")
+    assert found.tags.count("h1") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("failed", "Failed segment 3: changed"),
+        ("failed", "Expected there 2500 Found there <script>alert(1)</script>"),
+        ("failed", "host-b claimed segment 2 from host-c at +1.12 s"),
+        ("verified", "Verified 5,000 values in 5 segments: complete, in order and once."),
+        ("superseded", "5 superseded"),
+        ("unfinished", "Not finished 2 of 5 segments verified, 3,000 values without a verdict."),
+        ("nothing published", "0 of 5 segments verified"),
+        ("three outages", "server-a had no server for 100 ms , from +500 ms on"),
+        ("three outages", "outages of A, of B 300 ms , 300 ms"),
+        ("followed", "follows the replica; its verdicts are in a file on its host"),
+        ("100,000 segments", "One cell is 100 segments."),
+        ("100,000 segments", "128 failed"),
+        ("no run", "No run is here"),
+    ],
+)
+def test_what_is_to_be_read(name: str, words: str) -> None:
+    assert words in ReadHtml(report_html(PAGES[name]())).text
+
+
+def test_each_state_of_a_segment_has_a_form_and_a_word_of_its_own() -> None:
+    found = [segment(1), segment(2, verdict=FAILED), segment(3, verdict=SUPERSEDED), segment(4, verdict="")]
+    html = report_html(page_of(run_of(found, verdict=PENDING, is_finished=False)))
+    text = ReadHtml(html).text
+    for words in ("1 verified", "1 failed", "1 superseded", "1 published, no verdict yet", "1 not published"):
+        assert words in text
+    signs = {line.partition('" d="')[2] for line in html.splitlines() if 'class="in-cell' in line and "<li>" in line}
+    assert len(signs) == 3  # beside the full and the empty square
+
+
+def _with(text: str) -> PageFacts:
+    facts = golden_facts()
+    run = facts.run
+    assert run is not None
+    assert run.witness is not None
+    run = replace(
+        run,
+        reason=text, command=text, last=text, first=(text,) * 10,
+        witness=replace(run.witness, expected=text, found=text),
+        readers=tuple(replace(reader, name=text) for reader in run.readers),
+        parts=tuple(replace(part, consumer=text, claimed_from=text) for part in run.parts),
+        claims=(Claim(1, run.began_ms, text, text),),
+        outages=tuple(replace(outage, program=text) for outage in run.outages),
+        carts=tuple(replace(cart, lines=(replace(cart.lines[0], sku_id=text, name=text),)) for cart in run.carts),
+    )  # fmt: skip
+    group = replace(facts.group, consumers=[{"name": text, "pending": 0, "idle_ms": 1}])
+    endpoint = replace(facts.endpoint, server=text, version=text, mode=text)
+    return replace(
+        facts, run=run, group=group, endpoint=endpoint, wrong=(text,), under_way=(text,), letters=(Letter(*[text] * 3),)
+    )
+
+
+@pytest.mark.parametrize("draw", [report_html, main_html, page_html])
+@pytest.mark.parametrize("text", MARKUP)
+def test_markup_that_others_stored_is_text(draw: Callable[[PageFacts], str], text: str) -> None:
+    plain, found = ReadHtml(draw(golden_facts())), ReadHtml(draw(_with(text)))
+    assert set(found.tags) <= {*plain.tags, "small", "b"}
+    assert (set(found.addresses), found.handlers) == (set(plain.addresses), [])
+    assert found.text.count(" ".join(text.split())) > 10
+
+
+def test_characters_that_control_or_turn_text_are_spelled_out() -> None:
+    plain = unsafe_characters(report_html(golden_facts()))
+    assert plain == set()
+    for text in HOSTILE_TEXTS:
+        assert unsafe_characters(report_html(_with(text))) == set(), ascii(text)
+
+
+def test_large_texts_are_cut_where_they_are_decoded() -> None:
+    """Names of SKUs are the only texts that are not cut when they are read."""
+    facts = golden_facts()
+    run = facts.run
+    assert run is not None
+    cart = run.carts[0]
+    lines = tuple(replace(cart.lines[0], sku_id="x" * 2**20, name="y" * 2**20) for _ in range(10))
+    html = report_html(replace(facts, run=replace(run, carts=(replace(cart, lines=lines),))))
+    assert len(html.encode()) <= MAX_BYTES
