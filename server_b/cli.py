@@ -38,10 +38,16 @@ def _report() -> click.Command:
     return report_command
 
 
+def _page() -> click.Command:
+    from server_b.page_command import page_command
+
+    return page_command
+
+
 group = main_group(
     PROGRAM,
     "Take the signal, read the list in reverse, and verify that all of it arrived.",
-    {"report": _report},
+    {"report": _report, "page": _page},
 )
 for _command in (check_command, explain_command, status_command(PROGRAM)):
     group.add_command(_command)

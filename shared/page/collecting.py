@@ -32,6 +32,7 @@ from shared.status.reading import judged, newest_runs, signalled_runs, supersede
 from shared.status.run_reading import read_runs, read_segments
 from shared.status.status import judge
 from shared.status.stream_reading import read_stream
+from shared.stopping import StopRequest
 from shared.text import cut_text
 
 MAX_CARTS = 10
@@ -50,6 +51,7 @@ class Collector:
     run_id: str = ""  # empty for the newest
     most_open: int = 0  # segments without a verdict that a further look asks for; 0 for all
     peer: EndpointFacts | None = None
+    stop: StopRequest | None = None
     _lines: SegmentLines = field(init=False, default_factory=lambda: SegmentLines(""))
     _begun_with: tuple[object, ...] = field(init=False, default=())
     _next_open: int = field(init=False, default=0)
@@ -100,6 +102,7 @@ class Collector:
             letters=self._letters(stream),
             wrong=tuple(told[0]),
             under_way=tuple(told[1]),
+            notes=self._notes(shown),
         )
 
     def _shown_run(self, runs: Sequence[RunStatus], local: LocalVerdicts) -> RunStatus | None:
@@ -119,9 +122,7 @@ class Collector:
         begun_with = (run.run_id, run.segments, run.is_finished)
         if begun_with != self._begun_with or not self.most_open:
             self._lines, self._next_open = SegmentLines(run.run_id), 0  # what was read before may have been replaced
-            numbers: Sequence[int] = range(1, run.segments + 1)
-        else:
-            numbers = self._some_open(run.segments)
+        numbers = self._some_open(run.segments) if self.most_open else range(1, run.segments + 1)
         findings = Findings(run, stream.group)
         for segments, signal_ids in self._portions(run, numbers, local):
             for segment, signal_id in zip(segments, signal_ids, strict=True):
@@ -148,6 +149,8 @@ class Collector:
         """Yield segments with the ids of their signals, a thousand at a time."""
         key = self.keys.run(run.run_id)
         for start in range(0, len(numbers), PORTION_KEYS):
+            if self.stop is not None:
+                self.stop.check("page")
             portion = numbers[start : start + PORTION_KEYS]
             noted: Any = self.endpoint.at(key).hmget(key, list(map(signal_field, portion)))
             yield read_segments(self.endpoint, self.keys, run, portion, local), list(map(decode_entry_id, noted))
@@ -160,6 +163,11 @@ class Collector:
                 findings.recorded += 1
         for verdict, reason in self._lines.reasons.items():
             findings.verdicts.reasons.setdefault(verdict, reason)
+
+    def _notes(self, run: RunStatus | None) -> tuple[str, ...]:
+        """Return what was not looked at yet: a page looks at a large run in several steps."""
+        seen = len(self._lines.lines)
+        return (f"{run.segments - seen:,} of {run.segments:,} segments",) if run and seen < run.segments else ()
 
     def _carts(self, record: RecordFacts) -> list[Cart]:
         """Return the first carts of the run; none where they are somebody else's, or may not be read."""

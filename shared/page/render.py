@@ -38,10 +38,12 @@ def report_html(facts: PageFacts) -> str:
     return _environment().get_template("report.html").render(_values(facts), css=style())
 
 
-def page_html(facts: PageFacts | None, *, away: str = "", address: str = "") -> str:
-    """Return the page, with what `main_html` draws in it."""
-    values = _values(facts) if facts is not None else {"facts": None}
-    return _environment().get_template("page.html").render(values, away=away, address=address, is_live=True)
+def page_html(main: str, *, title: str, address: str = "") -> str:
+    """Return the page around what `main_html` has drawn."""
+    from markupsafe import Markup
+
+    template = _environment().get_template("page.html")
+    return template.render(main=Markup(main), title=title, address=address, is_live=True)  # noqa: S704 - drawn by us
 
 
 def main_html(facts: PageFacts | None, *, away: str = "") -> str:
@@ -61,6 +63,16 @@ def require_jinja2() -> None:
         import jinja2  # noqa: F401
     except ImportError as error:
         raise missing_extra("report --html") from error
+
+
+def require_page() -> None:
+    """Raise InvalidInputError with the command that installs the extra, unless all of it is there."""
+    try:
+        import jinja2  # noqa: F401
+        import starlette  # noqa: F401
+        import uvicorn  # noqa: F401
+    except ImportError as error:
+        raise missing_extra("page") from error
 
 
 def missing_extra(command: str) -> InvalidInputError:

@@ -9,7 +9,7 @@ from functools import cache
 import pytest
 
 from shared.page.facts import Claim, Letter, PageFacts
-from shared.page.render import main_html, page_html, report_html
+from shared.page.render import main_html, report_html
 from shared.status.facts import PENDING, GroupStatus
 from shared.verdict import FAILED, SUPERSEDED, VERIFIED
 from tests.stage.hostile_texts import HOSTILE_TEXTS, unsafe_characters
@@ -109,7 +109,7 @@ def _with(text: str) -> PageFacts:
     )
 
 
-@pytest.mark.parametrize("draw", [report_html, main_html, page_html])
+@pytest.mark.parametrize("draw", [report_html, main_html])
 @pytest.mark.parametrize("text", MARKUP)
 def test_markup_that_others_stored_is_text(draw: Callable[[PageFacts], str], text: str) -> None:
     plain, found = ReadHtml(draw(golden_facts())), ReadHtml(draw(_with(text)))

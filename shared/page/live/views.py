@@ -1,0 +1,115 @@
+"""What the tabs show: one view for each run that is looked at, however many tabs show it.
+
+The poller, in the main thread, sets what a view shows; the tabs wait for it in the event loop of the web server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+MAX_VIEWS = 20
+ALIVE_EVERY_S = 10.0
+ASKED_FOR_S = 3.0  # a view that was asked for is drawn for so long, also before its tab listens
+FIRST_LOOK_S = 2.0
+
+
+@dataclass(eq=False)
+class View:
+    """One run, or the newest one for an empty id."""
+
+    run_id: str
+    title: str = "Handover"
+    html: str = ""
+    version: int = 0
+    tabs: int = 0
+    asked_at: float = field(default_factory=time.monotonic)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether anybody looks at it."""
+        return self.tabs > 0 or time.monotonic() - self.asked_at < ASKED_FOR_S
+
+
+class Views:
+    """All views; made in one thread and read in another, under one lock."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._views: dict[str, View] = {}
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.is_closed = False
+
+    def ask(self, run_id: str) -> View:
+        """Return the view of a run, which is drawn from now on; the one that nobody asked for longest makes room."""
+        self._loop = asyncio.get_running_loop()
+        with self._lock:
+            view = self._views.setdefault(run_id, View(run_id))
+            view.asked_at = time.monotonic()
+            idle = sorted((other for other in self._views.values() if not other.tabs), key=lambda each: each.asked_at)
+            for other in idle[: max(0, len(self._views) - MAX_VIEWS)]:
+                del self._views[other.run_id]
+        return view
+
+    def wanted(self) -> list[View]:
+        """Return the views that somebody looks at."""
+        with self._lock:
+            return [view for view in self._views.values() if view.is_wanted]
+
+    def show(self, view: View, *, title: str, html: str) -> None:
+        """Show something else in the tabs of a view, if it is something else."""
+        if (title, html) != (view.title, view.html):
+            view.title, view.html = title, html
+            view.version += 1
+            self._wake([view])
+
+    def close(self) -> None:
+        """End what the tabs wait for."""
+        self.is_closed = True
+        with self._lock:
+            self._wake(list(self._views.values()))
+
+    async def first(self, view: View) -> None:
+        """Wait until a view has been drawn, two seconds at most."""
+        if not view.version and not self.is_closed:
+            try:
+                await asyncio.wait_for(view.changed.wait(), FIRST_LOOK_S)
+            except TimeoutError:
+                return
+
+    async def events(self, view: View) -> AsyncIterator[str]:
+        """Yield Server-Sent Events: what the view shows, now and after each change."""
+        seen = -1
+        view.tabs += 1
+        try:
+            yield "retry: 500\n\n"
+            while not self.is_closed:
+                changed = view.changed
+                if view.version and view.version != seen:
+                    seen = view.version
+                    shown = json.dumps({"title": view.title, "html": view.html})
+                    yield f"id: {seen}\ndata: {shown}\n\n"
+                    continue
+                try:
+                    await asyncio.wait_for(changed.wait(), ALIVE_EVERY_S)
+                except TimeoutError:
+                    yield ": still here\n\n"
+        finally:
+            view.tabs -= 1
+            view.asked_at = time.monotonic()
+
+    def _wake(self, views: list[View]) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            for view in views:
+                self._loop.call_soon_threadsafe(_set, view)
+
+
+def _set(view: View) -> None:
+    changed, view.changed = view.changed, asyncio.Event()
+    changed.set()

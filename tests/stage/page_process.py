@@ -1,0 +1,90 @@
+"""`server-b page` as a process, and requests to it that a browser would not send."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from demo.processes import Program
+from tests.stage.waiting import wait_until
+
+
+@dataclass
+class Answer:
+    """An answer: its status, headers by lower-case name, and body."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
+class Tab:
+    """A tab that listens to events; the last of them is `html`."""
+
+    def __init__(self, page: PageProcess, path: str) -> None:
+        """Connect."""
+        self._connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=20)
+        self._connection.request("GET", path, headers=page.headers)
+        self._answer = self._connection.getresponse()
+        assert self._answer.status == 200, self._answer.status
+
+    def until(self, words: str) -> str:
+        """Return the first drawing that has these words; AssertionError where the stream ends before."""
+        while line := self._answer.readline():
+            if line.startswith(b"data: "):
+                shown: Any = json.loads(line.removeprefix(b"data: "))
+                if words in shown["html"]:
+                    return str(shown["html"])
+        raise AssertionError(f"the events ended without {words!r}")
+
+    def close(self) -> None:
+        """Close the tab."""
+        self._answer.close()
+        self._connection.close()
+
+
+@dataclass
+class PageProcess:
+    """A page that serves."""
+
+    program: Program
+    headers: dict[str, str] = field(default_factory=dict)
+    link: str = ""
+    tabs: list[Tab] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Wait for its link."""
+        wait_until(lambda: self.program.output().endswith("\n") or not self.program.is_running, description="a link")
+        self.link = self.program.output().strip()
+        assert self.link.startswith("http://"), self.program.errors()
+
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        port = urlsplit(self.link).port
+        assert port
+        return port
+
+    def ask(self, path: str = "/", *, method: str = "GET", **headers: str) -> Answer:
+        """Send a request; with `Host` a name other than its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request(method, path, headers=self.headers | headers)
+            answer = connection.getresponse()
+            names = {name.lower(): value for name, value in answer.getheaders()}
+            return Answer(answer.status, names, answer.read().decode())
+        finally:
+            connection.close()
+
+    def tab(self, path: str = "/events") -> Tab:
+        """Open a tab."""
+        self.tabs.append(Tab(self, path))
+        return self.tabs[-1]
+
+    def close(self) -> None:
+        """Close all tabs."""
+        for tab in self.tabs:
+            tab.close()
