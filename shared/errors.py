@@ -95,6 +95,10 @@ class SupersededError(NotFinishedError):
     """A newer run has published a segment of this one."""
 
 
+class FullServerError(NotFinishedError):
+    """The server has no memory left for what was to be written."""
+
+
 class SegmentChangedError(NotFinishedError):
     """A segment was replaced or touched while it was read."""
 

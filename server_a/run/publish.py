@@ -7,6 +7,7 @@ was rejected: it would need the same checks, and managed services may refuse scr
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ from shared.endpoint.endpoint import Endpoint, ServerClock
 from shared.endpoint.node_client import Command, NodePipeline
 from shared.endpoint.optimistic import optimistic_on
 from shared.endpoint.retry import Retry
+from shared.endpoint.together import portions
 from shared.errors import TransientError, WrongKeyError
 from shared.keys import Keyspace
 from shared.ownership import NAMESPACE_ADVICE, our_state
@@ -108,19 +110,25 @@ class Announcer:
     oldest_ms: int = 0  # signals from before this moment of the server's clock are removed, however long they are kept
     signal_s: float = field(init=False, default=0.0)
 
-    def announce(self, number: int, state: SegmentState) -> str:
-        """Send the signal of a segment, again if the reply is lost (B recognizes that), and return its stream ID.
+    def announce(self, states: Mapping[int, SegmentState]) -> dict[int, str]:
+        """Send the signals of segments, all again if a reply is lost (B recognizes that); return their stream IDs.
 
-        Redis: XADD with MINID, which trims the stream to the retention, or to `oldest_ms`; O(1).
+        Redis: XADD with MINID of each, a thousand a round trip, which trims the stream to the retention, or to
+        `oldest_ms`; O(1).
         """
         started = time.monotonic()
-        signal_id = self.retry.keep_trying(self._send, signal_of(self.record, number, state))
+        signals = {number: signal_of(self.record, number, state) for number, state in sorted(states.items())}
+        ids: dict[int, str] = {}
+        for portion in portions(map(str, signals)):
+            ids |= self.retry.keep_trying(self._send, {int(number): signals[int(number)] for number in portion})
         self.signal_s += time.monotonic() - started
-        return signal_id
+        return ids
 
-    def _send(self, signal: Signal) -> str:
+    def _send(self, signals: Mapping[int, Signal]) -> dict[int, str]:
         # the server's clock, which also gives the entry's ID: a token may be ahead of it by more than the retention
         oldest_ms = max(self.oldest_ms, self.clock.now_ms() - self.record.retain_ms)
-        key, fields = self.keys.signals(), dict(signal.encode())
-        entry_id: bytes = self.endpoint.at(key).xadd(key, fields, minid=oldest_ms, approximate=False)  # type: ignore[arg-type, assignment]
-        return entry_id.decode()
+        key = self.keys.signals()
+        pipeline = self.endpoint.at(key).pipeline(transaction=False)
+        for signal in signals.values():
+            pipeline.xadd(key, dict(signal.encode()), minid=oldest_ms, approximate=False)  # type: ignore[arg-type]
+        return {number: entry_id.decode() for number, entry_id in zip(signals, pipeline.execute(), strict=True)}

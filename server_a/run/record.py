@@ -121,20 +121,28 @@ class RunJournal:
         """Make every further token sort after one that was seen, whatever the server's clock says."""
         self.newest = max(self.newest, attempt)
 
-    def note_chunk(self, number: int, longest: int) -> None:
-        """Note, before a segment is signalled, how many of its values fit into one chunk, if that is less than a block.
+    def note_chunks(self, longest: Mapping[int, int]) -> None:
+        """Note, before segments are signalled, how many of their values fit into one chunk, if less than a block.
 
-        `longest` is the bytes of its longest value; 0 where the chunk is noted already.
+        `longest` is the bytes of the longest value by segment; 0 where the chunk is noted already.
         """
-        if longest and safe_chunk_values(self.record.max_value_bytes, block_values=BLOCK_VALUES) < BLOCK_VALUES:
-            self._write({chunk_field(number): safe_chunk_values(longest, block_values=BLOCK_VALUES)})
+        if safe_chunk_values(self.record.max_value_bytes, block_values=BLOCK_VALUES) < BLOCK_VALUES:
+            chunks = {
+                chunk_field(number): safe_chunk_values(size, block_values=BLOCK_VALUES)
+                for number, size in longest.items()
+                if size
+            }
+            if chunks:
+                self._write(chunks)
 
-    def note_signal(self, number: int, signal_id: str, *, published: int, prepare: Sequence[int] = ()) -> None:
-        """Note the signal of a published segment, and what `prepare` notes."""
-        self.noted.pop(number, None)
+    def note_signals(self, ids: Mapping[int, str], *, published: int, prepare: Sequence[int] = ()) -> None:
+        """Note the signals of published segments, by number, and what `prepare` notes."""
+        for number in ids:
+            self.noted.pop(number, None)
         self._show(published=published)
         self._make_tokens(prepare)
-        self._write({"published": published, signal_field(number): signal_id}, gone=[attempt_field(number)])
+        fields = {signal_field(number): signal_id for number, signal_id in ids.items()}
+        self._write({"published": published, **fields}, gone=[attempt_field(number) for number in ids])
 
     def finish(self, published: int) -> None:
         """Note that the audit is done, and how many segments are published."""

@@ -6,14 +6,17 @@ connection needs no recovery code of its own; what may not, an attempt at a segm
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from server_a.run.audit import AuditFindings, audit
 from server_a.run.keeping import SegmentKeeper
+from server_a.run.losses import Losses
 from server_a.run.outcome import RunSummary, await_verdict, summarize
 from server_a.run.publish import Announcer
+from server_a.run.publishing import Publisher
 from server_a.run.record import RunJournal
 from server_a.run.replicas import ReplicaWait
 from server_a.run.resume import KnownRun
@@ -74,10 +77,10 @@ class Story:
         count = min(self.at_once, writers_of(self.settings.writers, endpoint, record.segments))
         self.writers = writers = Writers(endpoint, self.common.endpoint, source, count=count)
         self.replicas = ReplicaWait(endpoint, keys, self.settings.min_replicas, retry)
-        journal, replicas, supersession = self.journal, self.replicas, self.supersession
-        self.segments = SegmentProducer(
-            endpoint, keys, record, self.at_once, writers, replicas, journal, supersession, retry, stop, log
-        )
+        publisher = Publisher(endpoint, keys, record, stop, log, writers.tell)
+        losses = Losses(endpoint, keys, self.journal, retry, stop, log)
+        actors = (writers, publisher, losses, self.replicas, self.journal, self.supersession)
+        self.segments = SegmentProducer(endpoint, keys, record, self.at_once, *actors, retry, stop, log)
         self.announcer = Announcer(endpoint, keys, record, retry=retry, clock=clock)
 
     def run(self) -> RunSummary:
@@ -119,15 +122,14 @@ class Story:
         self.journal.begin(self.segments.next_numbers())
         self.has_begun = True
         self.shop.write()
-        for number in sorted(self.published):
-            self._announce(number)
+        self._announce(self.published)
         self._produce()
         outages_seen = -1
         while self.retry.outage_count != outages_seen:  # a failover may lose what an audit has found in place
             outages_seen = self.retry.outage_count
             findings = self._audit_and_mend()
             self._retire(findings.older)
-            self.segments.remove_lost()
+            self.segments.losses.remove_again()
             self.journal.finish(len(self.published))
 
     def _keep(self, known: KnownRun) -> None:
@@ -140,19 +142,19 @@ class Story:
 
     def _produce(self) -> None:
         """Write, publish and announce the segments that are planned; writers go on while one is announced."""
-        for number, segment in self.segments.produce():
-            self.published[number] = segment
-            self._announce(number)
+        for published in self.segments.produce():
+            self.published |= published
+            self._announce(published)
 
-    def _announce(self, number: int) -> None:
-        """Signal a segment whose signal was not sent yet, and note that in the record."""
-        segment = self.published[number]
-        if segment.signal_id:
+    def _announce(self, numbers: Iterable[int]) -> None:
+        """Signal those of the segments whose signals were not sent yet, and note that in the record."""
+        if not (new := {number: self.published[number] for number in numbers if not self.published[number].signal_id}):
             return
-        self.journal.note_chunk(number, segment.longest)
-        segment.signal_id = self.announcer.announce(number, segment.state)
-        published, prepare = len(self.published), self.segments.next_numbers()
-        self.journal.note_signal(number, segment.signal_id, published=published, prepare=prepare)
+        self.journal.note_chunks({number: segment.longest for number, segment in new.items()})
+        ids = self.announcer.announce({number: segment.state for number, segment in new.items()})
+        for number, signal_id in ids.items():
+            new[number].signal_id = signal_id
+        self.journal.note_signals(ids, published=len(self.published), prepare=self.segments.next_numbers())
 
     def _audit_and_mend(self) -> AuditFindings:
         """Look for acknowledged writes that are gone, and write them again, until nothing is missing."""
@@ -187,9 +189,10 @@ class Story:
         self.segments_rewritten += len(again)
         self.segments.plan(again)
         self._produce()
-        for number in set(findings.signals) - again:
+        lost = set(findings.signals) - again
+        for number in lost:
             self.published[number].signal_id = ""
-            self._announce(number)
+        self._announce(lost)
 
     def _retire(self, older: list[int]) -> None:
         """Remove segments that older runs left, from the top down, so that a stop leaves no gap."""

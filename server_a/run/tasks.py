@@ -57,4 +57,18 @@ class Lost:
     lost_s: float = field(default_factory=time.monotonic)  # when it was noticed; as `began_s`
 
 
-Event = Acknowledged | Written | Lost
+@dataclass(frozen=True)
+class PublicationEnded:
+    """A written task was published, or `error` came instead."""
+
+    done: Written
+    error: Exception | None
+    ended_s: float  # as `began_s`
+
+    @property
+    def task(self) -> WriteTask:
+        """The task that wrote it."""
+        return self.done.task
+
+
+Event = Acknowledged | Written | Lost | PublicationEnded

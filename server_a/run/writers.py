@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from server_a.run.settings import RunSettings
-from server_a.run.tasks import Acknowledged, Event, WriteTask
+from server_a.run.tasks import Event, Lost, WriteTask, Written
 from server_a.run.values import ValueSource
 from server_a.run.writer_process import WriterProcess
 from server_a.run.writing import WriterThread
@@ -91,13 +91,17 @@ class Writers:
             member.writer = self._new_writer()
         member.writer.give(task)
 
+    def tell(self, event: Event) -> None:
+        """Add an event; any thread may."""
+        self._events.put(event)
+
     def next_event(self, *, timeout_s: float) -> Event | None:
-        """Return what a writer tells next; None when nothing came in time."""
+        """Return what is told next; None when nothing came in time."""
         try:
             event = self._events.get(timeout=timeout_s)
         except Empty:
             return None
-        if not isinstance(event, Acknowledged):
+        if isinstance(event, Written | Lost):
             for member in self._members:
                 member.nodes.pop(event.task.staging_key, None)
         return event
@@ -127,7 +131,7 @@ class Writers:
 
     def _new_writer(self) -> Writer:
         if self.count > 1:
-            return WriterProcess(self._settings, self._source, self._events.put)
-        thread = WriterThread(self._endpoint, self._source, self._events.put)
+            return WriterProcess(self._settings, self._source, self.tell)
+        thread = WriterThread(self._endpoint, self._source, self.tell)
         thread.start()
         return thread

@@ -6,6 +6,7 @@ connections and then drops them can't hold a program for ever. Pauses grow, are 
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple, ParamSpec, TypeVar
 
-from shared.errors import HandoverError, NotFinishedError, TransientError
+from shared.errors import FullServerError, HandoverError, NotFinishedError, TransientError
 from shared.stopping import StopRequest
 
 P = ParamSpec("P")
@@ -21,6 +22,7 @@ T = TypeVar("T")
 
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
+FREEING_S, FREEING_PAUSE_S = 5.0, 0.1
 
 
 def growing_pauses(first_s: float, longest_s: float) -> Iterator[float]:
@@ -50,6 +52,7 @@ class Retry:
     outages: list[Outage] = field(init=False, default_factory=list)  # those that are over
     outage_count: int = field(init=False, default=0)  # how many there were, one that is not over included
     _last_success: float = field(init=False)
+    _freeing_until_s: float = field(init=False, default=-math.inf)
     _pauses: Iterator[float] | None = field(init=False, default=None)  # of the outage that is not over
 
     def __post_init__(self) -> None:
@@ -86,6 +89,16 @@ class Retry:
         with suppress(HandoverError):  # the next try meets the same fault and raises it
             self.refresh()
 
+    def note_freeing(self) -> None:
+        """Note that much was removed: a server frees that in a thread of its own, and is full meanwhile."""
+        self._freeing_until_s = time.monotonic() + FREEING_S
+
+    def wait_for_room(self, error: FullServerError) -> None:
+        """Pause while a server may still be freeing what was removed, for 5 seconds at most; then raise the error."""
+        if time.monotonic() >= self._freeing_until_s:
+            raise error
+        self.stop.wait(FREEING_PAUSE_S)
+
     def keep_trying(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what an operation returns, repeating it after transient faults; it must bear repetition."""
         while True:
@@ -95,6 +108,8 @@ class Retry:
                 raise
             except TransientError as error:
                 self.wait_out(error)
+            except FullServerError as error:
+                self.wait_for_room(error)
             else:
                 self.succeeded()
                 return result

@@ -16,6 +16,7 @@ from redis.exceptions import ResponseError
 from shared.endpoint.certificate_error import certificate_error
 from shared.endpoint.strange_replies import ReplyLimitError, StrangeReplyError
 from shared.errors import (
+    FullServerError,
     HandoverError,
     LongReplyError,
     NotAllowedError,
@@ -77,7 +78,7 @@ _RULES: tuple[_Rule, ...] = (
     ("WRONGPASS|NOAUTH|invalid username-password pair|operation not permitted", NotAllowedError, _LOGIN),
     (
         redis_errors.OutOfMemoryError,
-        NotFinishedError,
+        FullServerError,
         "memory for the values, got a full server; free memory or raise maxmemory, then run it again",
     ),
     # "BUSY " with its blank, since BUSYGROUP is another matter

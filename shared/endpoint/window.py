@@ -54,6 +54,7 @@ class Window:
         self._answered = 0
         self._lock = Lock()  # several threads may have connections to one server
         self._round_trip_s = math.inf
+        self._is_slow = False
         self._rates: deque[float] = deque(maxlen=_RATES)
         self._forget()
 
@@ -84,9 +85,11 @@ class Window:
                 return took_s
             self._rates.append((self._answered - flight.answered_bytes) / took_s)
             rate = max(self._rates)
+            self._is_slow = self._is_slow or took_s - self._round_trip_s > LATEST_REPLY_S / 4
+            latest = max(LEAST_BYTES, rate * LATEST_REPLY_S) if self._is_slow else MAX_BYTES
             gain = FAST_GAIN if took_s <= _NOT_LATER * self._round_trip_s else GAIN
             wanted = max(FIRST_BYTES, gain * rate * self._round_trip_s)
-            self.limit = int(min(self.most, wanted, max(LEAST_BYTES, rate * LATEST_REPLY_S)))
+            self.limit = int(min(self.most, wanted, latest))
         return took_s
 
     def abandoned(self, size: int) -> None:
@@ -109,4 +112,5 @@ class Window:
     def _forget(self) -> None:
         self.limit = min(FIRST_BYTES, self.most)
         self._round_trip_s = math.inf
+        self._is_slow = False  # until a reply has come late: a rate says little while little is in flight
         self._rates.clear()

@@ -97,11 +97,11 @@ def test_a_record_that_a_failover_lost_names_the_attempts_under_way_again(
         record = client.hgetall(keys.run(begun_run(hand_over)))
         for key in list_keys(client, keys):
             segment_key, _, attempt = key.partition(":staging:")
-            numbers_of = {f"{{{keys.segment(number)}}}": number for number in range(1, 5)}
+            numbers_of = {f"{{{keys.segment(number)}}}": number for number in range(1, 9)}
             if attempt and record.get(attempt_field(numbers_of[segment_key]).encode()) != attempt.encode():
                 missing.append(key)
 
     link.at(b"LPUSHX", lambda: client.delete(keys.run(begun_run(hand_over))), nth=nth)
-    link.at(b"LPUSHX", lambda: link.at(b"XADD", lambda: link.at(b"WATCH", look)), nth=nth)
-    hand_over.produce(url=link.url, count=4 * SEGMENT, segment_values=SEGMENT)
+    link.at(b"LPUSHX", lambda: link.at(b"PEXPIRE", lambda: link.at(b"XADD", look)), nth=nth)
+    hand_over.produce(url=link.url, count=8 * SEGMENT, segment_values=SEGMENT)
     assert not missing

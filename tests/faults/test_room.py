@@ -198,3 +198,14 @@ def test_without_info_the_log_says_once_what_would_make_it_known(own_server: Ser
     assert ended.exit_code == 0
     assert "+info" in said["reason"]
     assert "memory not compared" not in run(own_server, "--count", "10").stderr
+
+
+@pytest.mark.parametrize("nth", [2, 5, 8])
+def test_a_full_server_is_met_with_less_under_way(own_server: Server, nth: int) -> None:
+    """Full at a batch of the first segment, while another one is under way, until an attempt is given up."""
+    with connect(own_server) as client, FaultyLink(own_server.port) as link:
+        link.at(b"LPUSHX", lambda: limit(client, 1), nth=nth)
+        link.at(b"LPUSHX", lambda: link.at(b"UNLINK", lambda: limit(client, 0)), nth=nth)
+        ended = run(link.url, *MANY)
+        assert (ended.exit_code, "attempt lost" in ended.stderr) == (0, True), ended
+        assert sum(client.llen(key) for key in client.scan_iter("*", _type="list")) == COUNT

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from demo.servers import Server
-from server_a.run import segment as segment_producer
+from server_a.run import losses
 from shared.endpoint import retry
 from shared.errors import NotFinishedError
 from shared.keys import Keyspace
@@ -136,7 +136,7 @@ def test_a_segment_that_failed_a_hundred_times_ends_the_run(
     with pytest.raises(NotFinishedError) as caught:
         hand_over.produce(url=link.url, count=10_000)
     assert (caught.value.exit_code, caught.value.got) == (75, "100 that failed")
-    assert hand_over.events().count("attempt lost") == segment_producer.MAX_ATTEMPTS == 100
+    assert hand_over.events().count("attempt lost") == losses.MAX_ATTEMPTS == 100
     assert hand_over.produce(resume=begun_run(hand_over)).attempts == 1
     assert hand_over.consume().verdict == "verified"
 

@@ -25,10 +25,13 @@ class FlippingLink(Relay):
 
     def take(self, pair: Pair, data: bytes, direction: Direction) -> None:
         """Forward bytes, with the change when it is due."""
-        if direction == "to_server" and b"XADD" in data:
-            self._nth -= 1
-            if self._nth == 0:
-                data = self._pattern.sub(self._change, data, count=1)
+        if direction == "to_server":
+            before, *commands = data.split(b"XADD")  # several may come together
+            for place in range(len(commands)):
+                self._nth -= 1
+                if self._nth == 0:
+                    commands[place] = self._pattern.sub(self._change, commands[place], count=1)
+            data = b"XADD".join([before, *commands])
         self.forward(pair, data, direction)
 
     def _change(self, match: re.Match[bytes]) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from server_a.run import segment as segment_producer
+from server_a.run import publishing
 from server_a.run import writer as segment_writer
 from tests.stage.clocks import Clock
 from tests.stage.faulty_link import FaultyLink
@@ -14,7 +14,7 @@ from tests.stage.hand_over_in_process import HandOver
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(segment_producer, "time", clock)
+    monkeypatch.setattr(publishing, "time", clock)
     monkeypatch.setattr(segment_writer, "time", clock)
     return clock
 
@@ -24,7 +24,7 @@ def test_write_s_begins_with_the_first_lpush_and_ends_with_the_last_publication(
 ) -> None:
     link.at(b"HSETNX", lambda: clock.move(1))  # the run's record
     link.at(b"LPUSHX", lambda: clock.move(2), nth=3)
-    link.at(b"XADD", lambda: clock.move(4))  # between the two segments
+    link.at(b"RENAME", lambda: clock.move(4))
     link.at(b"RENAME", lambda: clock.move(8), nth=2)
     link.at(b"XADD", lambda: clock.move(16), nth=2)
     summary = hand_over.produce(url=link.url, count=20_000, segment_values=10_000)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from server_a.run.tasks import Acknowledged, Event, Lost, WriteTask, Written
+from server_a.run.tasks import Event, Lost, WriteTask, Written
 from server_a.run.values import NumberSource
 from server_a.run.writing import WriterThread
 from shared.endpoint.batch_connection import BatchConnection, Reply
@@ -47,7 +47,7 @@ class Told:
 
     def next(self) -> Written | Lost:
         """Return the next end of a task."""
-        while isinstance(event := self.events.get(timeout=20), Acknowledged):
+        while not isinstance(event := self.events.get(timeout=20), Written | Lost):
             pass
         return event
 
