@@ -9,12 +9,13 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from server_a.run.states import require_not_newer
 from shared.endpoint.endpoint import Endpoint, ServerClock
 from shared.endpoint.node_client import Command, NodePipeline
 from shared.endpoint.optimistic import optimistic_on
+from shared.endpoint.our_streams import require_newest_signal
 from shared.endpoint.retry import Retry
 from shared.endpoint.together import portions
 from shared.errors import TransientError, WrongKeyError
@@ -39,19 +40,27 @@ class Publication:
 def publish(endpoint: Endpoint, keys: Keyspace, publication: Publication, *, overwrite: bool) -> None:
     """Make a complete segment visible under its name, atomically.
 
+    Looks too whether the stream, which is to get its signal next, is still ours: somebody may have deleted it and made
+    another since the run began. WATCH on the stream until the signal was rejected: a round trip more a segment.
+
     Raises:
+        WrongKeyError: A key of somebody else's is in the way; nothing was written.
         OutcomeUnknownError: The reply was lost; `is_published` tells whether it happened.
         TransientError: The staging key is incomplete, or the connection was lost before.
 
-    Redis: WATCH, HMGET, EXISTS, LLEN, TYPE in one round trip; MULTI UNLINK RENAME PERSIST UNLINK HSET EXEC in another.
+    Redis: WATCH, HMGET, EXISTS, LLEN, TYPE, XREVRANGE COUNT 1 in one round trip (the last in one of its own where
+    another server has the stream); MULTI UNLINK RENAME PERSIST UNLINK HSET EXEC in another.
     """
     segment_key, staging_key, state = publication.segment_key, publication.staging_key, publication.state
-    state_key = keys.state(segment_key)
-
+    state_key, signals = keys.state(segment_key), keys.signals()
     fields: dict[Any, Any] = {**state.encode(), "blocks": publication.blocks}
+    is_beside = endpoint.node_of(signals) == endpoint.node_of(segment_key)
+    if not is_beside:
+        require_signals_still_ours(endpoint, keys, state.run_id)
 
     def attempt(pipeline: NodePipeline, replies: list[Any]) -> None:
-        found, has_state, length, kind = replies
+        found, has_state, length, kind, *newest = replies
+        require_newest_signal(endpoint, keys, newest[0] if newest else [], state.run_id)
         now = our_state(state_key, found, exists=bool(has_state))
         require_not_newer(segment_key, now, run_id=state.run_id, attempt=state.attempt)
         if not overwrite and is_foreign(now, kind):
@@ -68,7 +77,15 @@ def publish(endpoint: Endpoint, keys: Keyspace, publication: Publication, *, ove
 
     asked_state: list[Command] = [("HMGET", state_key, *SegmentState.FIELDS), ("EXISTS", state_key)]
     look: list[Command] = [*asked_state, ("LLEN", staging_key), ("TYPE", segment_key)]
+    look += [("XREVRANGE", signals, "+", "-", "COUNT", 1)] if is_beside else []
     optimistic_on(endpoint.at(segment_key), [staging_key, state_key, segment_key], look, attempt)
+
+
+def require_signals_still_ours(endpoint: Endpoint, keys: Keyspace, run_id: str) -> None:
+    """Raise WrongKeyError if the stream has become somebody else's. Redis: XREVRANGE COUNT 1; O(1)."""
+    stream = keys.signals()
+    newest = cast("list[Any]", endpoint.at(stream).xrevrange(stream, count=1))
+    require_newest_signal(endpoint, keys, newest, run_id)
 
 
 def is_foreign(state: SegmentState | None, kind: bytes) -> bool:
@@ -109,6 +126,10 @@ class Announcer:
     clock: ServerClock
     oldest_ms: int = 0  # signals from before this moment of the server's clock are removed, however long they are kept
     signal_s: float = field(init=False, default=0.0)
+
+    def require_ours(self) -> None:
+        """Raise WrongKeyError if the stream has become somebody else's, before signals are sent without publishing."""
+        self.retry.keep_trying(require_signals_still_ours, self.endpoint, self.keys, self.record.run_id)
 
     def announce(self, states: Mapping[int, SegmentState]) -> dict[int, str]:
         """Send the signals of segments, all again if a reply is lost (B recognizes that); return their stream IDs.

@@ -98,10 +98,9 @@ class Story:
             if not self.has_begun:
                 raise
             raise with_resume_advice(error, self.common, self.settings, record.run_id) from error
-        counts = {"shop_kept": self.journal.shop.kept, "lost": self.lost_acknowledged}
-        summary = summarize(
-            record, self.published, self.segments, self.retry, **counts, rewritten=self.segments_rewritten
-        )
+        shop_kept, lost = self.journal.shop.kept, self.lost_acknowledged
+        counts = {"shop_kept": shop_kept, "lost": lost, "rewritten": self.segments_rewritten}
+        summary = summarize(record, self.published, self.segments, self.retry, **counts)
         tell = self.log.debug if screen.is_all else self.log.info  # the summary beside it says the same
         tell("run finished", **asdict(replace(summary, reply_ms=None)))
         return summary
@@ -122,7 +121,7 @@ class Story:
         self.journal.begin(self.segments.next_numbers())
         self.has_begun = True
         self.shop.write()
-        self._announce(self.published)
+        self._announce_again(self.published)
         self._produce()
         outages_seen = -1
         while self.retry.outage_count != outages_seen:  # a failover may lose what an audit has found in place
@@ -146,10 +145,15 @@ class Story:
             self.published |= published
             self._announce(published)
 
+    def _announce_again(self, numbers: Iterable[int]) -> None:
+        """Signal those of these segments, published before, that have no signal."""
+        if unsignalled := [number for number in numbers if not self.published[number].signal_id]:
+            self.announcer.require_ours()
+            self._announce(unsignalled)
+
     def _announce(self, numbers: Iterable[int]) -> None:
-        """Signal those of the segments whose signals were not sent yet, and note that in the record."""
-        if not (new := {number: self.published[number] for number in numbers if not self.published[number].signal_id}):
-            return
+        """Signal segments, and note that in the record."""
+        new = {number: self.published[number] for number in numbers}
         self.journal.note_chunks({number: segment.longest for number, segment in new.items()})
         ids = self.announcer.announce({number: segment.state for number, segment in new.items()})
         for number, signal_id in ids.items():
@@ -176,8 +180,7 @@ class Story:
 
     def _mend(self, findings: AuditFindings) -> None:
         if not findings.is_clean:
-            told = {"segments": findings.segments, "signals": findings.signals}
-            self.log.warning("acknowledged writes lost", **told)
+            self.log.warning("acknowledged writes lost", segments=findings.segments, signals=findings.signals)
         if findings.is_record_lost:
             self.journal.begin()
         self.journal.follow(findings.newest)
@@ -189,10 +192,9 @@ class Story:
         self.segments_rewritten += len(again)
         self.segments.plan(again)
         self._produce()
-        lost = set(findings.signals) - again
-        for number in lost:
+        for number in (lost := set(findings.signals) - again):
             self.published[number].signal_id = ""
-        self._announce(lost)
+        self._announce_again(lost)
 
     def _retire(self, older: list[int]) -> None:
         """Remove segments that older runs left, from the top down, so that a stop leaves no gap."""

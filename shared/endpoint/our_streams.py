@@ -42,6 +42,28 @@ def require_signals(endpoint: Endpoint, keys: Keyspace, newest: Entries, groups:
     require_our_signals(stream, [*newest, *oldest], groups)
 
 
+def require_newest_signal(endpoint: Endpoint, keys: Keyspace, newest: Entries, run_id: str) -> None:
+    """Raise WrongKeyError if the stream with this newest entry, at most one, has become somebody else's.
+
+    An entry of an id that the run's record names, with the run's id in it but for a byte, is ours, changed on the way.
+
+    Redis: nothing where it is a signal, or where there is none; else HGETALL of the record, XREVRANGE and what
+    `require_signals` asks.
+    """
+    if newest and not is_signal(newest[0][1]):
+        stream, record = keys.signals(), keys.run(run_id)
+        entry_id, fields = newest[0]
+        is_near = any(_is_but_for_a_byte(value, run_id.encode()) for value in fields.values())
+        if is_near and entry_id in endpoint.at(record).hgetall(record).values():
+            return
+        entries = cast("Entries", endpoint.at(stream).xrevrange(stream, count=LOOK_BACK))
+        require_signals(endpoint, keys, entries)
+
+
+def _is_but_for_a_byte(value: bytes, expected: bytes) -> bool:
+    return len(value) == len(expected) and sum(a != b for a, b in zip(value, expected, strict=True)) <= 1
+
+
 def require_letters(endpoint: Endpoint, keys: Keyspace, newest: Entries) -> None:
     """Raise WrongKeyError if the dead letters' stream with these newest entries is somebody else's.
 
