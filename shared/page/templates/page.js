@@ -9,7 +9,7 @@ let heading = document.title;
 function put(html) {
   const drawn = document.createElement("template");
   drawn.innerHTML = html;
-  const sections = [...drawn.content.querySelectorAll(":scope > section")];
+  const sections = [...drawn.content.children];
   const ids = new Set(sections.map((section) => section.id));
   for (const old of [...main.children]) {
     if (!ids.has(old.id)) old.remove();
