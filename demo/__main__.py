@@ -1,7 +1,8 @@
 """The command line of the demo: `python -m demo [--keep] [--verbose]`, behind `make demo`.
 
 Exit codes: 0 when both programs ended with 0; otherwise the failing program's; 69 when the server could not be started
-or ended; 75 when it was stopped before the hand-over was complete; 2 for bad arguments.
+or ended; 75 when it was stopped before the hand-over was complete; 2 for bad arguments or a
+report that can't be written.
 """
 
 from __future__ import annotations
@@ -57,6 +58,7 @@ def _demonstrate(watch: Watch, options: argparse.Namespace) -> None:
         hand_over = HandOver(server, watch, is_verbose=options.verbose)
         try:
             print(hand_over.perform(), flush=True)
+            print(hand_over.draw(), flush=True)
             if options.keep:
                 print(f"Look around with Redis Insight or redis-cli -u {server.url}; Ctrl-C ends it.", flush=True)
                 hand_over.wait_for_stop()

@@ -11,6 +11,7 @@ import shlex
 import signal
 import sys
 import time
+from pathlib import Path
 
 from demo.processes import Program, program_environment
 from demo.servers import Server
@@ -29,10 +30,12 @@ _CART = (
     ("cart", "remove", "1", "sku123"),
 )
 _RUN = ("run",)
+_REPORT = Path("build/hand-over.html")  # below the working directory
 
-# As the programs themselves use them: the endpoint is gone; not finished, run it again.
+# As the programs themselves use them: the endpoint is gone; not finished, run it again; a file can't be written.
 _UNREACHABLE = 69
 _NOT_FINISHED = 75
+_NOT_WRITABLE = 2
 
 
 class DemoError(Exception):
@@ -85,6 +88,19 @@ class HandOver:
             f"Handed over in {ended_at - started_at:.1f} s: users, SKUs and cart {shop_done_at - started_at:.1f} s, "
             f"list and verdict {ended_at - shop_done_at:.1f} s."
         )
+
+    def draw(self) -> str:
+        """Have server-b draw the run as one HTML file, and return where it lies.
+
+        Raises:
+            DemoError: See `perform`; or the file can't be written.
+        """
+        try:
+            _REPORT.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise DemoError(f"no folder for the report: {error}", exit_code=_NOT_WRITABLE) from error
+        self._finish(self._start("server-b", ("report", "--html", str(_REPORT))))
+        return f"Open {_REPORT} in a browser: verdict, time line and speed of this run, in one file to send."
 
     def wait_for_stop(self) -> None:
         """Wait until somebody asks us to stop.

@@ -5,6 +5,7 @@
     ├── VerificationFailedError   65   the values that arrived are not the values that were sent
     ├── EndpointUnreachableError  69   no server answers at the URL, or not for as long as is retried
     ├── NotFinishedError          75   memory, replicas, a stop request, nothing came in time: run it again
+    │   ├── FullServerError            the server has no memory left for what was to be written
     │   ├── SupersededError            a newer run has published a segment of this one
     │   └── SegmentChangedError        a segment was replaced or touched while it was read
     ├── NotAllowedError           77   password or permission

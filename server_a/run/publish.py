@@ -41,7 +41,8 @@ def publish(endpoint: Endpoint, keys: Keyspace, publication: Publication, *, ove
     """Make a complete segment visible under its name, atomically.
 
     Looks too whether the stream, which is to get its signal next, is still ours: somebody may have deleted it and made
-    another since the run began. WATCH on the stream until the signal was rejected: a round trip more a segment.
+    another since the run began. WATCH on the stream until the signal was rejected: a round trip more a segment. So
+    signals on their way by then, of segments published beside this one too, are still added.
 
     Raises:
         WrongKeyError: A key of somebody else's is in the way; nothing was written.

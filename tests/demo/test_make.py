@@ -82,6 +82,8 @@ Run <run> verified: 10,000 values in 1 segment, complete, in order and once, dig
 The signal took <number> ms, reading and verifying <time> s (<number> values/s).
 A reply took <time> ms (median), <time> ms (99th percentile), <time> ms at most.
 Handed over in <time> s: users, SKUs and cart <time> s, list and verdict <time> s.
+$ server-b report --html build/hand-over.html
+Open build/hand-over.html in a browser: verdict, time line and speed of this run, in one file to send.
 """.replace("{TIMES}", TIMES).replace("{DIGEST}", "e0f5f4ef25f10d8f4be2254428fb4bbb")
 _PLACES = {"<run>": _RUN_ID, "<number>": r"\d[\d,]*", "<time>": r"\d+\.\d+"}
 
@@ -121,6 +123,12 @@ def said(copy: Path) -> str:
     )
     assert (ended.returncode, ended.stderr) == (0, ""), ended
     return ended.stdout
+
+
+def test_the_report_of_the_run_lies_where_it_says(copy: Path, said: str) -> None:
+    report = (copy / "build/hand-over.html").read_text("utf-8")
+    assert "Verified" in report
+    assert re.findall(_RUN_ID, said)[0] in report
 
 
 def test_it_is_the_copy_that_runs(copy: Path, said: str) -> None:

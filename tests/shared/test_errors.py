@@ -10,6 +10,7 @@ from shared import errors
 from shared.errors import (
     CertificateError,
     EndpointUnreachableError,
+    FullServerError,
     HandoverError,
     InvalidInputError,
     LongReplyError,
@@ -33,6 +34,7 @@ EXIT_CODES: dict[type[HandoverError], int] = {
     TransientError: 69,
     OutcomeUnknownError: 69,
     NotFinishedError: 75,
+    FullServerError: 75,
     SupersededError: 75,
     SegmentChangedError: 75,
     NotAllowedError: 77,

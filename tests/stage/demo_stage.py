@@ -49,7 +49,9 @@ class Stage:
 
     def wait_until_printed(self, text: str) -> None:
         """Wait until the demo has printed a text."""
-        wait_until(lambda: text in self.stdout, description=f"{text!r} is printed; {self.stdout} {self.stderr}")
+        wait_until(
+            lambda: text in self.stdout, description=f"{text!r} is printed; {self.stdout} {self.stderr}", timeout_s=30
+        )
 
     def is_empty(self) -> bool:
         """Return whether nothing runs any more."""

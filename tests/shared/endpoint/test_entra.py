@@ -79,7 +79,7 @@ def test_a_run_whose_token_ends_again_and_again(own_server: Server, tokens: Rota
     assert (report.verdict, report.count, report.segments) == ("verified", 200_000, 100)
     assert report.digest == summary.digest
     assert summary.outage_s > 0
-    assert 104 <= summary.attempts <= 108  # the next segment's first batches may be on the connection that is lost
+    assert 104 <= summary.attempts <= 112  # at most three segments are under way when a connection is lost
     assert asked_by_producer > 4
     assert tokens.asked - asked_by_producer > 4
 

@@ -8,6 +8,7 @@ from redis.connection import DefaultParser
 from shared.endpoint.strange_replies import StrangeReplyError
 from shared.endpoint.translation import translate
 from shared.errors import (
+    FullServerError,
     HandoverError,
     NotAllowedError,
     NotFinishedError,
@@ -47,7 +48,7 @@ REPLIES: list[tuple[str, type[HandoverError], int]] = [
     ("no upstream host", TransientError, 75),
     ("upstream failure", TransientError, 75),
     ("ERR Connection refused", TransientError, 75),
-    ("OOM command not allowed when used memory > 'maxmemory'.", NotFinishedError, 75),
+    ("OOM command not allowed when used memory > 'maxmemory'.", FullServerError, 75),
     ("EXECABORT Transaction discarded because of previous errors.", NotFinishedError, 75),
     ("READONLY You can't write against a read only replica.", ReadOnlyEndpointError, 78),
     ("NOAUTH Authentication required.", NotAllowedError, 77),

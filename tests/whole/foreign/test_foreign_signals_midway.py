@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 SEEDS = range(50)
 RUN: dict[str, Any] = {"count": 40, "segment_values": 10, "users": 0, "skus": 0, "carts": 0}
 Moment = Callable[[FaultyLink, Callable[[], object]], None]
+# moments at which no signal is on its way: those of segments that are published beside each other may be
 PRODUCER_MOMENTS: dict[str, Moment] = {
-    "before the third is published": lambda link, act: link.at(b"WATCH", act, nth=3),
-    "before the last is published": lambda link, act: link.at(b"WATCH", act, nth=4),
+    "before the first is published": lambda link, act: link.at(b"WATCH", act),
     "before the audit": lambda link, act: link.at(b"XRANGE", act),
 }
 
