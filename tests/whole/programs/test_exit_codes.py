@@ -88,7 +88,7 @@ def test_2_usage_of_both(program: Name, arguments: tuple[str, ...], capfd: pytes
     [
         ("server-a", ("run", "--count", "0")),
         ("server-a", ("run", "--count", "100000000001")),
-        ("server-a", ("run", "--count", "1e3")),
+        ("server-a", ("run", "--count", "1e-3")),
         ("server-a", ("run", "--count", "-1")),
         ("server-a", ("run", "--count", "\u0663")),
         ("server-a", ("run", "--count", "1", "--values", "-")),

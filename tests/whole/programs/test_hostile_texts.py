@@ -66,7 +66,8 @@ def test_what_others_stored_controls_no_terminal(
     code: int,
     lines: int,
 ) -> None:
-    ended = run_on_terminal(program, *arguments, server=server, namespace=namespace, with_stdout=True)
+    plain = {"NO_COLOR": "1"}  # so that no escape sequence is ours
+    ended = run_on_terminal(program, *arguments, server=server, namespace=namespace, with_stdout=True, env=plain)
     assert ended.exit_code == code, ended
     printed = _printed(ended)
     assert not unsafe_characters(printed)
