@@ -184,12 +184,13 @@ class SegmentProducer:
         """Wait until an attempt that failed can be repeated; for a full server with one segment less under way."""
         others = len(self._under_way) + len(self._held) - 1
         if isinstance(error, FullServerError) and others:
-            self.at_once = min(self.at_once, others)
+            if others < self.at_once:  # what is given up for it is freed; else it is full for good
+                self.at_once = others
+                self.retry.note_freeing()
             if 1 in self._under_way:  # no other is published, and takes no room any more, before it
                 for number in [*self._held]:
                     self._under_way[number] = self._held.pop(number).task
                     self._give_up(self._under_way[number])
-            self.retry.note_freeing()
         self.losses.wait_out(task, error, lost_s=lost_s)
 
     def _give_up(self, task: WriteTask) -> None:
