@@ -37,9 +37,7 @@ class SegmentProducer:
     endpoint: Endpoint
     keys: Keyspace
     record: RunRecord
-    at_once: (
-        int  # most segments under way: given to a writer, or written and not published yet; a full server lowers it
-    )
+    at_once: int  # most segments given to a writer, or written and not published; a full server lowers it
     writers: Writers
     publisher: Publisher
     losses: Losses
