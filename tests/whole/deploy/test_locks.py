@@ -40,9 +40,10 @@ def _needed(*extras: str, groups: tuple[str, ...] = ()) -> dict[str, str]:
 NEEDED = {
     "run": _needed(),
     "azure": _needed("azure"),
+    "otel": _needed("otel"),
     "page": _needed("page"),
     "demo": _needed("demo", "page", groups=("build",)),
-    "dev": _needed("dev", "azure", "demo", "page", groups=("build",)),
+    "dev": _needed("dev", "azure", "demo", "otel", "page", groups=("build",)),
 }
 
 
