@@ -74,13 +74,15 @@ class CartChanger:
 
         A line whose quantity can't be read is removed as a whole. Neither user nor SKU need exist any more.
 
-        Redis: WATCH, HGETALL of the user, HGET, MULTI HINCRBY or HDEL EXEC; again when the cart was changed meanwhile.
+        Redis: WATCH, HGETALL of both, MULTI HINCRBY or HDEL EXEC; again when the cart was changed meanwhile.
         """
         key, user_key = self.shop.keys.cart(user_id), self.shop.keys.user(user_id)
 
         def attempt(pipeline: NodePipeline) -> CartChange:
             require_our_user(user_key, cast("Fields", self.shop.endpoint.at(user_key).hgetall(user_key)))
-            held = cast("bytes | None", pipeline.hget(key, sku_id))
+            lines = cast("Fields", pipeline.hgetall(key))
+            held = lines.pop(sku_id.encode(), None)
+            require_our_cart(key, lines)
             if held is None:
                 expected = f"a line of {sku_id} to remove from"
                 raise InvalidInputError(where=f"cart {user_id}", expected=expected, got="none")

@@ -3,6 +3,9 @@
 Whether a record exists is always read from the server, because several people may work in one shop. Removing a user
 removes the cart too. Removing a SKU leaves the carts that hold it, whose lines then say "no longer sold": to find them,
 every cart would have to be read.
+
+Whose a record is and what is done to it are one optimistic transaction: somebody else's data that comes between the two
+is found by the next look and left. A user and the cart are in different slots of a cluster, so each has its own.
 """
 
 from __future__ import annotations
@@ -14,7 +17,9 @@ from itertools import islice
 from typing import TypeVar, cast
 
 from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.opening import open_endpoint
+from shared.endpoint.optimistic import optimistic
 from shared.endpoint.scanning import Sought, scan
 from shared.errors import InvalidInputError, NotFinishedError, WrongKeyError
 from shared.keys import Keyspace
@@ -41,16 +46,23 @@ class Shop:
         """Create a user or SKU, or replace the fields of one; return whether it is new.
 
         Raises WrongKeyError for a hash of somebody else's, as `remove_user` and `remove_sku` do.
+
+        Redis: WATCH, HGETALL, MULTI HSET EXEC; again when the key was changed meanwhile.
         """
         if isinstance(record, User):
             key, require_ours = self.keys.user(record.user_id), require_our_user
         else:
             key, require_ours = self.keys.sku(record.sku_id), require_our_sku
-        require_ours(key, self._fields(key))
-        pipeline = self.endpoint.at(key).pipeline(transaction=False)
-        pipeline.exists(key)
-        pipeline.hset(key, mapping=dict(record.encode()))  # type: ignore[arg-type]
-        return not pipeline.execute()[0]
+
+        def attempt(pipeline: NodePipeline) -> bool:
+            fields = cast("Fields", pipeline.hgetall(key))
+            require_ours(key, fields)
+            pipeline.multi()
+            pipeline.hset(key, mapping=dict(record.encode()))  # type: ignore[arg-type]
+            pipeline.execute()
+            return not fields
+
+        return optimistic(self.endpoint.at(key), [key], attempt)
 
     def user(self, user_id: str) -> User:
         """Return a user; raise InvalidInputError if there is none with this ID."""
@@ -109,34 +121,65 @@ class Shop:
 
         In this order, an addition that is under way finds its watched cart changed, and then no user.
 
-        Redis: HGETALL and UNLINK of each; when there is no cart, MULTI HSET UNLINK EXEC.
+        Redis: HGETALL of each, then of each WATCH, HGETALL, MULTI UNLINK EXEC; when there is no cart, with HSET.
         """
         cart_key, user_key = self.keys.cart(user_id), self.keys.user(user_id)
         user, lines = self._fields(user_key), self._fields(cart_key)
         if not user and not lines:
             raise _unknown("user", user_id)
         require_our_user(user_key, user)
-        require_our_cart(cart_key, lines)
-        if not user and all(line.name is None for line in self.cart_of_anyone(user_id).lines):
-            advice = f"if it is yours, remove its lines with server-a cart remove {user_id} SKU"
-            expected, got = "the cart of a user, or SKUs of ours in it", "neither: it may be anybody's"
-            raise WrongKeyError(where=cart_key, expected=expected, got=got, advice=advice)
-        self.endpoint.at(user_key).unlink(user_key)
-        if not self.endpoint.at(cart_key).unlink(cart_key):
+        self._require_whole_cart(user_id, lines, is_of_user=bool(user))
+        self._remove(user_key, require_our_user)
+
+        def attempt(pipeline: NodePipeline) -> None:
+            found = cast("Fields", pipeline.hgetall(cart_key))
+            # the user is gone by now, so other lines than those seen with the user may be anybody's
+            self._require_whole_cart(user_id, found, is_of_user=bool(user) and found == lines)
+            pipeline.multi()
+            if found:
+                pipeline.unlink(cart_key)
+                pipeline.execute()
+                return
             # create the key and remove it at once, so that whoever watches it sees a change
-            pipeline = self.endpoint.at(cart_key).pipeline()
             pipeline.hset(cart_key, "removed", "1")
             pipeline.unlink(cart_key)
             with suppress(NotFinishedError):  # a server without memory refuses this, and the addition as well
                 pipeline.execute()
 
+        optimistic(self.endpoint.at(cart_key), [cart_key], attempt)
+
     def remove_sku(self, sku_id: str) -> None:
-        """Remove a SKU; carts keep their lines of it."""
-        key = self.keys.sku(sku_id)
-        fields = self._fields(key)
-        require_our_sku(key, fields)
-        if not fields or not self.endpoint.at(key).unlink(key):
+        """Remove a SKU; carts keep their lines of it.
+
+        Redis: WATCH, HGETALL, MULTI UNLINK EXEC; again when the key was changed meanwhile.
+        """
+        if not self._remove(self.keys.sku(sku_id), require_our_sku):
             raise _unknown("SKU", sku_id)
+
+    def _remove(self, key: str, require_ours: Callable[[str, Fields], None]) -> bool:
+        """Remove a record of ours and return whether there was one."""
+
+        def attempt(pipeline: NodePipeline) -> bool:
+            fields = cast("Fields", pipeline.hgetall(key))
+            require_ours(key, fields)
+            if fields:
+                pipeline.multi()
+                pipeline.unlink(key)
+                pipeline.execute()
+            return bool(fields)
+
+        return optimistic(self.endpoint.at(key), [key], attempt)
+
+    def _require_whole_cart(self, user_id: str, lines: Fields, *, is_of_user: bool) -> None:
+        """Raise WrongKeyError for a cart that may be somebody else's, to be removed whole."""
+        key = self.keys.cart(user_id)
+        require_our_cart(key, lines)
+        if is_of_user or not lines:
+            return
+        if all(line.name is None for line in self.cart_of_anyone(user_id).lines):
+            advice = f"if it is yours, remove its lines with server-a cart remove {user_id} SKU"
+            expected, got = "the cart of a user, or SKUs of ours in it", "neither: it may be anybody's"
+            raise WrongKeyError(where=key, expected=expected, got=got, advice=advice)
 
     def _fields(self, key: str) -> Fields:
         return cast("Fields", self.endpoint.at(key).hgetall(key))

@@ -54,8 +54,7 @@ SERVER_A = (
     Requirement("run --min-replicas", "WAIT 0 1", is_needed=False),
     Requirement(
         "user, sku and cart",
-        f"{_each('EXISTS HGETALL UNLINK', 'user sku')}; {_each('HGETALL UNLINK WATCH', 'cart')}; "
-        "HGET {cart} f; HINCRBY {cart} f 1; HDEL {cart} f",
+        f"{_each('HGETALL UNLINK WATCH', 'user sku cart')}; HINCRBY {{cart}} f 1; HDEL {{cart}} f",
         is_needed=False,
     ),
     Requirement("user list, sku list and status", "SCAN 0", is_needed=False),
