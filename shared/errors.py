@@ -93,7 +93,11 @@ class NotFinishedError(HandoverError):
 
 
 class SupersededError(NotFinishedError):
-    """A newer run has published a segment of this one."""
+    """A newer run, `by`, has published a segment of this one."""
+
+    def __init__(self, *, where: str, expected: str, got: str, by: str = "", advice: str = "") -> None:
+        super().__init__(where=where, expected=expected, got=got, advice=advice)
+        self.by = by
 
 
 class FullServerError(NotFinishedError):

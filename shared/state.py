@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.errors import InvalidInputError, WrongKeyError
-from shared.fields import check_bounds, decode_digest, decode_number, decode_token
+from shared.fields import check_bounds, check_not_too_late, decode_digest, decode_number, decode_token
 from shared.segments import MAX_SEGMENT_VALUES
 
 
@@ -27,8 +27,11 @@ class SegmentState:
         return {name: str(getattr(self, name)) for name in self.FIELDS}
 
     @classmethod
-    def decode(cls, key: str, values: Sequence[Any]) -> SegmentState | None:
-        """Return the state from HMGET's reply, None when there is none; WrongKeyError if we did not write it."""
+    def decode(cls, key: str, values: Sequence[Any], *, server_ms: int | None = None) -> SegmentState | None:
+        """Return the state from HMGET's reply, None when there is none; WrongKeyError if we did not write it.
+
+        Where the server's clock is given, neither did we one of a run that is far ahead of it.
+        """
         if all(value is None for value in values):
             return None
         run_id, attempt, count, digest = (value if value is not None else b"" for value in values)
@@ -36,7 +39,10 @@ class SegmentState:
             number = decode_number(key, "count", count, least=0)
             check_bounds(key, "count", number, MAX_SEGMENT_VALUES, least=0)
             text = decode_digest(key, digest) if number else ""
-            return cls(decode_token(key, "run_id", run_id), decode_token(key, "attempt", attempt), number, text)
+            run = decode_token(key, "run_id", run_id)
+            if server_ms is not None:
+                check_not_too_late(f"{key} run_id", run, server_ms)
+            return cls(run, decode_token(key, "attempt", attempt), number, text)
         except InvalidInputError as error:
             parts = {"where": error.where, "expected": error.expected, "got": error.got}
             raise WrongKeyError(**parts, advice="use --namespace") from error

@@ -25,11 +25,8 @@ def make_token(server_ms: int, *, after: str = "", most_ahead_ms: int = MOST_AHE
     may be a day ahead, an attempt of a run that is known a thousand years, since clocks may have been set back.
     """
     if is_token(after):
-        after_ms = token_ms(after)
-        if after_ms > server_ms + most_ahead_ms:
-            expected, advice = "run ids and attempts of the server's time", "set its clock right, or use --namespace"
-            raise WrongKeyError(where=f"run or attempt {after}", expected=expected, got="one of later", advice=advice)
-        server_ms = max(server_ms, after_ms + 1)
+        require_not_too_late(f"run or attempt {after}", after, server_ms, most_ahead_ms=most_ahead_ms)
+        server_ms = max(server_ms, token_ms(after) + 1)
     moment = _EPOCH + timedelta(milliseconds=server_ms)
     return f"{moment:%Y%m%dT%H%M%S}{server_ms % 1000:03d}Z-{os.urandom(3).hex()}"
 
@@ -44,6 +41,18 @@ def is_token(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def require_not_too_late(where: str, token: str, server_ms: int, *, most_ahead_ms: int = MOST_AHEAD_MS) -> None:
+    """Raise WrongKeyError if a token is too far ahead of the server's clock: no run of ours made it."""
+    if token_ms(token) > server_ms + most_ahead_ms:
+        expected, advice = "run ids and attempts of the server's time", "set its clock right, or use --namespace"
+        raise WrongKeyError(where=where, expected=expected, got="one of later", advice=advice)
+
+
+def is_too_late(token: str, server_ms: int) -> bool:
+    """Tell whether a run id is more than a day ahead of the server's clock, so that no run of ours has it."""
+    return token_ms(token) > server_ms + MOST_AHEAD_MS
 
 
 def token_ms(token: str) -> int:

@@ -14,6 +14,7 @@ from shared.errors import WrongKeyError
 from shared.keys import Keyspace
 from shared.ownership import RECORD_FIELDS, is_canary, is_record, is_result
 from shared.state import SegmentState
+from shared.tokens import is_token, is_too_late
 
 SAMPLE_FIELDS = 10  # verdicts of a result that are looked at
 
@@ -34,10 +35,14 @@ class Unit:
         return (self.key, *self.beside)
 
 
-def unit_of(keys: Keyspace, key: str) -> Unit | None:
-    """Return the unit of a key that a scan for hashes found; None for one without our name, or of the shop."""
+def unit_of(keys: Keyspace, key: str, *, server_ms: int) -> Unit | None:
+    """Return the unit of a key that a scan for hashes found; None for one without our name, or of the shop.
+
+    What is of a run that is far ahead of the server's clock, `server_ms`, is not ours.
+    """
     kind = keys.kind_of(key) or ""
-    run_id = key.removeprefix(keys.run(""))
+    run_id = key.removeprefix(keys.result("") if kind == "result" else keys.run(""))
+    is_late = is_token(run_id) and is_too_late(run_id, server_ms)
     sample: Command = ("HSCAN", key, "0", "COUNT", SAMPLE_FIELDS)
     looks: dict[str, tuple[tuple[Command, ...], Callable[[Sequence[Reply]], bool]]] = {
         "run": ((("HMGET", key, *RECORD_FIELDS),), lambda replies: is_record(run_id, replies[0])),
@@ -45,11 +50,11 @@ def unit_of(keys: Keyspace, key: str) -> Unit | None:
         "canary": ((("HLEN", key), ("HMGET", key, "sent")), lambda replies: is_canary(replies[0], replies[1][0])),
     }
     if kind == "state":
-        return _state(keys, key)
+        return _state(keys, key, server_ms)
     if kind not in looks:
         return None
     look, is_ours = looks[kind]
-    return Unit(kind, key, look, lambda replies: [key] if is_ours(replies) else [])
+    return Unit(kind, key, look, lambda replies: [key] if is_ours(replies) and not is_late else [])
 
 
 def pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:
@@ -57,13 +62,13 @@ def pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
-def _state(keys: Keyspace, key: str) -> Unit:
+def _state(keys: Keyspace, key: str, server_ms: int) -> Unit:
     segment_key = keys.segment_of_state(key)
 
     def proven(replies: Sequence[Reply]) -> list[str]:
         values, kind = replies
         try:
-            state = SegmentState.decode(key, values)
+            state = SegmentState.decode(key, values, server_ms=server_ms)
         except WrongKeyError:
             return []
         if state is None:

@@ -53,7 +53,7 @@ class Purge:
         """Return what would be removed; nothing is written.
 
         Redis: SCAN of the whole database, once; with the shop two in the same round trips. For each key with a name of
-        ours what `Sweep` and `LostStates` send.
+        ours what `Sweep` and `LostStates` send; TIME.
         """
         survey = Survey()
         self._scan_through(_KINDS | (_SHOP_KINDS if self.with_shop else set()), survey, removes=False)
@@ -101,20 +101,21 @@ class Purge:
     ) -> None:
         """Look at keys, a thousand at a time, count those that are ours, or remove them."""
         sweep = Sweep(self.endpoint, removes=removes)
+        server_ms = self.endpoint.server_us(self.keys.signals()) // 1_000
         for portion in portions(names):
-            for unit, ours in sweep.go_through(self._units(portion)):
+            for unit, ours in sweep.go_through(self._units(portion, server_ms)):
                 survey.add(unit.kind, unit.key, ours)
             self._add_lost_lists([name for kind, name in portion if kind == "segment"], survey, removes=removes)
             if progress is not None:
                 progress.add(len(portion))
 
-    def _units(self, names: Iterable[tuple[str | None, str]]) -> Iterator[Unit]:
+    def _units(self, names: Iterable[tuple[str | None, str]], server_ms: int) -> Iterator[Unit]:
         for kind, name in names:
             if kind in _SHOP_KINDS:
                 from server_a.purge.shop import shop_unit  # decimal numbers take a while to import
 
                 yield shop_unit(self.endpoint, self.keys, str(kind), name)
-            elif (unit := unit_of(self.keys, name)) is not None:
+            elif (unit := unit_of(self.keys, name, server_ms=server_ms)) is not None:
                 yield unit
 
     def _add_lost_lists(self, names: list[str], survey: Survey, *, removes: bool) -> None:

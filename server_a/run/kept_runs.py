@@ -38,16 +38,17 @@ class KeptRuns:
         return token_ms(kept[0]) if len(self.run_ids) >= self.most and kept else 0
 
     def look(self, endpoint: Endpoint) -> None:
-        """Find the runs that there are, once. Redis: XRANGE COUNT 1000 until the end; O(signals)."""
+        """Find the runs that there are, once. Redis: TIME; XRANGE COUNT 1000 until the end; O(signals)."""
         if self.has_looked:
             return
         stream, found = self.keys.signals(), set[str]()
+        server_ms = endpoint.server_us(stream) // 1_000
 
         def read(start: str) -> list[Any]:
             return cast("list[Any]", endpoint.at(stream).xrange(stream, start, count=_PAGE))
 
         for page in stream_pages(read, start="-", count=_PAGE, where=endpoint.name):
-            found.update(signal.run_id for signal in signals_in(page))
+            found.update(signal.run_id for signal in signals_in(page, server_ms=server_ms))
         self.run_ids, self.has_looked = sorted(found), True
 
     def add(self, endpoint: Endpoint, run_id: str) -> None:

@@ -61,8 +61,8 @@ class LostStates:
 
         Raises NotFinishedError if a list is being changed, or if a stop was requested.
 
-        Redis: EXISTS and TYPE of each segment, 1,000 a round trip; XREVRANGE of the stream until each of them has a
-        signal; for each list then WATCH, LLEN, LRANGE of all of it, 1,000 values a time, and what `end` says.
+        Redis: EXISTS and TYPE of each segment, 1,000 a round trip; TIME; XREVRANGE of the stream until each of them has
+        a signal; for each list then WATCH, LLEN, LRANGE of all of it, 1,000 values a time, and what `end` says.
         """
         signals = self._newest_signals(self.without_state(numbers))
         for number in sorted(signals):
@@ -100,14 +100,16 @@ class LostStates:
     def _newest_signals(self, numbers: set[int]) -> dict[int, Signal]:
         """Return the newest signal of each of these segments, as far as the stream has one."""
         found: dict[int, Signal] = {}
+        if not numbers:
+            return found
         stream = self.keys.signals()
+        server_ms = self.endpoint.server_us(stream) // 1_000
 
         def read(end: str) -> list[Any]:
             return cast("list[Any]", self.endpoint.at(stream).xrevrange(stream, max=end, count=PAGE_ENTRIES))
 
-        pages = stream_pages(read, start="+", count=PAGE_ENTRIES, where=self.endpoint.name) if numbers else ()
-        for page in pages:
-            for signal in signals_in(page):
+        for page in stream_pages(read, start="+", count=PAGE_ENTRIES, where=self.endpoint.name):
+            for signal in signals_in(page, server_ms=server_ms):
                 if signal.segment in numbers:
                     found.setdefault(signal.segment, signal)
             if len(found) == len(numbers):

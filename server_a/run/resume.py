@@ -28,7 +28,7 @@ from shared.record import (
     decode_points,
     signal_field,
 )
-from shared.tokens import is_token
+from shared.tokens import is_token, require_not_too_late
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ def read_known_run(endpoint: Endpoint, keys: Keyspace, settings: RunSettings) ->
         raise InvalidInputError(where=where, expected=expected, got="an unknown one", advice="see server-a status")
     record = RunRecord.decode(key, fields)
     require_our_record(key, run_id, record.run_id)
+    require_not_too_late(f"--resume {run_id}", run_id, microseconds(now) // 1_000)
     require_signals(endpoint, keys, newest)
     _refuse_contradictions(settings, record)
     numbers = range(1, record.segments + 1)

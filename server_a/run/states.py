@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.endpoint import Endpoint, ServerClock
 from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.optimistic import optimistic
 from shared.endpoint.published import read_state, read_states
@@ -22,6 +22,7 @@ from shared.keys import Keyspace
 from shared.record import RunRecord
 from shared.segments import MAX_SEGMENTS
 from shared.state import SegmentState
+from shared.tokens import is_too_late, require_not_too_late
 
 PROBE_ABSENT = 100
 LOOK_EVERY_S = 1.0
@@ -40,7 +41,8 @@ def require_not_newer(where: str, found: SegmentState | None, *, run_id: str, at
     """Raise SupersededError if what is published is newer than a run, or than one attempt of it."""
     newest = (run_id, attempt or (found.attempt if found is not None else ""))
     if found is not None and (found.run_id, found.attempt) > newest:
-        raise SupersededError(where=where, expected=f"nothing newer than run {run_id}", got=f"run {found.run_id}")
+        expected, by = f"nothing newer than run {run_id}", found.run_id
+        raise SupersededError(where=where, expected=expected, got=f"run {by}", by=by)
 
 
 def states_upward(endpoint: Endpoint, keys: Keyspace, *, after: int) -> Iterator[tuple[int, SegmentState]]:
@@ -95,6 +97,7 @@ class Supersession:
     keys: Keyspace
     record: RunRecord
     retry: Retry
+    clock: ServerClock
 
     _look_at_s: float = field(init=False)
 
@@ -118,10 +121,18 @@ class Supersession:
         run_id = self.record.run_id
         require_not_newer(f"run {run_id}", self._first_state(), run_id=run_id)
 
+    def require_ours(self, error: SupersededError) -> None:
+        """Raise WrongKeyError if the newer run that was met is far ahead of the server's clock: it is none of ours.
+
+        Asked where the error arrives, not where it arises: only the actors above know the clock without asking for it.
+        """
+        if error.by:
+            require_not_too_late(f"{error.where} run {error.by}", error.by, self.clock.now_ms())
+
     def withdraw(self) -> None:
         """Remove every segment of a superseded run, which the newer run would have done if it had found them."""
         first = self._first_state()
-        if first is None or first.run_id <= self.record.run_id:
+        if first is None or first.run_id <= self.record.run_id or is_too_late(first.run_id, self.clock.now_ms()):
             return
         states = self.retry.keep_trying(lambda: list(states_upward(self.endpoint, self.keys, after=1)))
         for number, state in reversed(states):

@@ -72,7 +72,7 @@ class Story:
         self.shop = SampleWriter(
             endpoint, keys, sample, overwrite=record.overwrite, retry=retry, stop=stop, count=counted, on_counted=note
         )
-        self.supersession = Supersession(endpoint, keys, record, retry=retry)
+        self.supersession = Supersession(endpoint, keys, record, retry=retry, clock=clock)
         self.keeper = SegmentKeeper(endpoint, keys, record, source, retry, stop, self.settings.repair)
         count = min(self.at_once, writers_of(self.settings.writers, endpoint, record.segments))
         self.writers = writers = Writers(endpoint, self.common.endpoint, source, count=count)
@@ -90,7 +90,8 @@ class Story:
         try:
             with self.progress, closing(self.segments):
                 self._carry_out()
-        except SupersededError:
+        except SupersededError as error:
+            self.supersession.require_ours(error)
             with suppress(HandoverError):  # the newest run, or the next one, removes what is left
                 self.supersession.withdraw()
             raise

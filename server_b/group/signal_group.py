@@ -12,10 +12,10 @@ from typing import Any, cast
 from server_b.group.entry import Entry, entry_of
 from server_b.group.scripts import REMOVE, RENEW, NameUse
 from server_b.group.trimmed import unread_trimmed
-from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.endpoint import Endpoint, milliseconds
 from shared.endpoint.node_client import NodeClient
 from shared.endpoint.our_streams import require_letters, require_signals, without_missing_key
-from shared.endpoint.published import LOOK_BACK, signals_in
+from shared.endpoint.published import LOOK_BACK, newest_signals, signals_in
 from shared.endpoint.stream_pages import require_order
 from shared.endpoint.together import Together
 from shared.endpoint.translation import is_reply
@@ -61,8 +61,8 @@ class SignalGroup:
 
         Raises WrongKeyError if stream or dead letters are somebody else's; nothing is written then.
 
-        Redis: XREVRANGE of both, XINFO GROUPS and CONSUMERS, XRANGE COUNT 1, XLEN in one round trip; without a group
-        XGROUP CREATE MKSTREAM; an EVAL for each silent name.
+        Redis: XREVRANGE of both, XINFO GROUPS and CONSUMERS, XRANGE COUNT 1, XLEN, TIME in one round trip; without a
+        group XGROUP CREATE MKSTREAM; an EVAL for each silent name.
         """
         dead = self.keys.dead_letters()
         pipeline = self._client.pipeline(transaction=False)
@@ -72,8 +72,9 @@ class SignalGroup:
         pipeline.xrevrange(dead, count=LOOK_BACK)
         pipeline.xrange(self.stream, count=1)
         pipeline.xlen(self.stream)
+        pipeline.time()
         found = without_missing_key(pipeline.execute(raise_on_error=False))
-        groups, consumers, newest, letters, oldest, length = found
+        groups, consumers, newest, letters, oldest, length, now = found
         require_signals(self.endpoint, self.keys, newest, groups)
         require_letters(self.endpoint, self.keys, letters)
         self._is_fresh = CONSUMER_GROUP.encode() not in [group["name"] for group in groups] and self._create()
@@ -82,7 +83,7 @@ class SignalGroup:
             if is_silent and stored_text(consumer["name"]) != self.consumer:
                 self._remove(consumer["name"], silent_ms=SILENT_CONSUMER_MS)
         self.unread_trimmed = unread_trimmed(groups, oldest, length)
-        return next(signals_in(newest), None)
+        return next(signals_in(newest, server_ms=milliseconds(now)), None)
 
     def _create(self) -> bool:
         """Create the group; return False if another consumer has just done so."""
@@ -98,9 +99,8 @@ class SignalGroup:
         return True
 
     def newest_signal(self) -> Signal | None:
-        """Return the newest signal among the stream's last 100 entries. Redis: XREVRANGE COUNT 100; O(1)."""
-        entries = cast("list[Any]", self._client.xrevrange(self.stream, count=LOOK_BACK))
-        return next(signals_in(entries), None)
+        """Return the newest signal among the stream's last 100 entries. Redis: XREVRANGE COUNT 100, TIME; O(1)."""
+        return next(iter(newest_signals(self.endpoint, self.keys)[0]), None)
 
     def read_own_pending(self, *, after: str) -> Entry | None:
         """Return the next entry pending with us, or None. Redis: XREADGROUP COUNT 1 with an id; O(1)."""

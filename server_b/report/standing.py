@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from server_b.segment.look import RECORD_FIELDS, decode_record
-from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.endpoint import Endpoint, milliseconds
 from shared.endpoint.together import PORTION_KEYS, Together, portions
 from shared.errors import WrongKeyError
 from shared.keys import Keyspace
@@ -48,7 +48,7 @@ def read_standing(endpoint: Endpoint, keys: Keyspace, run_id: str, *, segments: 
     With `segments`, what its signals say, it takes one round trip where they are fewer than a thousand; else another
     one for each thousand segments, and none for a run that is not complete. Of a key of another type nothing is taken.
 
-    Redis: HGETALL of the result, HMGET of the record and of each state.
+    Redis: HGETALL of the result, HMGET of the record and of each state, TIME.
     """
     result_key, run_key = keys.result(run_id), keys.run(run_id)
     asked = Together(endpoint)
@@ -56,13 +56,13 @@ def read_standing(endpoint: Endpoint, keys: Keyspace, run_id: str, *, segments: 
     asked.at(run_key).hmget(run_key, RECORD_FIELDS)
     ahead = range(1, segments + 2) if 0 < segments < PORTION_KEYS else range(0)
     _ask_states(asked, keys, ahead)
-    result, values, *raw_states = _without_wrong_types(asked.send(raise_on_error=False))
+    result, values, *replies = _without_wrong_types(asked.send(raise_on_error=False))
     verdicts = decode_result(result) if result is not None else {}
     record = decode_record(run_key, values, run_id=run_id) if values is not None else None
     if not has_all(verdicts):
         return StandingRun(verdicts, record)
     if len(ahead) == len(verdicts) + 1:
-        return judged(run_id, verdicts, record, _decoded(keys, zip(ahead, raw_states, strict=True)))
+        return judged(run_id, verdicts, record, _decoded(keys, ahead, replies))
     return held_against_states(endpoint, keys, run_id, verdicts, record)
 
 
@@ -75,7 +75,7 @@ def held_against_states(
         numbers = [int(number) for number in portion]
         asked = Together(endpoint)
         _ask_states(asked, keys, numbers)
-        states |= _decoded(keys, zip(numbers, _without_wrong_types(asked.send(raise_on_error=False)), strict=True))
+        states |= _decoded(keys, numbers, _without_wrong_types(asked.send(raise_on_error=False)))
     return judged(run_id, verdicts, record, states)
 
 
@@ -137,16 +137,20 @@ def _is_outdated(run_id: str, verdict: SegmentVerdict, state: SegmentState | Non
 
 
 def _ask_states(asked: Together, keys: Keyspace, numbers: Iterable[int]) -> None:
+    asked.at(keys.signals()).time()
     for number in numbers:
         key = keys.state(keys.segment(number))
         asked.at(key).hmget(key, SegmentState.FIELDS)
 
 
-def _decoded(keys: Keyspace, replies: Iterable[tuple[int, Any]]) -> dict[int, SegmentState | None]:
+def _decoded(keys: Keyspace, numbers: Iterable[int], replies: list[Any]) -> dict[int, SegmentState | None]:
+    """Return the states that the replies to `_ask_states` hold, None for one that is not ours."""
+    now, *found = replies
     states: dict[int, SegmentState | None] = {}
-    for number, values in replies:
+    for number, values in zip(numbers, found, strict=True):
         try:
-            states[number] = SegmentState.decode(keys.state(keys.segment(number)), values) if values else None
+            key, server_ms = keys.state(keys.segment(number)), milliseconds(now)
+            states[number] = SegmentState.decode(key, values, server_ms=server_ms) if values else None
         except WrongKeyError:
             states[number] = None
     return states

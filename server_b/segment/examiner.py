@@ -103,7 +103,7 @@ class SegmentExaminer:
         state = look.state
         for _ in range(MAX_READINGS):
             if begun is None:
-                later = self._later(signal, state)
+                later = self._later(signal, state, look.taken_ms)
                 if later is not None:
                     if later.run_id == signal.run_id:
                         return None  # the later attempt has a signal of its own
@@ -128,10 +128,11 @@ class SegmentExaminer:
         """Return the verdict on a signal whose list never came."""
         return replace(self.given_up(signal, look, NEVER_ARRIVED), witness=Witness(KIND_NEVER_ARRIVED, signal.segment))
 
-    def _later(self, signal: Signal, state: SegmentState | None) -> SegmentState | None:
+    def _later(self, signal: Signal, state: SegmentState | None, taken_ms: int) -> SegmentState | None:
         """Return the state if it names a later run or attempt than the signal; StillMissingError if an earlier one."""
         if state is None:
-            state = read_state(self.endpoint, self.keys, self.keys.segment(signal.segment))
+            key = self.keys.segment(signal.segment)
+            state = read_state(self.endpoint, self.keys, key, server_ms=taken_ms)
             self.retry.succeeded()
         announced = (signal.run_id, signal.attempt)
         if state is None or (state.run_id, state.attempt) < announced:

@@ -18,6 +18,7 @@ from shared.record import RunRecord, chunk_field
 from shared.segments import MAX_VALUE_BYTES
 from shared.signal import Signal
 from shared.state import SegmentState
+from shared.tokens import is_too_late
 
 MAX_KEPT_BYTES = 16 * 1024 * 1024
 RECORD_FIELDS = ["schema_version", "run_id", "source", *RunRecord.NUMBERS]
@@ -32,7 +33,7 @@ class SegmentLook:
     record: RunRecord | None  # None where it is not here, or not ours
     size: ChunkSize
     obstacle: str = ""  # which key, not ours, keeps us from reading the segment; empty when none does
-    contradiction: str = ""  # what the run's record says otherwise than the signal; empty when nothing
+    contradiction: str = ""  # why the signal is not believed, mostly since the record says otherwise; else empty
     lag_ms: int = 0  # how long the signal took to reach us, by the server's clock
 
     def without_record(self) -> SegmentLook:
@@ -67,12 +68,14 @@ class SegmentLook:
         taken_ms = microseconds(now) // 1_000
         lag_ms = max(0, taken_ms - int(entry_id.partition("-")[0]))
         try:
-            found, record = _decoded(keys, signal, replies[1:])
+            found, record = _decoded(keys, signal, found_here, taken_ms)
         except WrongKeyError as error:
             return cls(taken_ms, None, None, chunk_size(None), str(error), lag_ms=lag_ms)
         size = chunk_size(record, values[-1])
         said = {"segments": signal.segments, "count": signal.count}
         contradiction = record.contradicts(signal.segment, **said) if record is not None else ""
+        if is_too_late(signal.run_id, taken_ms):
+            contradiction = f"its signal names run {signal.run_id}, which is far ahead of the server's clock"
         return cls(taken_ms, found, record, size, lag_ms=lag_ms, contradiction=contradiction)
 
     def kept_values(self, signal: Signal, keep: int) -> int:
@@ -88,12 +91,14 @@ class SegmentLook:
         return max(0, keep - behind)
 
 
-def _decoded(keys: Keyspace, signal: Signal, replies: list[Any]) -> tuple[SegmentState | None, RunRecord | None]:
+def _decoded(
+    keys: Keyspace, signal: Signal, replies: list[Any], taken_ms: int
+) -> tuple[SegmentState | None, RunRecord | None]:
     for reply in replies:
         if isinstance(reply, WrongKeyError):
             raise reply
     state, values = replies
-    found = SegmentState.decode(keys.state(keys.segment(signal.segment)), state)
+    found = SegmentState.decode(keys.state(keys.segment(signal.segment)), state, server_ms=taken_ms)
     return found, decode_record(keys.run(signal.run_id), values[:-1], run_id=signal.run_id)
 
 

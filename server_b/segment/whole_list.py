@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from server_b.segment.chunks import ChunkSize, chunk_size, chunks_from_head
 from server_b.segment.look import RECORD_FIELDS, decode_record
 from server_b.segment.reader import SegmentReader
 from shared.endpoint.endpoint import Endpoint
-from shared.endpoint.published import LOOK_BACK, read_state, signals_in
+from shared.endpoint.published import newest_signals, read_state
 from shared.endpoint.reply_shapes import is_texts
 from shared.errors import NotFinishedError, SegmentChangedError
 from shared.keys import Keyspace
@@ -41,12 +41,12 @@ def values_in_reverse(endpoint: Endpoint, keys: Keyspace, *, limit: int | None) 
 
 
 def _current_segments(endpoint: Endpoint, keys: Keyspace) -> list[CurrentSegment]:
-    """Return the newest run's segments, last first. Redis: XREVRANGE; HMGET of each state and record; EXISTS."""
-    entries = cast("list[Any]", endpoint.at(keys.signals()).xrevrange(keys.signals(), count=LOOK_BACK))
+    """Return the newest run's segments, last first. Redis: XREVRANGE, TIME; HMGET of each state and record; EXISTS."""
     # not simply the newest entry: an older run may have sent a signal again
-    signal = max(signals_in(entries), key=lambda signal: signal.run_id, default=None)
+    signals, server_ms = newest_signals(endpoint, keys)
+    signal = max(signals, key=lambda signal: signal.run_id, default=None)
     segments = signal.segments if signal is not None else 1
-    found = [_segment(endpoint, keys, number) for number in range(segments, 0, -1)]
+    found = [_segment(endpoint, keys, number, server_ms) for number in range(segments, 0, -1)]
     states = [segment.state for segment in found if segment.state is not None and segment.state.count]
     if segments == 1 and not states and endpoint.at(found[0].key).exists(found[0].key):
         return found  # a list that somebody else made
@@ -61,9 +61,9 @@ def _current_segments(endpoint: Endpoint, keys: Keyspace) -> list[CurrentSegment
     return found
 
 
-def _segment(endpoint: Endpoint, keys: Keyspace, number: int) -> CurrentSegment:
+def _segment(endpoint: Endpoint, keys: Keyspace, number: int, server_ms: int) -> CurrentSegment:
     key = keys.segment(number)
-    state = read_state(endpoint, keys, key)
+    state = read_state(endpoint, keys, key, server_ms=server_ms)
     if state is None:
         return CurrentSegment(key, None, chunk_size(None))
     run_key = keys.run(state.run_id)

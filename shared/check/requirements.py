@@ -68,6 +68,7 @@ SERVER_A = (
 )
 
 SERVER_A_PURGE = (
+    Requirement("look at the server's clock", "TIME"),
     Requirement("find what both programs wrote", "SCAN 0; DBSIZE"),
     Requirement("look and remove in one transaction", "MULTI; EXEC; UNWATCH"),
     Requirement(

@@ -79,6 +79,11 @@ class ServerClock:
         return (int(monotonic_s * 1_000_000) + self._offset_us) // 1_000
 
 
+def milliseconds(reply: tuple[int, int] | list[object]) -> int:
+    """Return the milliseconds since 1970 that a reply to TIME says; 0 where there is none, as of a server that lies."""
+    return microseconds(reply) // 1_000 if isinstance(reply, tuple) else 0
+
+
 def microseconds(reply: tuple[int, int]) -> int:
     """Return the microseconds since 1970 that a reply to TIME says."""
     seconds, rest = reply

@@ -6,20 +6,23 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.endpoint import Endpoint, milliseconds
 from shared.endpoint.together import ask_each
 from shared.errors import InvalidInputError
 from shared.keys import Keyspace
 from shared.signal import Signal
 from shared.state import SegmentState
+from shared.tokens import is_too_late
 
 LOOK_BACK = 100  # how many of a stream's newest entries are read to find its newest signal, or a dead letter
 
 
-def read_state(endpoint: Endpoint, keys: Keyspace, segment_key: str) -> SegmentState | None:
+def read_state(
+    endpoint: Endpoint, keys: Keyspace, segment_key: str, *, server_ms: int | None = None
+) -> SegmentState | None:
     """Return what is published under a segment's name; None when nothing ever was. Redis: HMGET; O(1)."""
     key = keys.state(segment_key)
-    return SegmentState.decode(key, endpoint.at(key).hmget(key, SegmentState.FIELDS))
+    return SegmentState.decode(key, endpoint.at(key).hmget(key, SegmentState.FIELDS), server_ms=server_ms)
 
 
 def read_states(endpoint: Endpoint, state_keys: Iterable[str]) -> Iterator[tuple[str, SegmentState | None]]:
@@ -28,8 +31,27 @@ def read_states(endpoint: Endpoint, state_keys: Iterable[str]) -> Iterator[tuple
         yield key, SegmentState.decode(key, values)
 
 
-def signals_in(entries: Iterable[Any]) -> Iterator[Signal]:
-    """Yield the signals among entries as XRANGE and its kin return them, in the same order; others are dead letters."""
+def signals_in(entries: Iterable[Any], *, server_ms: int | None = None) -> Iterator[Signal]:
+    """Yield the signals among entries as XRANGE and its kin return them, in the same order; others are dead letters.
+
+    Where the server's clock is given, so are those of runs that are far ahead of it; else they count as the newest.
+    """
     for _, fields in entries:
         with suppress(InvalidInputError):
-            yield Signal.decode(fields)
+            signal = Signal.decode(fields)
+            if server_ms is None or not is_too_late(signal.run_id, server_ms):
+                yield signal
+
+
+def newest_signals(endpoint: Endpoint, keys: Keyspace) -> tuple[list[Signal], int]:
+    """Return the signals among the stream's last 100 entries, the newest first, and the server's clock in ms.
+
+    Redis: XREVRANGE and TIME in one round trip; O(1).
+    """
+    stream = keys.signals()
+    pipeline = endpoint.at(stream).pipeline(transaction=False)
+    pipeline.xrevrange(stream, count=LOOK_BACK)
+    pipeline.time()
+    entries, now = pipeline.execute()
+    server_ms = milliseconds(now)
+    return list(signals_in(entries, server_ms=server_ms)), server_ms

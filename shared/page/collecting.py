@@ -34,6 +34,7 @@ from shared.status.status import judge
 from shared.status.stream_reading import read_stream
 from shared.stopping import StopRequest
 from shared.text import cut_text
+from shared.tokens import is_too_late
 
 MAX_CARTS = 10
 MAX_CART_LINES = 10
@@ -67,7 +68,7 @@ class Collector:
         stream = read_stream(endpoint, keys)
         signalled = signalled_runs(endpoint, keys, stream)
         runs = newest_runs(endpoint, keys, signalled, [stream.first_run], verdicts)
-        shown = self._shown_run(runs, verdicts)
+        shown = self._shown_run(runs, verdicts, stream.server_ms)
         record = read_record(endpoint, keys, shown.run_id) if shown is not None else NO_RECORD
         findings = self._findings(shown, stream, verdicts) if shown is not None else None
         is_newest = shown is not None and bool(runs) and runs[0].run_id == shown.run_id
@@ -105,10 +106,12 @@ class Collector:
             notes=self._notes(shown),
         )
 
-    def _shown_run(self, runs: Sequence[RunStatus], local: LocalVerdicts) -> RunStatus | None:
-        """Return the run to show; None where nothing of it is here."""
+    def _shown_run(self, runs: Sequence[RunStatus], local: LocalVerdicts, server_ms: int) -> RunStatus | None:
+        """Return the run to show; None where nothing of it is here, or it is far ahead of the server's clock."""
         if not self.run_id:
             return runs[0] if runs else None
+        if is_too_late(self.run_id, server_ms):
+            return None
         known = next((run for run in runs if run.run_id == self.run_id), None)
         if known is None:
             (known,) = read_runs(self.endpoint, self.keys, {self.run_id: 0}, local)
@@ -124,7 +127,7 @@ class Collector:
             self._lines, self._next_open = SegmentLines(run.run_id), 0  # what was read before may have been replaced
         numbers = self._some_open(run.segments) if self.most_open else range(1, run.segments + 1)
         findings = Findings(run, stream.group)
-        for segments, signal_ids in self._portions(run, numbers, local):
+        for segments, signal_ids in self._portions(run, numbers, local, stream.server_ms):
             for segment, signal_id in zip(segments, signal_ids, strict=True):
                 findings.add(segment)
                 self._lines.add(segment, signal_id)
@@ -144,7 +147,7 @@ class Collector:
         return [*first, *window]
 
     def _portions(
-        self, run: RunStatus, numbers: Sequence[int], local: LocalVerdicts
+        self, run: RunStatus, numbers: Sequence[int], local: LocalVerdicts, server_ms: int
     ) -> Iterator[tuple[list[SegmentFacts], list[str]]]:
         """Yield segments with the ids of their signals, a thousand at a time."""
         key = self.keys.run(run.run_id)
@@ -153,7 +156,8 @@ class Collector:
                 self.stop.check("page")
             portion = numbers[start : start + PORTION_KEYS]
             noted: Any = self.endpoint.at(key).hmget(key, list(map(signal_field, portion)))
-            yield read_segments(self.endpoint, self.keys, run, portion, local), list(map(decode_entry_id, noted))
+            segments = read_segments(self.endpoint, self.keys, run, portion, local, server_ms=server_ms)
+            yield segments, list(map(decode_entry_id, noted))
 
     def _add_known(self, findings: Findings, looked_at: frozenset[int]) -> None:
         """Count the verdicts that earlier looks have read."""

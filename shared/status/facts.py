@@ -73,3 +73,4 @@ class StreamFacts:
     dead_letters: int
     foreign_letters: int  # entries under the dead letters' name where none that was read is one of ours
     first_run: str  # the run that segment 1's state names; empty when there is none
+    server_ms: int  # the server's clock, milliseconds since 1970

@@ -24,7 +24,7 @@ from shared.status.facts import PENDING, RunStatus, StreamFacts
 from shared.status.findings import REPLACED, Facts, Findings
 from shared.status.run_reading import foreign_verdicts, read_older_verdicts, read_runs, segments_of_newest
 from shared.status.stream_reading import PAGE_ENTRIES, read_stream
-from shared.tokens import is_token
+from shared.tokens import is_token, is_too_late
 from shared.verdict import SUPERSEDED
 
 MAX_RUNS = 10
@@ -53,12 +53,13 @@ def read_facts(
     stream = read_stream(endpoint, keys)
     scan, not_looked_at = _begun_runs(endpoint, keys, scan_s) if is_scanned else ([], [])
     signalled = signalled_runs(endpoint, keys, stream)
-    runs = newest_runs(endpoint, keys, signalled, [stream.first_run, *scan], local or {})
+    begun = [run_id for run_id in scan if is_token(run_id) and not is_too_late(run_id, stream.server_ms)]
+    runs = newest_runs(endpoint, keys, signalled, [stream.first_run, *begun], local or {})
     findings = None
     if runs:
         findings = Findings(runs[0], stream.group)
         try:
-            for segment in segments_of_newest(endpoint, keys, runs[0], local or {}):
+            for segment in segments_of_newest(endpoint, keys, runs[0], local or {}, server_ms=stream.server_ms):
                 findings.add(segment)
         except TransientError as error:
             if not error.answered:
@@ -105,7 +106,7 @@ def signalled_runs(endpoint: Endpoint, keys: Keyspace, stream: StreamFacts) -> d
     segments: dict[str, int] = {}
     page = stream.first_page
     for _ in range(MAX_PAGES):
-        for signal in signals_in(page):
+        for signal in signals_in(page, server_ms=stream.server_ms):
             segments.setdefault(signal.run_id, signal.segments)
         if len(page) < PAGE_ENTRIES or len(segments) > MAX_RUNS:
             break

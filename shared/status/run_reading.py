@@ -101,17 +101,23 @@ def foreign_verdicts(result_key: str) -> str:
 
 
 def segments_of_newest(
-    endpoint: Endpoint, keys: Keyspace, run: RunStatus, local: LocalVerdicts
+    endpoint: Endpoint, keys: Keyspace, run: RunStatus, local: LocalVerdicts, *, server_ms: int
 ) -> Iterator[SegmentFacts]:
     """Yield the segments of the newest run; see `read_segments`."""
     for portion in _portions(run):
-        yield from read_segments(endpoint, keys, run, portion, local)
+        yield from read_segments(endpoint, keys, run, portion, local, server_ms=server_ms)
 
 
 def read_segments(
-    endpoint: Endpoint, keys: Keyspace, run: RunStatus, numbers: Sequence[int], local: LocalVerdicts
+    endpoint: Endpoint,
+    keys: Keyspace,
+    run: RunStatus,
+    numbers: Sequence[int],
+    local: LocalVerdicts,
+    *,
+    server_ms: int,
 ) -> list[SegmentFacts]:
-    """Return these segments of a run, a thousand at most.
+    """Return these segments of a run, a thousand at most; `server_ms` is the server's clock.
 
     Verdicts are read before states: a segment that is written again in between has no verdict that counts, as is true.
 
@@ -127,7 +133,7 @@ def read_segments(
     facts = []
     for number, values, length in zip(numbers, replies[::2], replies[1::2], strict=True):
         name = keys.segment(number)
-        state = SegmentState.decode(keys.state(name), values)
+        state = SegmentState.decode(keys.state(name), values, server_ms=server_ms)
         facts.append(SegmentFacts(number, name, state, length, verdicts.get(number)))
     return _with_signals(endpoint, keys, run, facts) if run.is_finished else facts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.endpoint import Endpoint, milliseconds
 from shared.endpoint.our_streams import are_letters_ours
 from shared.endpoint.together import Together
 from shared.endpoint.translation import is_reply
@@ -24,8 +24,8 @@ PROOF_LETTERS = 10  # the newest ones tell whose the stream is; a letter may be 
 def read_stream(endpoint: Endpoint, keys: Keyspace) -> StreamFacts:
     """Read it in one round trip.
 
-    Redis: XLEN and XREVRANGE of two streams, XRANGE, XINFO GROUPS and CONSUMERS, HMGET; where none of the newest dead
-    letters is one, XREVRANGE and XRANGE of more in a second round trip.
+    Redis: XLEN and XREVRANGE of two streams, XRANGE, XINFO GROUPS and CONSUMERS, HMGET, TIME; where none of the newest
+    dead letters is one, XREVRANGE and XRANGE of more in a second round trip.
     """
     stream, dead_letters, first = keys.signals(), keys.dead_letters(), keys.state(keys.segment(1))
     asked = Together(endpoint)
@@ -37,18 +37,19 @@ def read_stream(endpoint: Endpoint, keys: Keyspace) -> StreamFacts:
     asked.at(dead_letters).xlen(dead_letters)
     asked.at(dead_letters).xrevrange(dead_letters, count=PROOF_LETTERS)
     asked.at(first).hmget(first, SegmentState.FIELDS)
+    asked.at(stream).time()
     replies = map(_without_refusal, asked.send(raise_on_error=False))
-    entries, oldest, page, groups, consumers, letters, newest_letters, state = replies
+    entries, oldest, page, groups, consumers, letters, newest_letters, state, now = replies
     ends = [entry[0].decode() for entry in (*oldest, *page[:1])]
     group = _group_status(entries, ends, groups, consumers)
-    first_run = ""
+    first_run, server_ms = "", milliseconds(now)
     if isinstance(state, list):
         with suppress(WrongKeyError):  # it is somebody else's
-            decoded = SegmentState.decode(first, state)
+            decoded = SegmentState.decode(first, state, server_ms=server_ms)
             first_run = decoded.run_id if decoded is not None and decoded.count else ""
     is_ours = are_letters_ours(endpoint, keys, newest_letters)
     own, foreign = (letters, 0) if is_ours else (0, letters)
-    return StreamFacts(entries, page, group, own, foreign, first_run)
+    return StreamFacts(entries, page, group, own, foreign, first_run, server_ms)
 
 
 def _without_refusal(reply: Any) -> Any:  # noqa: ANN401 - whatever the command answers

@@ -9,6 +9,7 @@ import pytest
 from shared.errors import NotFinishedError
 from shared.keys import Keyspace
 from shared.signal import Signal
+from shared.tokens import make_token, token_ms
 from tests.stage.hand_over_in_process import DIGEST, RUN, HandOver
 
 
@@ -27,7 +28,7 @@ def test_an_older_run_that_ends_it_is_named_beside_the_newer_one(
 ) -> None:
     """The newer run's signals have begun to come, after the first one's whole run."""
     summary = hand_over.produce(count=10)
-    newer = f"2999{summary.run_id[4:]}"
+    newer = make_token(token_ms(summary.run_id) + 3_600_000)
     client.xadd(keys.signals(), Signal(newer, RUN, 2, 5, 10, DIGEST).encode())
     assert hand_over.consume().run_id == summary.run_id
     told = [entry for entry in hand_over.logged.entries if "newer_run_id" in entry]
