@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from server_a.run.settings import DEFAULTS
 from shared.program.ending import run_program
 from shared.program.group import main_group
 from shared.program.kinds import WholeNumber
-from shared.program.options import CommonSettings, endpoint_options, json_option, option, url_of_option
+from shared.program.options import CommonSettings, endpoint_options, json_option, option
 from shared.program.output import json_text, say_outcome
+from shared.program.peer import peer_options
 from shared.segments import MAX_COUNT
 from shared.status.command import status_command
 
 if TYPE_CHECKING:
     import click
 
-    from shared.endpoint.url import EndpointUrl
+    from shared.endpoint.settings import EndpointSettings
 
 PROGRAM = "server-a"
 
@@ -63,33 +62,22 @@ group.add_command(status_command(PROGRAM))
 
 @group.command("check")
 @endpoint_options(PROGRAM)
-@option(
-    PROGRAM,
-    "--peer-url",
-    metavar="URL",
-    callback=url_of_option,
-    help="Server-b's URL: tell whether data written here shows up there.",
-)
+@peer_options(PROGRAM, "server-b", "Server-b's URL: tell whether data written here shows up there.")
 @option(PROGRAM, "--count", type=WholeNumber(1, MAX_COUNT), default=DEFAULTS["count"], help="Numbers to find room for.")
 @json_option(PROGRAM)
-def check_command(common: CommonSettings, peer_url: EndpointUrl | None, count: int, *, as_json: bool) -> int:
+def check_command(common: CommonSettings, peer: EndpointSettings | None, count: int, *, as_json: bool) -> int:
     """Show what is at the URL and whether server-a can do its job there; exits with 0 only when it can.
 
     Exits with 77 when a permission is missing, 75 when there is no room or the peer is not connected, 78 at a replica
-    or a cache. Nothing is written except, with --peer-url, 20 probe keys that are removed. The peer is reached with the
-    same --tls-* options; its password comes from its URL, SERVER_B_PASSWORD or SERVER_B_PASSWORD_FILE, and that of
-    its Sentinels from SERVER_B_SENTINEL_PASSWORD or SERVER_B_SENTINEL_PASSWORD_FILE.
+    or a cache. Nothing is written except, with --peer-url, 20 probe keys that are removed. The peer's
+    password comes from --peer-password-file, its URL, SERVER_B_PASSWORD or SERVER_B_PASSWORD_FILE, and that of its
+    Sentinels from SERVER_B_SENTINEL_PASSWORD or SERVER_B_SENTINEL_PASSWORD_FILE.
 
     Example: server-a check --count 1000000 --peer-url redis://replica.example:6379/0
     """
     from server_a.check.check import check
     from shared.check.text import findings_text
 
-    peer = None
-    if peer_url is not None:
-        logins = ("password", "password_file", "sentinel_password", "sentinel_password_file")
-        given: dict[str, Any] = {name: os.environ.get(f"SERVER_B_{name.upper()}") for name in logins}
-        peer = replace(common.endpoint, url=peer_url, **given)
     findings = check(common, count=count, peer_settings=peer)
     say_outcome(json_text(findings.as_json()) if as_json else findings_text(findings))
     return findings.exit_code

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import closing
-from dataclasses import replace
-from typing import Any
 
 import click
 
-from shared.endpoint.url import EndpointUrl
-from shared.program.options import CommonSettings, endpoint_options, option, url_of_option
+from shared.endpoint.settings import EndpointSettings
+from shared.program.help import SectionedCommand
+from shared.program.options import CommonSettings, endpoint_options, option
 from shared.program.output import say
+from shared.program.peer import peer_options
 
 PROGRAM = "server-b"
 DEFAULT_LISTEN = "127.0.0.1:8080"
 
 
-@click.command("page")
+@click.command("page", cls=SectionedCommand)
 @endpoint_options(PROGRAM)
 @option(PROGRAM, "--listen", metavar="ADDRESS", default=DEFAULT_LISTEN, help="Where to serve; port 0 for a free one.")
-@option(PROGRAM, "--peer-url", metavar="URL", callback=url_of_option, help="Server-a's URL: show that endpoint, too.")
-def page_command(common: CommonSettings, listen: str, peer_url: EndpointUrl | None) -> None:
+@peer_options(PROGRAM, "server-a", "Server-a's URL: show that endpoint, too.")
+def page_command(common: CommonSettings, peer: EndpointSettings | None, listen: str) -> None:
     """Serve a page that shows the newest run live, and each of the last runs at an address of its own.
 
     It prints its link, only reads, and needs the extra `page`. It listens on loopback; anywhere else it demands a token
-    that its link carries. It ends with 0 when it is stopped. The peer's password comes from its URL, SERVER_A_PASSWORD
-    or SERVER_A_PASSWORD_FILE, and that of its Sentinels from SERVER_A_SENTINEL_PASSWORD or its file's variable.
+    that its link carries. It ends with 0 when it is stopped. The peer's password comes from --peer-password-file, its
+    URL, SERVER_A_PASSWORD or SERVER_A_PASSWORD_FILE, and that of its Sentinels from SERVER_A_SENTINEL_PASSWORD or its
+    file's variable.
 
     Example: server-b page --url redis://localhost:6379/0
     """
@@ -40,11 +40,6 @@ def page_command(common: CommonSettings, listen: str, peer_url: EndpointUrl | No
         from shared.page.live.views import Views
 
         parse_listen(listen)
-        peer = None
-        if peer_url is not None:
-            logins = ("password", "password_file", "sentinel_password", "sentinel_password_file")
-            given: dict[str, Any] = {name: os.environ.get(f"SERVER_A_{name.upper()}") for name in logins}
-            peer = replace(common.endpoint, url=peer_url, **given)
         views = Views()
         with closing(Poller(common, peer, views)) as poller:
             poller.open()

@@ -20,7 +20,7 @@ from shared.check.sizes import sent_bytes
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
-from shared.errors import HandoverError, InvalidInputError, WrongKeyError
+from shared.errors import HandoverError, InvalidInputError, NotAllowedError, WrongKeyError
 from shared.keys import Keyspace
 from shared.program.options import CommonSettings
 from shared.stopping import stop_requests
@@ -88,6 +88,9 @@ def _with_peer(findings: Findings, endpoint: Endpoint, keys: Keyspace, settings:
     except InvalidInputError:
         raise
     except HandoverError as error:
-        return replace(findings, problems=[*findings.problems, Problem(f"peer: {error}", error.exit_code)])
+        own = (
+            "; the peer's own are --peer-password-file and --peer-tls-ca" if isinstance(error, NotAllowedError) else ""
+        )
+        return replace(findings, problems=[*findings.problems, Problem(f"peer: {error}{own}", error.exit_code)])
     problems = peer_problems(found, is_same_server=peer_check.is_same_server)
     return replace(findings, peer=found, problems=findings.problems + problems)

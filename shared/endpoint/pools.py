@@ -118,7 +118,7 @@ class PoolMaker:
         else:
             given = password_from(
                 settings.password_file, settings.password, url.password,
-                option="--password-file", variable="the password variable",
+                option=settings.password_option, variable="the password variable",
             )  # fmt: skip
             self._login |= {"username": url.username, "password": given}
         if url.is_sentinel:

@@ -30,6 +30,8 @@ class EndpointSettings:
     tls_cert: str | None = None  # PEM file of our own certificate, whose key is in `tls_key`
     tls_key: str | None = None
     tls_insecure: bool = False  # verify neither certificates nor host names
+    password_option: str = "--password-file"  # noqa: S105 - where the file's name comes from, for messages
+    tls_ca_option: str = "--tls-ca"  # the same
     program: str = "handover"  # `server-a` or `server-b`
     warn: Callable[[str, str], None] = field(default=_say_nothing, repr=False, compare=False)  # program, sentence
 

@@ -22,13 +22,13 @@ def tls_context(settings: EndpointSettings) -> ssl.SSLContext:
     ca, cert, key = settings.tls_ca, settings.tls_cert, settings.tls_key
     if key and not cert:
         raise InvalidInputError(where="--tls-key", expected="--tls-cert beside it", got="none")
-    for option, path in (("--tls-ca", ca), ("--tls-cert", cert), ("--tls-key", key)):
+    for option, path in ((settings.tls_ca_option, ca), ("--tls-cert", cert), ("--tls-key", key)):
         if path and not os.access(path, os.R_OK):
             raise InvalidInputError(where=option, expected="a PEM file that can be read", got=path)
     try:
         context = ssl.create_default_context(cafile=ca)  # without a file: the system's authorities
     except OSError as error:
-        raise InvalidInputError(where="--tls-ca", expected="a PEM certificate", got=ca or "") from error
+        raise InvalidInputError(where=settings.tls_ca_option, expected="a PEM certificate", got=ca or "") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if settings.tls_insecure:
         context.check_hostname = False

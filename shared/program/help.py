@@ -8,8 +8,8 @@ from __future__ import annotations
 import click
 
 _CONNECTION = {
-    *("url", "peer_url", "password_file", "sentinel_password_file", "auth", "namespace"),
-    *("tls_ca", "tls_cert", "tls_key", "tls_insecure"),
+    *("url", "password_file", "sentinel_password_file", "auth", "namespace"),
+    *("tls_ca", "tls_cert", "tls_key", "tls_insecure", "peer_url", "peer_password_file", "peer_tls_ca"),
 }
 _HOW = {
     *("segment_values", "writers", "overwrite", "min_replicas", "patience_s", "retain_days"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from shared.endpoint.settings import EndpointSettings
 from shared.program.output import tell
@@ -12,6 +12,15 @@ def warn(endpoint: EndpointSettings) -> None:
     """Say which options remove protection or do nothing."""
     for sentence in _about_tls(endpoint):
         endpoint.warn(endpoint.program, sentence)
+
+
+def warn_of_peer(ours: EndpointSettings, peer: EndpointSettings | None, given: Mapping[str, str | None]) -> None:
+    """Say which options of the peer's endpoint, given by name, do nothing."""
+    for name in (name for name, value in given.items() if value):
+        if peer is None:
+            ours.warn(ours.program, f"{name} does nothing: there is no --peer-url")
+        elif name == peer.tls_ca_option and not peer.url.is_tls:
+            ours.warn(ours.program, f"{name} does nothing: the peer's URL is not rediss://")
 
 
 def tell_warning(program: str, sentence: str) -> None:

@@ -59,7 +59,7 @@ COMMAND_LINES: dict[tuple[Name, str], tuple[str, str]] = {
     ),
     ("server-b", "read"): ("", "--limit"),
     ("server-b", "explain"): ("RUN_ID", "--values --json"),
-    ("server-b", "page"): ("", "--listen --peer-url"),
+    ("server-b", "page"): ("", "--listen --peer-url --peer-password-file --peer-tls-ca"),
     ("server-b", "report"): ("[RUN_ID]", "--html --json"),
     ("server-b", "status"): ("", "--json --watch"),
     # --json of `dead list` is more than the design has
@@ -231,6 +231,7 @@ SECTIONS: dict[tuple[Name, str], dict[str, str]] = {
     ("server-b", "run"): {"What": "--once --run --wait-s", "How": "--consumer", "Connection": "--url"},
     ("server-a", "status"): {"What": "--watch", "How": "--json --quiet --log-level", "Connection": "--url"},
     ("server-a", "check"): {"What": "--count", "How": "--json --quiet", "Connection": "--url"},
+    ("server-b", "page"): {"What": "--listen", "How": "--quiet --log-level", "Connection": "--url"},
     ("server-a", "user list"): {"How": "--quiet --log-level --log-format --help", "Connection": "--url"},
 }
 
