@@ -28,6 +28,9 @@ pytest_plugins = [
     "tests.stage.servers",
     "tests.stage.topologies",
     "tests.stage.trust",
+    # After the plugins that these import, whose assertions pytest would else not explain.
+    "tests.stage.browsing",
+    "tests.stage.page_process",
 ]
 
 

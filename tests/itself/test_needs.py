@@ -7,6 +7,7 @@ import pytest
 from tests.stage import needs
 
 MARKERS_OF_FIXTURES = {
+    "browser": {"chromium", "kept_together"},
     "engine": {"docker", "kept_together"},
     "formed_clusters": {"cluster", "kept_together"},
     "formed_group": {"cluster", "kept_together"},
@@ -16,7 +17,7 @@ MARKERS_OF_FIXTURES = {
 }
 
 
-@pytest.mark.parametrize("name", ["docker", "redis_server", "root"])
+@pytest.mark.parametrize("name", ["chromium", "docker", "redis_server", "root"])
 def test_tests_without_what_they_need_are_skipped_on_a_laptop_and_fail_on_ci(
     name: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:

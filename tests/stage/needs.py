@@ -87,6 +87,7 @@ def _why_no_hosts() -> str:
 
 # The reason why what a marker stands for is missing; empty if it is there.
 _REASONS: dict[str, Callable[[], str]] = {
+    "chromium": lambda: "" if shutil.which("chromium") else "chromium is not in PATH",
     "docker": _why_no_engine,
     "redis_server": _why_no_redis_7,
     "root": _why_no_hosts,

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import http.client
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+
 from demo.processes import Program
+from demo.servers import Server
+from tests.stage.programs import StartProgram
 from tests.stage.waiting import wait_until
 
 
@@ -57,7 +62,11 @@ class PageProcess:
 
     def __post_init__(self) -> None:
         """Wait for its link."""
-        wait_until(lambda: self.program.output().endswith("\n") or not self.program.is_running, description="a link")
+        wait_until(
+            lambda: self.program.output().endswith("\n") or not self.program.is_running,
+            description="a link",
+            timeout_s=60,
+        )
         self.link = self.program.output().strip()
         assert self.link.startswith("http://"), self.program.errors()
 
@@ -88,3 +97,21 @@ class PageProcess:
         """Close all tabs."""
         for tab in self.tabs:
             tab.close()
+
+
+Serve = Callable[..., PageProcess]
+
+
+@pytest.fixture
+def serve(start_program: StartProgram, server: Server, namespace: str) -> Iterator[Serve]:
+    """Start a page on a free port; its tabs are closed after the test."""
+    pages: list[PageProcess] = []
+
+    def start(*options: str, listen: str = "127.0.0.1:0", url: str = "", namespace: str = namespace) -> PageProcess:
+        arguments = ("page", "--listen", listen, *options)
+        pages.append(PageProcess(start_program("server-b", *arguments, server=url or server, namespace=namespace)))
+        return pages[-1]
+
+    yield start
+    for page in pages:
+        page.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -11,8 +10,8 @@ from demo.servers import Server
 from shared.keys import Keyspace
 from tests.stage.hand_over_in_process import OLDER, HandOver
 from tests.stage.html_reading import ReadHtml
-from tests.stage.page_process import PageProcess
-from tests.stage.programs import StartProgram, run_program
+from tests.stage.page_process import Serve
+from tests.stage.programs import run_program
 from tests.stage.runs import require_one_sentence
 from tests.stage.servers import Kind, NewServer, connect
 
@@ -21,22 +20,6 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; connect-src 'self'; "
     "frame-ancestors 'none'; base-uri 'none'"
 )
-Serve = Callable[..., PageProcess]
-
-
-@pytest.fixture
-def serve(start_program: StartProgram, server: Server, namespace: str) -> Iterator[Serve]:
-    """Start a page on a free port; its tabs are closed after the test."""
-    pages: list[PageProcess] = []
-
-    def start(*options: str, listen: str = "127.0.0.1:0", url: str = "") -> PageProcess:
-        arguments = ("page", "--listen", listen, *options)
-        pages.append(PageProcess(start_program("server-b", *arguments, server=url or server, namespace=namespace)))
-        return pages[-1]
-
-    yield start
-    for page in pages:
-        page.close()
 
 
 def test_a_run_is_seen_from_its_beginning_to_its_verdict(hand_over: HandOver, serve: Serve) -> None:
