@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,8 @@ from demo.servers import Server
 from tests.stage.programs import StartProgram
 from tests.stage.waiting import wait_until
 
+_PATIENCE_S = 60.0
+
 
 @dataclass
 class Answer:
@@ -27,28 +30,46 @@ class Answer:
 
 
 class Tab:
-    """A tab that listens to events; the last of them is `html`."""
+    """A tab that listens to events, and comes again when it is told to, as one of many is."""
 
     def __init__(self, page: PageProcess, path: str) -> None:
         """Connect."""
-        self._connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=20)
-        self._connection.request("GET", path, headers=page.headers)
-        self._answer = self._connection.getresponse()
-        assert self._answer.status == 200, self._answer.status
+        self._page, self._path, self._seen = page, path, ""
+        self.visits = 0
+        self._connect()
 
     def until(self, words: str) -> str:
-        """Return the first drawing that has these words; AssertionError where the stream ends before."""
-        while line := self._answer.readline():
+        """Return the first drawing that has these words; AssertionError where the page ends before."""
+        give_up_at = time.monotonic() + _PATIENCE_S
+        while time.monotonic() < give_up_at:
+            line = self._answer.readline()
+            if line.startswith(b"id: "):
+                self._seen = line.removeprefix(b"id: ").decode().strip()
             if line.startswith(b"data: "):
                 shown: Any = json.loads(line.removeprefix(b"data: "))
                 if words in shown["html"]:
                     return str(shown["html"])
-        raise AssertionError(f"the events ended without {words!r}")
+            if not line:
+                self.close()
+                self._connect()
+        raise AssertionError(f"the events did not show {words!r}")
+
+    def until_sent_away(self) -> None:
+        """Listen until the page ends this visit, as it does for one of many tabs."""
+        while self._answer.readline():
+            pass
 
     def close(self) -> None:
         """Close the tab."""
         self._answer.close()
         self._connection.close()
+
+    def _connect(self) -> None:
+        self.visits += 1
+        self._connection = http.client.HTTPConnection("127.0.0.1", self._page.port, timeout=_PATIENCE_S)
+        self._connection.request("GET", self._path, headers=self._page.headers | {"Last-Event-ID": self._seen})
+        self._answer = self._connection.getresponse()
+        assert self._answer.status == 200, self._answer.status
 
 
 @dataclass

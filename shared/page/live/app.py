@@ -43,7 +43,6 @@ def make_app(views: Views, report: Callable[[str], PageFacts], *, token: str, na
 class _Pages:
     def __init__(self, views: Views, report: Callable[[str], PageFacts]) -> None:
         self._views, self._report = views, report
-        self._tabs = 0
 
     async def page(self, request: Request) -> Response:
         """Return the page of a run with what is known now, so that it can be read without its script."""
@@ -61,7 +60,8 @@ class _Pages:
             return PlainTextResponse("This is no id of a run.\n", 404)
         if sum(each.tabs for each in self._views.wanted()) >= MAX_TABS:
             return PlainTextResponse("Too many tabs are open.\n", 503)
-        return StreamingResponse(self._views.events(view), media_type="text/event-stream")
+        seen = request.headers.get("last-event-id", "")
+        return StreamingResponse(self._views.events(view, seen), media_type="text/event-stream")
 
     async def report(self, request: Request) -> Response:
         """Return a run's report as a file to save; shown here, our policy would refuse its style."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -16,6 +17,11 @@ MAX_VIEWS = 20
 ALIVE_EVERY_S = 10.0
 ASKED_FOR_S = 3.0  # a view that was asked for is drawn for so long, also before its tab listens
 FIRST_LOOK_S = 2.0
+# A browser opens six connections to us at most, for all its tabs together, and a tab that listens keeps one. So a few
+# tabs listen without end, and any more come again and again, each for a moment, and leave room for each other.
+MAX_LASTING = 3
+MOMENT_S = 0.1
+AGAIN_MS = 300
 
 
 @dataclass(eq=False)
@@ -44,6 +50,8 @@ class Views:
         self._views: dict[str, View] = {}
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._origin = secrets.token_hex(4)  # what a tab saw of a page before us says nothing
+        self._lasting = 0
         self.is_closed = False
 
     def ask(self, run_id: str) -> View:
@@ -83,24 +91,27 @@ class Views:
             except TimeoutError:
                 return
 
-    async def events(self, view: View) -> AsyncIterator[str]:
-        """Yield Server-Sent Events: what the view shows, now and after each change."""
-        seen = -1
+    async def events(self, view: View, seen: str = "") -> AsyncIterator[str]:
+        """Yield Server-Sent Events: what the view shows unless it was seen, and after each change; see MAX_LASTING."""
+        is_lasting = self._lasting < MAX_LASTING
+        self._lasting += is_lasting
         view.tabs += 1
         try:
-            yield "retry: 500\n\n"
+            yield f"retry: {AGAIN_MS}\n\n"
             while not self.is_closed:
-                changed = view.changed
-                if view.version and view.version != seen:
-                    seen = view.version
-                    shown = json.dumps({"title": view.title, "html": view.html})
-                    yield f"id: {seen}\ndata: {shown}\n\n"
+                changed, drawn = view.changed, f"{self._origin}-{view.version}"
+                if view.version and seen != drawn:
+                    seen = drawn
+                    yield f"id: {seen}\ndata: {json.dumps({'title': view.title, 'html': view.html})}\n\n"
                     continue
                 try:
-                    await asyncio.wait_for(changed.wait(), ALIVE_EVERY_S)
+                    await asyncio.wait_for(changed.wait(), ALIVE_EVERY_S if is_lasting else MOMENT_S)
                 except TimeoutError:
+                    if not is_lasting:
+                        return
                     yield ": still here\n\n"
         finally:
+            self._lasting -= is_lasting
             view.tabs -= 1
             view.asked_at = time.monotonic()
 

@@ -95,6 +95,23 @@ def test_an_endpoint_that_is_away_is_told_and_comes_back(
     tab.until("No run is here")
 
 
+def test_the_script_is_short_and_many_tabs_leave_room_for_each_other(hand_over: HandOver, serve: Serve) -> None:
+    hand_over.produce(count=10)
+    page = serve()
+    assert len(page.ask("/page.js").body.splitlines()) <= 60
+    tabs = [page.tab() for _ in range(4)]
+    for tab in tabs:
+        tab.until("Not finished")
+    hand_over.consume()
+    for tab in tabs:
+        tab.until("complete, in order and once")
+    assert [tab.visits for tab in tabs[:3]] == [1, 1, 1]
+    tabs[3].until_sent_away()
+    hand_over.produce(count=20)
+    tabs[3].until("20 values")
+    assert tabs[3].visits > 1
+
+
 def test_every_answer_has_the_headers_and_none_allows_another_origin(serve: Serve) -> None:
     page = serve()
     for path in ("/", "/style.css", "/page.js", "/nothing", "/runs/no-id"):
