@@ -31,6 +31,7 @@ class EndpointFacts:
     is_encrypted: bool
     round_trip_ms: float  # the least of a few
     clock_ms: int  # its TIME when it was asked
+    host_ms: int = 0  # and what the clock of this host said then
 
 
 @dataclass(frozen=True)
@@ -171,8 +172,10 @@ class PageFacts:
 
     @property
     def clock_difference_ms(self) -> int | None:
-        """How much B's server is ahead of A's; None where A's was not asked."""
-        return self.endpoint.clock_ms - self.peer.clock_ms if self.peer is not None else None
+        """How much B's server is ahead of A's; None where A's was not asked. They were asked one after the other."""
+        if self.peer is None:
+            return None
+        return (self.endpoint.clock_ms - self.endpoint.host_ms) - (self.peer.clock_ms - self.peer.host_ms)
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that `report --json` prints."""

@@ -54,6 +54,7 @@ class Lane:
     kind: str  # `write`, `signal` or `read`
     label: str
     note: str
+    more: str = ""  # of the note, where there is room
     y: int = 0
     height: int = 0
     bars: list[Bar] = field(default_factory=list)
@@ -95,16 +96,17 @@ def _writing(run: RunFacts, axis: Axis) -> Lane:
 def _signals(run: RunFacts, axis: Axis) -> Lane:
     moments = sorted({axis.x(part.signalled_ms) for part in run.parts if part.signalled_ms})
     lag = f", the longest on its way for {duration(run.lag_ms)}" if run.lag_ms is not None else ""
-    lane = Lane("signal", "signals", f"{counted(run.published, 'signal')}{lag}", height=_LABEL + _ROW)
+    lane = Lane("signal", "signals", counted(run.published, "signal"), lag, height=_LABEL + _ROW)
     lane.path = "".join(f"M{min(x, WIDTH - _LEAST):g} {_LABEL}h{_LEAST:g}v{_ROW}h-{_LEAST:g}z" for x in moments)
     return lane
 
 
 def _reading(run: RunFacts, axis: Axis) -> Iterable[Lane]:
     for reader in run.readers:
-        note = f"{counted(reader.segments, 'segment')}, {short_number(reader.values)} values"
         spans = [(span, "read for ") for span in reader.read_ms]
+        note = counted(reader.segments, "segment")
         lane = _lane("read", f"{reader.name or 'server-b'} reads", note, spans, axis, rows=1)
+        lane.more = f", {short_number(reader.values)} value{'s' if reader.values != 1 else ''}"
         own = [part for part in run.parts if part.consumer == reader.name and part.signalled_ms and part.taken_ms]
         middle = _LABEL + _ROW / 2 - 1
         waits = _merged((axis.x(part.signalled_ms or 0), axis.x(part.taken_ms or 0)) for part in own)

@@ -58,7 +58,10 @@ def test_every_kind_of_run_is_one_small_file_that_needs_nothing_else(name: str) 
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("failed", "Failed segment 3: changed"),
+        (
+            "failed",
+            "Failed 1 of 5 segments failed, 5,000 values in all. What is wrong: segment 3: changed; position 2,500",
+        ),
         ("failed", "Expected there 2500 Found there <script>alert(1)</script>"),
         ("failed", "host-b claimed segment 2 from host-c at +1.12 s"),
         ("verified", "Verified 5,000 values in 5 segments: complete, in order and once."),

@@ -76,7 +76,7 @@ def test_a_failed_run_shows_its_witness(hand_over: HandOver, reported: Reported,
     with pytest.raises(VerificationFailedError):
         hand_over.consume()
     found = reported.html()
-    assert "Failed segment 2: changed" in found.text
+    assert "What is wrong: segment 2: changed" in found.text
     assert "First wrong position 1,501 Expected there 1501 Found there <script>alert(1)</script>" in found.text
     assert "script" not in found.tags
     run = reported.run()
