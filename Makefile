@@ -14,7 +14,7 @@ COMPILE = env -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL -u UV_DEFAULT_IN
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lock bench failover clean setup
+.PHONY: help demo test lint lock bench failover build clean setup
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -47,6 +47,12 @@ lock: $(VENV)/.uv ## update requirements/*.lock to the newest versions
 	@$(COMPILE) --constraint requirements/run.lock --extra otel --output-file requirements/otel.lock
 	@$(COMPILE) --constraint requirements/page.lock --group build --extra demo --output-file requirements/demo.lock
 	@$(COMPILE) --constraint requirements/demo.lock --constraint requirements/otel.lock --group build --extra dev --output-file requirements/dev.lock
+
+# From the same sources with the locked build backend come the same bytes on every machine. It gives each file the same
+# date, or that of SOURCE_DATE_EPOCH.
+build: $(VENV)/.demo ## wheel and sdist in dist/
+	@rm -rf dist
+	@$(BIN)/python -m hatchling build --directory dist
 
 setup: $(VENV)/.dev ## make the virtual environment for development
 
