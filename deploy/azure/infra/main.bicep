@@ -19,6 +19,9 @@ param highAvailability bool
 @description('Scale server-b by the lag of the stream. KEDA can log in to Redis only with an access key, so this turns access keys on. Ignored with OSSCluster.')
 param scaleOnLag bool
 
+@description('Give each program only the permissions that it needs, by access strings, which are a preview. Otherwise both have all permissions.')
+param leastRights bool
+
 @minValue(1)
 param maxConsumers int
 
@@ -63,6 +66,25 @@ module redis 'redis.bicep' = {
     clusteringPolicy: clusteringPolicy
     highAvailability: highAvailability
     accessKeys: hasLagRule
+  }
+}
+
+module allRights 'all-rights.bicep' = if (!leastRights) {
+  name: 'all-rights'
+  scope: group
+  params: {
+    redisName: redis.outputs.name
+    serverAPrincipalId: access.outputs.serverAPrincipalId
+    serverBPrincipalId: access.outputs.serverBPrincipalId
+  }
+}
+
+module onlyLeastRights 'least-rights.bicep' = if (leastRights) {
+  name: 'least-rights'
+  scope: group
+  params: {
+    redisName: redis.outputs.name
+    clusteringPolicy: clusteringPolicy
     serverAPrincipalId: access.outputs.serverAPrincipalId
     serverBPrincipalId: access.outputs.serverBPrincipalId
   }
@@ -89,6 +111,10 @@ module programs 'programs.bicep' = {
     serverBIdentityId: access.outputs.serverBIdentityId
     serverBClientId: access.outputs.serverBClientId
   }
+  dependsOn: [
+    allRights
+    onlyLeastRights
+  ]
 }
 
 // The first output is where azd pushes the images; the commands of the README use the others.

@@ -1,4 +1,4 @@
-// Azure Managed Redis and the access of both programs. The service has one access policy so far, `default`: all permissions on all keys.
+// Azure Managed Redis with one database.
 param location string
 param tags object
 param suffix string
@@ -6,8 +6,6 @@ param sku string
 param clusteringPolicy string
 param highAvailability bool
 param accessKeys bool
-param serverAPrincipalId string
-param serverBPrincipalId string
 
 resource redis 'Microsoft.Cache/redisEnterprise@2025-07-01' = {
   name: 'redis-${suffix}'
@@ -33,32 +31,6 @@ resource database 'Microsoft.Cache/redisEnterprise/databases@2025-07-01' = {
     evictionPolicy: 'NoEviction'
     accessKeysAuthentication: accessKeys ? 'Enabled' : 'Disabled'
   }
-}
-
-resource serverAUses 'Microsoft.Cache/redisEnterprise/databases/accessPolicyAssignments@2025-07-01' = {
-  parent: database
-  name: 'servera'
-  properties: {
-    accessPolicyName: 'default'
-    user: {
-      objectId: serverAPrincipalId
-    }
-  }
-}
-
-// dependsOn, because the service refuses a second change of a database while the first is in progress.
-resource serverBUses 'Microsoft.Cache/redisEnterprise/databases/accessPolicyAssignments@2025-07-01' = {
-  parent: database
-  name: 'serverb'
-  properties: {
-    accessPolicyName: 'default'
-    user: {
-      objectId: serverBPrincipalId
-    }
-  }
-  dependsOn: [
-    serverAUses
-  ]
 }
 
 output name string = redis.name
