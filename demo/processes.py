@@ -18,11 +18,11 @@ from demo.parent import ending_with_us
 
 
 def program_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without what would configure either program, such as `SERVER_A_COUNT`."""
+    """Return an environment without what configures the programs, such as `SERVER_A_COUNT`."""
     return {
         name: value
         for name, value in environment.items()
-        if not name.startswith(("SERVER_A_", "SERVER_B_")) and name != "REDIS_URL"
+        if not name.startswith(("SERVER_A_", "SERVER_B_", "OTEL_")) and name != "REDIS_URL"
     }
 
 

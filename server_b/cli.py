@@ -99,8 +99,8 @@ def run_command(common: CommonSettings, *, as_json: bool, consumer: str | None, 
     with stop_requests() as stop:  # before the imports below, which take a while
         from server_b.report.run_report import RunReport
         from server_b.story import consume
-        from shared.program.logs import open_log
         from shared.program.state_folder import state_directory
+        from shared.program.telemetry.opening import consumer_telemetry
 
         token = "" if consumer is None else os.urandom(16).hex()
         settings = ConsumerSettings(consumer=name, name_token=token, state_directory=state_directory(), **options)
@@ -109,7 +109,8 @@ def run_command(common: CommonSettings, *, as_json: bool, consumer: str | None, 
             text = json_text(report.as_json()) if as_json else report.as_text(print_values=settings.print_values)
             (say_outcome if settings.is_once else say)(text, {report.verdict_line: report.verdict})
 
-        consume(common, settings, stop=stop, log=open_log(common), emit=emit)
+        with consumer_telemetry(common) as (telemetry, log):
+            consume(common, settings, stop=stop, log=log, emit=emit, telemetry=telemetry)
 
 
 @group.command("read")

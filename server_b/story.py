@@ -8,8 +8,8 @@ A kill at any moment therefore costs a second reading and never a verdict.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from server_b.follow.follower import Follower
@@ -41,6 +41,7 @@ from shared.errors import (
 )
 from shared.keys import Keyspace
 from shared.program.options import CommonSettings
+from shared.program.telemetry.telling import ConsumerTelemetry
 from shared.signal import Signal
 from shared.stopping import StopRequest
 from shared.verdict import SegmentVerdict
@@ -56,6 +57,7 @@ def consume(
     stop: StopRequest,
     log: FilteringBoundLogger,
     emit: Callable[[RunReport], None],
+    telemetry: ConsumerTelemetry | None = None,
 ) -> None:
     """Serve signals until a stop request, which finishes the entry in hand or gives it back, or `--once` has its run.
 
@@ -67,7 +69,8 @@ def consume(
     if opened is None:
         return
     with closing(opened) as endpoint, closing(RunProgress()) as progress:
-        story = Story(endpoint, common.keys, settings, progress, stop, log, emit)
+        told = telemetry or ConsumerTelemetry()
+        story = Story(endpoint, common.keys, settings, progress, stop, log, emit, told)
         story.run()
     if settings.is_once:
         story.reports.require_verified()
@@ -84,25 +87,30 @@ class Story:
     stop: StopRequest
     log: FilteringBoundLogger
     emit: Callable[[RunReport], None]
+    telemetry: ConsumerTelemetry = field(default_factory=ConsumerTelemetry)
 
     def __post_init__(self) -> None:
         endpoint, keys, settings, progress, log = self.endpoint, self.keys, self.settings, self.progress, self.log
+        telemetry = self.telemetry
         self.lease = lease = Lease(settings, self.stop, log, endpoint=endpoint.name)
         self.retry = retry = Retry(
             RETRY_S, self.stop, on_outage=self._tell_outage, refresh=self._refresh, final=(ReadOnlyEndpointError,)
         )
+        telemetry.outages_from(lambda: (retry.outage_count, retry.outage_s))
         self.reports = reports = Reports(endpoint, keys, settings, progress, self.emit, log, retry)
         self.serving = serving = Serving(self.stop, retry, reports)
-        self.examiner = examiner = SegmentExaminer(endpoint, keys, settings, lease, retry, progress)
-        group = SignalGroup(endpoint, keys, settings.consumer, settings.name_token)
-        self.source = source = EntrySource(group, settings, log)
+        self.examiner = examiner = SegmentExaminer(endpoint, keys, settings, lease, retry, progress, telemetry)
+        group = SignalGroup(endpoint, keys, settings.consumer, settings.name_token, telemetry.is_on)
+        self.source = source = EntrySource(group, settings, log, telemetry)
         settler = EntrySettler(endpoint, keys, settings.consumer)
-        self.endings = EntryEndings(settler, source, lease, retry, log)
+        self.endings = EntryEndings(settler, source, lease, retry, log, telemetry)
         self.consumer = Consumer(
             group, ConsumerName(group, self.stop), source, settings, serving, lease, retry, reports, log
         )
         self.ahead = EntryAhead(self.consumer, source, examiner, self.stop, settings.max_deliveries)
-        self.follower = Follower(endpoint, keys, settings, serving, lease, retry, reports, examiner, progress, log)
+        self.follower = Follower(
+            endpoint, keys, settings, serving, lease, retry, reports, examiner, progress, log, telemetry
+        )
 
     def run(self) -> None:
         """Serve the group, and follow while the endpoint is a replica, as it may be for some time after a failover."""
@@ -119,12 +127,17 @@ class Story:
         try:
             with closing(self.ahead):
                 for entry in self.consumer.entries():
-                    with self.consumer.holding(entry), self.ahead.dropped_at_fault():
+                    with self.consumer.holding(entry), self.ahead.dropped_at_fault(), self._told(entry):
                         self._handle(entry)
         except (NotFinishedError, EndpointUnreachableError):
             self.consumer.leave()
             raise
         self.consumer.leave()
+
+    def _told(self, entry: Entry) -> AbstractContextManager[None]:
+        traceparent, is_claimed = (entry.fields or {}).get(b"traceparent", b""), bool(entry.claimed_from)
+        delivered_s = entry.delivered_s
+        return self.telemetry.process(entry.entry_id, traceparent, delivered_s=delivered_s, is_claimed=is_claimed)
 
     def _handle(self, entry: Entry) -> None:
         """Bring one entry to its end: a verdict, a dead letter, or another delivery later."""
@@ -145,6 +158,7 @@ class Story:
         """Acknowledge what is known, give up what can't be read, and examine the rest."""
         entry, signal, number = delivery.entry, delivery.signal, delivery.number
         self.reports.took_part(signal.run_id)
+        self.telemetry.decoded(signal, deliveries=number)
         if delivery.is_known:
             if entry.is_redelivered:
                 self.reports.report_if_complete(signal.run_id)

@@ -12,6 +12,7 @@ READABLE_SCHEMA_VERSIONS = (1,)
 _WHOLE, _FRACTION = r"([0-9]+|[0-9]{1,3}(?:(?:_[0-9]{3})+|(?:,[0-9]{3})+))", r"(?:\.([0-9]+))?"
 _SPELLED = re.compile(_WHOLE + _FRACTION + "(?:e([0-9]{1,2})|([km]))?", re.ASCII | re.IGNORECASE)
 _MOST_CHARACTERS = 24
+_TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 def check_version(where: str, raw: bytes) -> None:
@@ -69,6 +70,14 @@ def decode_digest(where: str, raw: bytes) -> str:
     """Return the digest that a field holds, 32 lower-case hex digits."""
     if not re.fullmatch(rb"[0-9a-f]{32}", raw):
         raise InvalidInputError(where=f"{where} digest", expected="32 lower-case hex digits", got=shown(raw))
+    return raw.decode("ascii")
+
+
+def decode_traceparent(where: str, raw: bytes) -> str:
+    """Return the trace context that a field holds, as version 00 of W3C's traceparent spells it: 55 characters."""
+    if not _TRACEPARENT.fullmatch(raw):
+        expected = "00-, 32 and 16 lower-case hex digits, not all 0, and 2 more"
+        raise InvalidInputError(where=f"{where} traceparent", expected=expected, got=shown(raw))
     return raw.decode("ascii")
 
 

@@ -7,10 +7,19 @@ before anything else, and can be checked then.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from shared.errors import InvalidInputError
-from shared.fields import SCHEMA_VERSION, check_bounds, check_version, decode_digest, decode_number, decode_token, shown
+from shared.fields import (
+    SCHEMA_VERSION,
+    check_bounds,
+    check_version,
+    decode_digest,
+    decode_number,
+    decode_token,
+    decode_traceparent,
+    shown,
+)
 from shared.segments import MAX_SEGMENT_VALUES, MAX_SEGMENTS
 
 CONSUMER_GROUP = "server-b"
@@ -28,11 +37,13 @@ class Signal:
     segments: int
     count: int  # values in this segment
     digest: str  # of the segment, 32 lower-case hex digits
+    traceparent: str = field(default="", compare=False)  # of the span that sent it, with telemetry; else empty
 
     def encode(self) -> dict[str, str]:
         """Return the fields of the stream entry, the run first, because key browsers show the first field."""
         values = asdict(self) | {"schema_version": SCHEMA_VERSION}
-        return {name: str(values[name]) for name in SIGNAL_FIELDS}
+        sent = SIGNAL_FIELDS + (OPTIONAL_SIGNAL_FIELDS if self.traceparent else ())
+        return {name: str(values[name]) for name in sent}
 
     @classmethod
     def decode(cls, fields: Mapping[bytes, bytes]) -> Signal:
@@ -42,7 +53,9 @@ class Signal:
         segment, segments, count = (
             decode_number("signal", name, fields[name.encode()]) for name in ("segment", "segments", "count")
         )
-        signal = cls(run_id, attempt, segment, segments, count, decode_digest("signal", fields[b"digest"]))
+        raw, digest = fields.get(b"traceparent"), decode_digest("signal", fields[b"digest"])
+        traceparent = decode_traceparent("signal", raw) if raw is not None else ""
+        signal = cls(run_id, attempt, segment, segments, count, digest, traceparent)
         check_bounds("signal", "segments", signal.segments, MAX_SEGMENTS)
         check_bounds("signal", "segment", signal.segment, signal.segments)
         check_bounds("signal", "count", signal.count, MAX_SEGMENT_VALUES)

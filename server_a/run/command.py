@@ -85,9 +85,12 @@ def run_command(common: CommonSettings, *, as_json: bool, **options: Any) -> Non
             _run_every(common, settings, stop, as_json=as_json)
             return
         from server_a.run.opening import open_story
-        from shared.program.logs import open_log
+        from shared.program.telemetry.opening import producer_telemetry
 
-        with open_story(common, settings, stop=stop, log=open_log(common)) as story:
+        with (
+            producer_telemetry(common) as (telemetry, log),
+            open_story(common, settings, stop=stop, log=log, telemetry=telemetry) as story,
+        ):
             summary = story.run()
             say_outcome(json_text(asdict(summary)) if as_json else _summary_text(summary, story))
             if settings.await_verdict_s:
@@ -104,18 +107,19 @@ def _run_every(common: CommonSettings, settings: RunSettings, stop: StopRequest,
     if click.get_current_context().get_parameter_source("await_verdict_s") == ParameterSource.DEFAULT:
         settings = replace(settings, await_verdict_s=EVERY_AWAIT_VERDICT_S)
     from server_a.run.every import HandOvers
-    from shared.program.logs import open_log
+    from shared.program.telemetry.opening import producer_telemetry
 
-    hand_overs = HandOvers(common, settings, stop, open_log(common))
-    try:
-        for story, summary, verdict in hand_overs.run():
-            if as_json:
-                say_outcome(json_text(asdict(summary)))
-            else:
-                say_outcome(_summary_text(summary, story))
-                _say_verdict(verdict)
-    finally:
-        say_outcome(json_text(hand_overs.as_json()))
+    with producer_telemetry(common) as (telemetry, log):
+        hand_overs = HandOvers(common, settings, stop, log, telemetry)
+        try:
+            for story, summary, verdict in hand_overs.run():
+                if as_json:
+                    say_outcome(json_text(asdict(summary)))
+                else:
+                    say_outcome(_summary_text(summary, story))
+                    _say_verdict(verdict)
+        finally:
+            say_outcome(json_text(hand_overs.as_json()))
 
 
 def _say_verdict(verdict: str) -> None:

@@ -17,6 +17,7 @@ from server_a.run.outcome import RunSummary, await_verdicts
 from server_a.run.settings import RunSettings
 from server_a.run.story import Story
 from shared.endpoint.reply_times import ReplyTimes
+from shared.endpoint.retry import Retry
 from shared.errors import (
     EndpointUnreachableError,
     HandoverError,
@@ -26,6 +27,7 @@ from shared.errors import (
     VerificationFailedError,
 )
 from shared.program.options import CommonSettings
+from shared.program.telemetry.telling import ProducerTelemetry
 from shared.stopping import StopRequest
 from shared.verdict import FAILED, SUPERSEDED, VERIFIED, run_reason, run_verdict
 
@@ -45,6 +47,7 @@ class HandOvers:
     settings: RunSettings
     stop: StopRequest
     log: FilteringBoundLogger
+    telemetry: ProducerTelemetry = field(default_factory=ProducerTelemetry)
     counts: dict[str, int] = field(init=False, default_factory=lambda: dict.fromkeys(VERDICTS, 0))
     outages: int = field(init=False, default=0)
     outage_s: float = field(init=False, default=0.0)
@@ -52,8 +55,11 @@ class HandOvers:
     times: ReplyTimes = field(init=False, default_factory=ReplyTimes)  # from a run's beginning to its verdict
     lost_at_s: float | None = field(init=False, default=None)  # when an outage began that no run has seen the end of
 
+    _retry: Retry | None = field(init=False, default=None)  # of the run that goes on
+
     def __post_init__(self) -> None:
         self.kept = KeptRuns(self.common.keys)
+        self.telemetry.outages_from(self._outages_so_far)
 
     def run(self) -> Iterator[tuple[Story, RunSummary, str]]:
         """Yield each run that was written whole, with its verdict; end when a stop is requested.
@@ -84,7 +90,9 @@ class HandOvers:
         story: Story | None = None
         summary: RunSummary | None = None
         try:
-            with open_story(self.common, self.settings, stop=self.stop, log=self.log) as story:
+            telemetry = self.telemetry
+            with open_story(self.common, self.settings, stop=self.stop, log=self.log, telemetry=telemetry) as story:
+                self._retry = story.retry
                 self._note_end_of_outage()
                 story.retry.keep_trying(self.kept.look, story.endpoint)
                 story.announcer.oldest_ms = self.kept.oldest_ms
@@ -95,11 +103,17 @@ class HandOvers:
             verdict = SUPERSEDED if isinstance(error, SupersededError) else NONE
             self._go_on_after(error, story, began)
         finally:
+            self._retry = None
             if story is not None:
                 self.outages += story.retry.outage_count
                 self.outage_s += story.retry.outage_s
         self.counts[verdict] += 1
         return (story, summary, verdict) if story is not None and summary is not None else None
+
+    def _outages_so_far(self) -> tuple[int, float]:
+        retry = self._retry
+        under_way = (0, 0.0) if retry is None else (retry.outage_count, retry.outage_s)
+        return self.outages + under_way[0], self.outage_s + under_way[1]
 
     def _verdict(self, story: Story, began: float) -> str:
         """Return the verdict on a run, `none` where nobody is to be waited for."""
@@ -107,7 +121,8 @@ class HandOvers:
             return NONE
         limit_s, keys = self.settings.await_verdict_s, self.common.keys
         published = story.published
-        verdicts = await_verdicts(story.endpoint, keys, story.record, published, limit_s=limit_s, stop=self.stop)
+        with self.telemetry.stage("await verdict"):
+            verdicts = await_verdicts(story.endpoint, keys, story.record, published, limit_s=limit_s, stop=self.stop)
         self.times.add(time.monotonic() - began)
         for found in verdicts.values():
             self.lags.add(found.lag_ms / 1_000)

@@ -21,6 +21,7 @@ from shared.endpoint.retry import Retry
 from shared.errors import InvalidInputError, NotFinishedError, TransientError, WrongEndpointError
 from shared.fields import check_run_id
 from shared.program.options import CommonSettings
+from shared.program.telemetry.telling import ProducerTelemetry
 from shared.stopping import StopRequest
 
 if TYPE_CHECKING:
@@ -29,9 +30,14 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_story(
-    common: CommonSettings, settings: RunSettings, *, stop: StopRequest, log: FilteringBoundLogger
+    common: CommonSettings,
+    settings: RunSettings,
+    *,
+    stop: StopRequest,
+    log: FilteringBoundLogger,
+    telemetry: ProducerTelemetry | None = None,
 ) -> Iterator[Story]:
-    """Open what a run needs, for the time of the block."""
+    """Open what a run needs, for the time of the block; without `telemetry` nobody is told of it."""
     keys, clock = common.keys, ServerClock()
     if settings.repair and settings.resume is None:
         raise InvalidInputError(where="--repair", expected="--resume RUN_ID with it", got="none")
@@ -82,4 +88,5 @@ def open_story(
             if known is None:
                 raise
             raise with_resume_advice(error, common, settings, record.run_id) from error
-        yield Story(common, settings, endpoint, record, known, source, at_once, retry, clock, stop, log)
+        told = telemetry or ProducerTelemetry()
+        yield Story(common, settings, endpoint, record, known, source, at_once, retry, clock, stop, log, told)

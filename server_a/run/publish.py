@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from server_a.run.states import require_not_newer
@@ -21,6 +21,7 @@ from shared.endpoint.together import portions
 from shared.errors import TransientError, WrongKeyError
 from shared.keys import Keyspace
 from shared.ownership import NAMESPACE_ADVICE, our_state
+from shared.program.telemetry.telling import ProducerTelemetry
 from shared.record import RunRecord
 from shared.signal import Signal
 from shared.state import SegmentState
@@ -126,6 +127,7 @@ class Announcer:
     retry: Retry
     clock: ServerClock
     oldest_ms: int = 0  # signals from before this moment of the server's clock are removed, however long they are kept
+    telemetry: ProducerTelemetry = field(default_factory=ProducerTelemetry)
     signal_s: float = field(init=False, default=0.0)
 
     def require_ours(self) -> None:
@@ -139,10 +141,15 @@ class Announcer:
         `oldest_ms`; O(1).
         """
         started = time.monotonic()
-        signals = {number: signal_of(self.record, number, state) for number, state in sorted(states.items())}
         ids: dict[int, str] = {}
-        for portion in portions(map(str, signals)):
-            ids |= self.retry.keep_trying(self._send, {int(number): signals[int(number)] for number in portion})
+        with self.telemetry.sending(states) as sends:
+            signals = {
+                number: replace(signal_of(self.record, number, state), traceparent=sends.traceparent(number))
+                for number, state in sorted(states.items())
+            }
+            for portion in portions(map(str, signals)):
+                ids |= self.retry.keep_trying(self._send, {int(number): signals[int(number)] for number in portion})
+            sends.sent(ids)
         self.signal_s += time.monotonic() - started
         return ids
 

@@ -21,6 +21,7 @@ from shared.endpoint.reply_times import ReplyTimes
 from shared.endpoint.retry import Retry
 from shared.errors import FullServerError
 from shared.keys import Keyspace
+from shared.program.telemetry.telling import ProducerTelemetry
 from shared.record import RunRecord
 from shared.stopping import StopRequest
 
@@ -47,6 +48,7 @@ class SegmentProducer:
     retry: Retry
     stop: StopRequest
     log: FilteringBoundLogger
+    telemetry: ProducerTelemetry = field(default_factory=ProducerTelemetry)
     attempts: int = field(init=False, default=0)  # begun
     values_written: int = field(init=False, default=0)  # in segments published here
     write_s: float = field(init=False, default=0.0)  # from the first LPUSH sent to the last publication
@@ -122,6 +124,7 @@ class SegmentProducer:
         self._to_do.take(number)
         self._under_way[number] = task
         self.attempts += 1
+        self.telemetry.attempt_begun()
         return task
 
     def _note(self, event: Event) -> Mapping[int, PublishedSegment]:
@@ -140,6 +143,7 @@ class SegmentProducer:
             self._held[number] = event
             del self._under_way[number]
         else:
+            self.telemetry.attempt_lost(number, began_s=event.began_s, error=event.error)
             self._wait_out(event.task, event.error, lost_s=event.lost_s)
             self._give_up(event.task)
         return {}
@@ -158,6 +162,8 @@ class SegmentProducer:
         number = publication.number
         self.publisher.ended(number)
         if not self._is_published(event, publication):
+            assert event.error is not None
+            self.telemetry.attempt_lost(number, began_s=event.done.began_s, error=event.error)
             self._under_way[number] = self._held.pop(number).task
             self._give_up(task)
             return {}
@@ -168,6 +174,10 @@ class SegmentProducer:
         self.values_written += publication.state.count
         self.write_s = max(self.write_s, event.ended_s - (self._began_s or 0.0))
         self.times.merge(event.done.times)
+        self.telemetry.published(
+            number, began_s=event.done.began_s, ended_s=event.ended_s, values=publication.state.count,
+            value_bytes=event.done.value_bytes,
+        )  # fmt: skip
         self.log.debug("segment published", segment=number, attempt=task.attempt)
         return {number: PublishedSegment(publication.state, longest=event.done.longest)}
 

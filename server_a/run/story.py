@@ -33,6 +33,7 @@ from shared.errors import EndpointUnreachableError, HandoverError, NotFinishedEr
 from shared.program.options import CommonSettings
 from shared.program.progress import Progress
 from shared.program.screen import screen
+from shared.program.telemetry.telling import ProducerTelemetry
 from shared.record import RunRecord
 from shared.stopping import StopRequest
 
@@ -57,6 +58,7 @@ class Story:
     clock: ServerClock
     stop: StopRequest
     log: FilteringBoundLogger
+    telemetry: ProducerTelemetry = field(default_factory=ProducerTelemetry)
     published: dict[int, PublishedSegment] = field(init=False, default_factory=dict)
     lost_acknowledged: int = field(init=False, default=0)
     segments_rewritten: int = field(init=False, default=0)
@@ -80,11 +82,17 @@ class Story:
         publisher = Publisher(endpoint, keys, record, stop, log, writers.tell)
         losses = Losses(endpoint, keys, self.journal, retry, stop, log)
         actors = (writers, publisher, losses, self.replicas, self.journal, self.supersession)
-        self.segments = SegmentProducer(endpoint, keys, record, self.at_once, *actors, retry, stop, log)
-        self.announcer = Announcer(endpoint, keys, record, retry=retry, clock=clock)
+        self.segments = SegmentProducer(endpoint, keys, record, self.at_once, *actors, retry, stop, log, self.telemetry)
+        self.announcer = Announcer(endpoint, keys, record, retry=retry, clock=clock, telemetry=self.telemetry)
+        if self.settings.every is None:  # else it counts those of all runs
+            self.telemetry.outages_from(lambda: (retry.outage_count, retry.outage_s))
 
     def run(self) -> RunSummary:
         """Carry out the run; an error after which it can be resumed says how."""
+        with self.telemetry.run(self.record, is_resumed=self.known is not None):
+            return self._run()
+
+    def _run(self) -> RunSummary:
         record = self.record
         self.log.info("run started", run_id=record.run_id, count=record.count, segments=record.segments)
         try:
@@ -110,7 +118,8 @@ class Story:
         """Return server-b's verdict on the run, once it is verified; see the function of this name."""
         self.source.close()  # a copy of standard input takes room
         keys, limit_s = self.common.keys, self.settings.await_verdict_s
-        return await_verdict(self.endpoint, keys, self.record, self.published, limit_s=limit_s, stop=self.stop)
+        with self.telemetry.stage("await verdict"):
+            return await_verdict(self.endpoint, keys, self.record, self.published, limit_s=limit_s, stop=self.stop)
 
     def _carry_out(self) -> None:
         """Begin the record, write the shop, write and announce every segment, audit, retire older ones, finish."""
@@ -121,7 +130,8 @@ class Story:
         self.journal.shop = self.shop.look()  # so that the record has it from the start
         self.journal.begin(self.segments.next_numbers())
         self.has_begun = True
-        self.shop.write()
+        with self.telemetry.stage("write shop"):
+            self.shop.write()
         self._announce_again(self.published)
         self._produce()
         outages_seen = -1
@@ -171,7 +181,8 @@ class Story:
             if self.retry.outage_count > outages_seen:
                 outages_seen = self.retry.outage_count
                 self.shop.write()
-            findings = self.retry.keep_trying(audit, self.endpoint, self.common.keys, self.record, self.published)
+            with self.telemetry.stage("audit"):
+                findings = self.retry.keep_trying(audit, self.endpoint, self.common.keys, self.record, self.published)
             self.clock.set(findings.server_us)
             if findings.is_clean and self.retry.outage_count == outages_seen:
                 return findings
@@ -186,11 +197,14 @@ class Story:
             self.journal.begin()
         self.journal.follow(findings.newest)
         again = {*findings.segments, *findings.misled}
+        lost_values = 0
         for number in again:
             count = self.published.pop(number).state.count
-            self.lost_acknowledged += count if number in findings.segments else 0
+            lost_values += count if number in findings.segments else 0
             self.journal.count(-count)
+        self.lost_acknowledged += lost_values
         self.segments_rewritten += len(again)
+        self.telemetry.lost(values=lost_values, segments=len(again))
         self.segments.plan(again)
         self._produce()
         for number in (lost := set(findings.signals) - again):

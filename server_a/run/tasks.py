@@ -43,6 +43,7 @@ class Written:
     task: WriteTask
     written: WrittenSegment
     longest: int  # bytes of its longest value
+    value_bytes: int  # of all its values
     began_s: float  # when its first command was sent, on this host's monotonic clock
     times: ReplyTimes  # of its batches
 

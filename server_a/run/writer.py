@@ -34,6 +34,7 @@ class SegmentWriter:
     length: int = field(init=False, default=0)  # values sent
     acknowledged: int = field(init=False, default=0)  # values whose replies were read
     longest: int = field(init=False, default=0)  # bytes of the longest value sent
+    value_bytes: int = field(init=False, default=0)  # of all values sent
     began_s: float | None = field(init=False, default=None)
     _digest: SegmentDigest = field(init=False, default_factory=SegmentDigest)
     _expected: deque[object] = field(init=False, default_factory=deque)  # replies, in the order of what was sent
@@ -85,6 +86,7 @@ class SegmentWriter:
             self._expected.append(1)
         self.length += batch.values
         self.longest = max(self.longest, batch.longest)
+        self.value_bytes += len(batch.joined) - batch.values + 1  # without the newlines that join them
         self.connection.send(packed, replies=4 if is_first else 1, flight_bytes=len(packed))
         self._expected.append([batch.values, 1] if is_first else self.length)
         self._digest.add(batch.joined, batch.values)  # while the batch is under way

@@ -145,7 +145,8 @@ class WriterThread(Thread):
         times = connection.flights.take_times()
         self._leave(attempt)
         assert writer.began_s is not None, "a segment has at least one value"
-        self._emit(Written(attempt.task, writer.finish(), writer.longest, writer.began_s, times))
+        told = (writer.longest, writer.value_bytes, writer.began_s, times)
+        self._emit(Written(attempt.task, writer.finish(), *told))
 
     def _lose(self, task: WriteTask, attempt: _Attempt | None, error: Exception) -> None:
         if attempt is not None:

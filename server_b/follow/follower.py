@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from server_b.follow.checkpoint import START, Checkpoint
@@ -31,6 +31,7 @@ from shared.endpoint.retry import Retry
 from shared.endpoint.server_kind import ask_kind
 from shared.errors import InvalidInputError, NotFinishedError, TransientError
 from shared.keys import Keyspace
+from shared.program.telemetry.telling import ConsumerTelemetry
 from shared.signal import Signal
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Follower:
     examiner: SegmentExaminer
     progress: RunProgress
     log: FilteringBoundLogger
+    telemetry: ConsumerTelemetry = field(default_factory=ConsumerTelemetry)
 
     def __post_init__(self) -> None:
         """Name stream and files."""
@@ -84,7 +86,8 @@ class Follower:
 
     def _follow(self, checkpoint: Checkpoint, *, was_group: bool) -> None:
         self._faults, self._idle_at_s = Faults(), 0.0
-        self._patient = PatientExaminer(self.endpoint, self.keys, self.settings, self.examiner, self.progress, self.log)
+        actors = (self.settings, self.examiner, self.progress, self.log, self.telemetry)
+        self._patient = PatientExaminer(self.endpoint, self.keys, *actors)
         self._signals = FollowedSignals(
             self.endpoint, self.keys, self._stream, self._state, self._patient, self.reports, FollowedRuns(checkpoint),
             run_id=self.settings.run_id, was_group=was_group,

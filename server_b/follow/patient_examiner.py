@@ -18,6 +18,7 @@ from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import WrongKeyError
 from shared.keys import Keyspace
+from shared.program.telemetry.telling import ConsumerTelemetry
 from shared.signal import Signal
 from shared.verdict import SegmentVerdict
 
@@ -50,6 +51,7 @@ class PatientExaminer:
     examiner: SegmentExaminer
     progress: RunProgress
     log: FilteringBoundLogger
+    telemetry: ConsumerTelemetry = field(default_factory=ConsumerTelemetry)
     _waiting: dict[Signal, Announced] = field(init=False, default_factory=dict)
     _until: dict[Signal, float] = field(init=False, default_factory=dict)
     _ready: list[Signal] = field(init=False, default_factory=list)
@@ -59,7 +61,13 @@ class PatientExaminer:
 
     def examine(self, found: Announced, known: SegmentVerdict | None) -> Outcome:
         """Examine a segment; where its list is missing, the signal waits here until it comes or its time is over."""
+        sent_by, now_s = found.signal.traceparent.encode(), time.monotonic()
+        with self.telemetry.process(found.entry_id, sent_by, delivered_s=now_s):
+            return self._examine_told(found, known)
+
+    def _examine_told(self, found: Announced, known: SegmentVerdict | None) -> Outcome:
         signal = found.signal
+        self.telemetry.decoded(signal, deliveries=1)
         look = SegmentLook.read(self.endpoint, self.keys, signal, found.entry_id)
         has_come = True
         try:
@@ -72,6 +80,8 @@ class PatientExaminer:
         if verdict is not None:
             self.progress.examined(signal, verdict)
         is_new = verdict is not None and (known is None or verdict.replaces(known, look.state, look.record))
+        if verdict is not None and is_new:
+            self.telemetry.examined(verdict)
         return Outcome(verdict if is_new else None, has_come)
 
     def _examine(self, found: Announced, look: SegmentLook) -> SegmentVerdict | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from server_b.group.delivery import Delivery
@@ -24,6 +24,7 @@ from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import ServerClock
 from shared.endpoint.together import Together, without_errors
 from shared.errors import TransientError
+from shared.program.telemetry.telling import ConsumerTelemetry
 from shared.signal import Signal
 from shared.verdict import SegmentVerdict
 
@@ -42,6 +43,7 @@ class EntrySource:
     group: SignalGroup
     settings: ConsumerSettings
     log: FilteringBoundLogger
+    telemetry: ConsumerTelemetry = field(default_factory=ConsumerTelemetry)
 
     def __post_init__(self) -> None:
         """Start with nothing taken."""
@@ -98,8 +100,10 @@ class EntrySource:
 
     def _first_seen(self, entry: Entry) -> Entry:
         # a later delivery does not tell when we first received the entry, nor from whom we claimed it
-        first = self._taken.setdefault(entry.entry_id, replace(entry, taken_s=time.monotonic()))
-        return replace(entry, taken_s=first.taken_s, claimed_from=entry.claimed_from or first.claimed_from)
+        now_s = time.monotonic()
+        first = self._taken.setdefault(entry.entry_id, replace(entry, taken_s=now_s))
+        claimed_from = entry.claimed_from or first.claimed_from
+        return replace(entry, taken_s=first.taken_s, delivered_s=now_s, claimed_from=claimed_from)
 
     def look_at(self, entry: Entry, signal: Signal) -> Delivery:
         """Ask everything that the decision about a delivery needs, together.
@@ -164,6 +168,8 @@ class EntrySource:
         for entry_id in taken & counts.keys():
             counted = max(0, counts[entry_id] - self._miscounted[entry_id] - self._lost_reads)
             self.group.renew(self._taken[entry_id], idle_ms=self.settings.claim_idle_ms, deliveries=counted)
+        if self.telemetry.is_on:
+            self.telemetry.pending(self.group.ask_pending())
 
     def _put_back(self) -> None:
         """Let what was taken and not handled come again with what is pending, as if it had not been delivered."""
@@ -188,6 +194,7 @@ class EntrySource:
         claim_idle_ms = self.settings.claim_idle_ms
         self._claim_after, entry, trimmed = self.group.claim(idle_ms=claim_idle_ms, after=self._claim_after)
         tell_trimmed(self.log, entries=len(trimmed))
+        self.telemetry.pending(self.group.pending)
         if self._claim_after == "0-0":
             self._claim_at = time.monotonic() + min(CLAIM_EVERY_S, claim_idle_ms / 2_000)
             # the first time nothing can have been lost: what is pending with us was read just before
@@ -195,6 +202,7 @@ class EntrySource:
                 self._own_after = "0"
             self._is_first_claim = False
         if entry:
+            self.telemetry.claimed()
             self.missing.forget(entry.entry_id)
             self.log.info("entry claimed", entry_id=entry.entry_id, claimed_from=entry.claimed_from)
         return entry

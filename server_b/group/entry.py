@@ -16,6 +16,7 @@ class Entry:
     is_redelivered: bool = False  # whether it may have been delivered before, to us or to another consumer
     claimed_from: str = ""  # the consumer it was pending with before we claimed it; empty when we did not claim it
     taken_s: float = 0.0  # when we first received it, on this host's monotonic clock
+    delivered_s: float = 0.0  # when this delivery of it came; as `taken_s`
 
 
 def entry_of(raw: tuple[bytes, dict[bytes, bytes] | None], *, is_redelivered: bool, claimed_from: str = "") -> Entry:

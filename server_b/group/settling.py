@@ -24,6 +24,7 @@ from shared.endpoint.retry import Retry
 from shared.errors import WrongKeyError
 from shared.keys import Keyspace
 from shared.ownership import is_letter, require_our_letters, require_our_result
+from shared.program.telemetry.telling import ConsumerTelemetry
 from shared.signal import CONSUMER_GROUP, Signal
 from shared.text import shortened
 from shared.verdict import DEFAULT_RETAIN_MS, FAILED, MAX_OUTAGES, VERIFIED, SegmentVerdict
@@ -133,6 +134,7 @@ class EntryEndings:
     lease: Lease
     retry: Retry
     log: FilteringBoundLogger
+    telemetry: ConsumerTelemetry = field(default_factory=ConsumerTelemetry)
     _outages_told: int = field(init=False, default=0)
     recorded: tuple[str, int] = field(init=False, default=("", 0))  # the last run, and how many verdicts it has
 
@@ -147,9 +149,14 @@ class EntryEndings:
             verdict, deliveries=delivery.number, claimed_from=shortened(entry.claimed_from), outages=outages
         )
         retain_ms = record.retain_ms if record else DEFAULT_RETAIN_MS
-        recorded = self.retry.keep_trying(
-            self.settler.record, delivery, verdict, retain_ms=retain_ms, dead_reason=dead_reason
-        )
+        with self.telemetry.settle(verdict.verdict):
+            recorded = self.retry.keep_trying(
+                self.settler.record, delivery, verdict, retain_ms=retain_ms, dead_reason=dead_reason
+            )
+        if recorded.is_standing:
+            self.telemetry.examined(verdict)
+        if dead_reason:
+            self.telemetry.dead_letter()
         self.recorded = (signal.run_id, recorded.fields)
         self._finish(entry, is_progress=dead_reason != NEVER_ARRIVED)
         tell = self.log.debug if verdict.verdict == VERIFIED else self.log.warning
@@ -169,7 +176,9 @@ class EntryEndings:
     def dead_letter(self, entry: Entry, reason: str) -> None:
         """Make a dead letter of an entry without a verdict."""
         self.log.warning("dead letter", entry_id=entry.entry_id, reason=reason)
-        self.retry.keep_trying(self.settler.dead_letter, entry, reason)
+        with self.telemetry.settle("dead_letter"):
+            self.retry.keep_trying(self.settler.dead_letter, entry, reason)
+        self.telemetry.dead_letter()
         self._finish(entry)
 
     def let_go_trimmed(self, entry: Entry) -> None:
@@ -179,7 +188,8 @@ class EntryEndings:
 
     def acknowledge(self, entry: Entry) -> None:
         """Acknowledge an entry; see `EntrySettler.acknowledge`."""
-        self.settler.acknowledge(entry)
+        with self.telemetry.settle("acknowledged"):
+            self.settler.acknowledge(entry)
         self._finish(entry)
 
     def _finish(self, entry: Entry, *, is_progress: bool = True) -> None:

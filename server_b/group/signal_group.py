@@ -34,6 +34,7 @@ class SignalGroup:
 
     Attributes:
         token: Ours alone, under a name that other processes may have too; empty under one that nobody else can have.
+        counts_pending: Whether `claim` also asks how many entries are pending in the group, which is then `pending`.
         unread_trimmed: How many entries were trimmed before the group had read them, as `join` found; None: unknown.
     """
 
@@ -41,7 +42,9 @@ class SignalGroup:
     keys: Keyspace
     consumer: str
     token: str = ""
+    counts_pending: bool = False
     unread_trimmed: int | None = field(init=False, default=0)
+    pending: int = field(init=False, default=0)
     _is_fresh: bool = field(init=False, default=False)  # whether we have just created the group: nothing is pending
 
     @property
@@ -132,7 +135,8 @@ class SignalGroup:
         Returns where to continue (`0-0` at the end of the pending entries list), the entry, if there is one, and
         the ids of those that were trimmed while they were pending, which a server of version 7 or newer lets go.
 
-        Redis: XPENDING IDLE COUNT 10, which says whose it is, and XAUTOCLAIM COUNT 1, in one round trip; O(1).
+        Redis: XPENDING IDLE COUNT 10, which says whose it is, XAUTOCLAIM COUNT 1 and, if pending entries are counted,
+        XINFO GROUPS, in one round trip; O(1).
         """
         if self._is_fresh:  # saves the round trip that the look before the group costs
             self._is_fresh = False
@@ -140,7 +144,10 @@ class SignalGroup:
         pipeline = self._client.pipeline(transaction=False)
         pipeline.xpending_range(self.stream, CONSUMER_GROUP, min=after, max="+", count=10, idle=idle_ms)
         pipeline.xautoclaim(self.stream, CONSUMER_GROUP, self.consumer, idle_ms, start_id=after, count=1)
-        pending, (cursor, claimed, *more) = pipeline.execute()
+        if self.counts_pending:
+            pipeline.xinfo_groups(self.stream)
+        pending, (cursor, claimed, *more), *groups = pipeline.execute()
+        self.pending = pending_of(groups[0]) if groups else 0
         trimmed = [stored_text(entry_id) for entry_id in (more[0] if more else [])]
         owners = {entry["message_id"]: stored_text(entry["consumer"]) for entry in pending}
         for raw in claimed:
@@ -148,6 +155,10 @@ class SignalGroup:
                 entry = entry_of(raw, is_redelivered=True, claimed_from=owners.get(raw[0], ""))
                 return stored_text(cursor), entry, trimmed
         return stored_text(cursor), None, trimmed
+
+    def ask_pending(self) -> int:
+        """Return how many entries of the group are pending, with whomever. Redis: XINFO GROUPS; O(groups)."""
+        return pending_of(self._client.xinfo_groups(self.stream))
 
     def ask_deliveries(self, asked: Together, entry: Entry) -> None:
         """Ask how often an entry was delivered, this time included. Redis: XPENDING with the entry's id; O(1)."""
@@ -200,3 +211,8 @@ class SignalGroup:
 
     def _remove(self, consumer: str | bytes, *, silent_ms: int) -> None:
         self._client.eval(REMOVE, 1, self.stream, CONSUMER_GROUP, consumer, silent_ms)
+
+
+def pending_of(groups: list[dict[str, Any]]) -> int:
+    """Return how many entries of our group are pending, from the reply to XINFO GROUPS."""
+    return next((int(group["pending"]) for group in groups if group["name"] == CONSUMER_GROUP.encode()), 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from server_b.lease import Lease
 from server_b.segment.chunks import chunks_by_block
@@ -20,6 +20,7 @@ from shared.endpoint.published import read_state
 from shared.endpoint.retry import Retry
 from shared.errors import LongReplyError, SegmentChangedError, WrongKeyError
 from shared.keys import Keyspace
+from shared.program.telemetry.telling import ConsumerTelemetry
 from shared.signal import Signal
 from shared.state import SegmentState
 from shared.text import cut_text
@@ -45,6 +46,7 @@ class SegmentExaminer:
     lease: Lease
     retry: Retry
     progress: RunProgress
+    telemetry: ConsumerTelemetry = field(default_factory=ConsumerTelemetry)
 
     def __post_init__(self) -> None:
         """Make what reads a wrong list again."""
@@ -160,6 +162,7 @@ class SegmentExaminer:
             ended_us = self.endpoint.server_us(key) if wrong else reading.require_untouched()
             witness = self._second.witness(signal, look, reading) if wrong else None
         self.progress.add_times(signal.run_id, reading.times)
+        self.telemetry.read(values=reading.values, value_bytes=reading.value_bytes)
         last = opening.last if signal.segment == 1 else None
         return replace(
             self._verdict(signal, look, FAILED if wrong else VERIFIED, wrong),

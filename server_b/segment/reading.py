@@ -29,6 +29,7 @@ class Reading:
         self.opening = opening
         self._reader, self._signal, self._behind = reader, signal, behind
         self._next: SegmentReader | None = None
+        self._verifier = SegmentVerifier(signal.count, signal.digest)
         self._read = self._told = 0  # values
         self._is_cancelled = False
         self._wrong = ""
@@ -53,6 +54,16 @@ class Reading:
     def times(self) -> ReplyTimes:
         """How long the replies took."""
         return self._reader.times
+
+    @property
+    def values(self) -> int:
+        """How many values were read and verified so far."""
+        return self._verifier.values
+
+    @property
+    def value_bytes(self) -> int:
+        """How many bytes these values have."""
+        return self._verifier.value_bytes
 
     def is_nearly_asked(self, wait_s: float) -> bool:
         """Wait a moment; tell whether the server will soon have nothing to send unless another segment is opened."""
@@ -115,7 +126,7 @@ class Reading:
         length, count = self.opening.length, self._signal.count
         if length != count:
             return f"{'long' if length > count else 'short'}: {length} values where {count} were announced"
-        reader, verifier = self._reader, SegmentVerifier(count, self._signal.digest)
+        reader, verifier = self._reader, self._verifier
         left = count
         self._tell_what_is_left()
         for chunk, values in reader.read():

@@ -16,6 +16,7 @@ class SegmentVerifier:
     count: int
     digest: str
     values: int = field(init=False, default=0)
+    value_bytes: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
         """Start with the first block."""
@@ -30,6 +31,7 @@ class SegmentVerifier:
         values.reverse()
         self.values += len(values)
         joined = b"\n".join(values)
+        self.value_bytes += len(joined) - len(values) + 1 if values else 0  # without the newlines
         if chunk.ends_block and not self._filled:
             self._digests[chunk.block] = block_digest(joined)
             return ""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO, cast
 
@@ -20,21 +21,29 @@ if TYPE_CHECKING:
     from structlog.typing import EventDict, FilteringBoundLogger, Processor
 
 
-def open_log(common: CommonSettings) -> FilteringBoundLogger:
-    """Return the program's log, set up as the options say."""
+def open_log(common: CommonSettings, ids: Callable[[], Mapping[str, str]] | None = None) -> FilteringBoundLogger:
+    """Return the program's log, set up as the options say; `ids` returns what else is to be in every line."""
     is_terminal = sys.stderr.isatty()
     as_json = common.log_format == "json" or (common.log_format is None and not is_terminal)
     renderers: list[Processor] = [structlog.processors.JSONRenderer()]  # in ASCII
     if not as_json:
         renderers = [_escaped, structlog.dev.ConsoleRenderer(colors=has_colours(sys.stderr))]
     stamp = structlog.processors.TimeStamper(fmt="iso", utc=True)
+    added: list[Processor] = [_adding(ids)] if ids is not None else []
     structlog.configure(
-        processors=[structlog.processors.add_log_level, stamp, *renderers],
+        processors=[structlog.processors.add_log_level, stamp, *added, *renderers],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[common.log_level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _LastingStderr())),
         cache_logger_on_first_use=True,
     )
     return cast("FilteringBoundLogger", structlog.get_logger(program=common.endpoint.program))
+
+
+def _adding(ids: Callable[[], Mapping[str, str]]) -> Processor:
+    def add(_logger: object, _method: str, event: EventDict) -> EventDict:
+        return {**event, **ids()}
+
+    return add
 
 
 def _escaped(_logger: object, _method: str, event: EventDict) -> EventDict:

@@ -61,6 +61,29 @@ class TestSignal:
         trace = {b"traceparent": b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
         assert Signal.decode(raw_fields(SIGNAL.encode()) | trace) == SIGNAL
 
+    def test_a_traceparent_is_sent_if_there_is_one_and_says_nothing_of_the_segment(self) -> None:
+        traced = replace(SIGNAL, traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03")
+        assert list(traced.encode()) == [*SIGNAL_FIELDS, "traceparent"]
+        assert Signal.decode(raw_fields(traced.encode())).traceparent == traced.traceparent
+        assert (traced, hash(traced)) == (SIGNAL, hash(SIGNAL))
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            b"", b"0" * 55, b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331", b"\xff" * 55,
+            b"01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            b"00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            b"00-" + b"0" * 32 + b"-b7ad6b7169203331-01", b"00-0af7651916cd43dd8448eb211c80319c-" + b"0" * 16 + b"-01",
+            b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\n",
+            b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-" + b"x" * 1_000_000,
+        ],
+    )  # fmt: skip
+    def test_a_malformed_traceparent_is_refused(self, raw: bytes) -> None:
+        with pytest.raises(InvalidInputError) as caught:
+            Signal.decode(raw_fields(SIGNAL.encode()) | {b"traceparent": raw})
+        assert caught.value.where == "signal traceparent"
+        assert len(str(caught.value)) < 400
+
     @pytest.mark.parametrize("name", SIGNAL_FIELDS)
     def test_a_missing_field_is_refused_by_its_name(self, name: str) -> None:
         fields = raw_fields(SIGNAL.encode())
