@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -40,7 +40,12 @@ def option(program: str, name: str, *more_names: str, **attributes: Any) -> Call
     """Return a click option that also reads its variable, such as SERVER_A_COUNT for `--count`."""
     attributes.setdefault("show_default", attributes.get("default") is not None and not attributes.get("is_flag"))
     attributes.setdefault("envvar", variable(program, name))
+    if attributes.get("metavar") in _NAMES_OF_SOMETHING:
+        attributes.setdefault("callback", _check_not_blank)
     return click.option(name, *more_names, show_envvar=True, **attributes)
+
+
+_NAMES_OF_SOMETHING = ("FILE", "RUN_ID", "NAME")
 
 
 def json_option(program: str, each: str = "") -> Callable[[F], F]:
@@ -118,8 +123,12 @@ _ENDPOINT_ARGUMENTS = (
 
 def url_of_option(context: click.Context, parameter: click.Parameter, text: str | None) -> EndpointUrl | None:
     """Return the parsed value of a URL option; the error never quotes what may be part of a password."""
+    if context.resilient_parsing:
+        return None
+    if context.get_parameter_source(parameter.name or "") is not ParameterSource.COMMANDLINE:
+        text = _of_first_variable(parameter, text)
     try:
-        return None if text is None or context.resilient_parsing else parse_url(text)
+        return None if text is None else parse_url(text)
     except InvalidInputError as error:
         if parameter.name != "url":  # that one may come from a variable, so its error says just "URL"
             error.where = parameter.opts[0]
@@ -130,15 +139,41 @@ def url_of_option(context: click.Context, parameter: click.Parameter, text: str 
 
 def _source_of(context: click.Context, parameter: click.Parameter) -> str:
     """Return the option or the variable that a value comes from."""
-    variables = [parameter.envvar] if isinstance(parameter.envvar, str) else parameter.envvar or []
-    found = next((name for name in variables if os.environ.get(name)), None)
-    is_variable = context.get_parameter_source(parameter.name or "") is ParameterSource.ENVIRONMENT
-    return found if is_variable and found else parameter.opts[0]
+    is_typed = context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+    found = next((name for name in _variables(parameter) if name in os.environ), None)
+    return found if found and not is_typed else parameter.opts[0]
 
 
-def _check_namespace(context: click.Context, _parameter: click.Parameter, text: str) -> str:
+def _variables(parameter: click.Parameter) -> Sequence[str]:
+    return [parameter.envvar] if isinstance(parameter.envvar, str) else parameter.envvar or []
+
+
+def _of_first_variable(parameter: click.Parameter, text: str | None) -> str | None:
+    """Return an empty text if that is what the first variable that is set holds: click takes it for one that is not.
+
+    Whoever starts a program with `REDIS_URL=$WRONG_NAME` means another server than the one on localhost.
+    """
+    found = next((os.environ[name] for name in _variables(parameter) if name in os.environ), None)
+    return "" if found == "" else text
+
+
+def _check_not_blank(context: click.Context, parameter: click.Parameter, text: str | None) -> str | None:
+    """Refuse the name of something that is blank, as of `--tls-ca "$UNSET"`: what it should name would be left out."""
+    source = context.get_parameter_source(parameter.name or "")
+    if text is not None and not text.strip() and source is not ParameterSource.DEFAULT:
+        expected, advice = (
+            f"{parameter.metavar or 'a name'}, or not to be given",
+            "is a variable of your shell not set?",
+        )
+        where = _source_of(context, parameter)
+        raise InvalidInputError(where=where, expected=expected, got="a blank text", advice=advice)
+    return text
+
+
+def _check_namespace(context: click.Context, parameter: click.Parameter, text: str) -> str:
     if context.resilient_parsing:
         return text
+    _check_not_blank(context, parameter, text)
     if text and not re.fullmatch(ID_PATTERN, text):
         raise InvalidInputError(where="--namespace", expected="1 to 64 of A-Z a-z 0-9 _ -", got=repr(text))
     if text in RESERVED_NAMESPACES:
