@@ -20,6 +20,7 @@ NAMES = re.findall(r"^#?([A-Z][A-Z0-9_]+)=", EXAMPLE, re.MULTILINE)
 CHECKED = {
     "FILES_A": ("./own/a", "/own/a"),
     "FILES_B": ("./own/b", "/own/b"),
+    "GRAFANA_PORT": ("3999", "3999"),
     "INSIGHT_PORT": ("5599", "5599"),
     "REDIS_MEM_LIMIT": ("777m", str(777 << 20)),
     "RESTART_B": ("on-failure", "on-failure"),
@@ -59,9 +60,11 @@ def test_every_variable_of_the_file_reaches_its_place(engine: None, clone: Path)
     assert services["server-b"]["image"] == _value("IMAGE_B")
     assert {services[name]["image"] for name in ("redis", "passwords")} == {_value("REDIS_IMAGE")}
     azure = _config(clone, "compose.yaml", "deploy/compose/azure.yaml")
+    observed = _config(clone, "compose.yaml", "deploy/compose/observe.yaml")
     for name in NAMES:
         shown = CHECKED[name][1] if name in CHECKED else _value(name)
-        assert shown in str(azure if name.startswith("AZURE_") else services), name
+        place = observed if name in ("LGTM_IMAGE", "GRAFANA_PORT") else services
+        assert shown in str(azure if name.startswith("AZURE_") else place), name
 
 
 def test_the_example_as_it_stands_changes_nothing(engine: None, clone: Path) -> None:

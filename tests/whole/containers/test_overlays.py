@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -158,6 +159,22 @@ def test_azure_without_its_env_file_says_what_lacks(engine: None) -> None:
     ended = docker("compose", "--env-file", os.devnull, *files, "config", ok=False)
     assert ended.returncode != 0
     assert "no endpoint is set; copy deploy/compose/azure.env.example to .env and fill it in" in ended.stderr
+
+
+def test_observe_sends_both_programs_telemetry_to_one_receiver(engine: None) -> None:
+    """As configuration alone: the receiver's image is not to be had here."""
+    services = _config(os.devnull, "-f", "compose.yaml", "-f", "deploy/compose/observe.yaml")["services"]
+    receiver = services["lgtm"]
+    assert [(port["host_ip"], port["published"]) for port in receiver["ports"]] == [("127.0.0.1", "3000")]
+    for letter in "ab":
+        service = services[f"server-{letter}"]
+        assert service["build"]["args"]["EXTRAS"] == "otel"
+        assert service["environment"]["OTEL_EXPORTER_OTLP_ENDPOINT"] == "http://lgtm:4318"
+        assert set(service["networks"]) == {letter, f"telemetry-{letter}"}
+        assert service["depends_on"]["redis"]["condition"] == "service_healthy"
+    assert services["server-a"]["environment"]["SERVER_A_EVERY"] == "5"
+    sources = {mount["target"]: Path(mount["source"]).relative_to(ROOT) for mount in receiver["volumes"]}
+    assert sources["/otel-lgtm/handover.json"] == Path("deploy/dashboards/handover.json")
 
 
 def test_insight_listens_on_this_host_alone_and_has_its_connection(engine: None) -> None:
