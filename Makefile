@@ -14,7 +14,7 @@ COMPILE = env -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL -u UV_DEFAULT_IN
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lock bench failover build clean setup
+.PHONY: help demo test lint lock bench failover build audit clean setup
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -53,6 +53,11 @@ lock: $(VENV)/.uv ## update requirements/*.lock to the newest versions
 build: $(VENV)/.demo ## wheel and sdist in dist/
 	@rm -rf dist
 	@$(BIN)/python -m hatchling build --directory dist
+
+# Not part of `make test`: what PyPI knows changes, and its answers need the network. With --strict a package that PyPI
+# does not know is an error too; otherwise a mirror without this service would look like a clean result.
+audit: $(VENV)/.uv ## known vulnerabilities in requirements/*.lock, by PyPI
+	$(BIN)/uvx --from pip-audit==2.10.1 pip-audit --strict --disable-pip --require-hashes $(patsubst %,-r %,$(sort $(wildcard requirements/*.lock)))
 
 setup: $(VENV)/.dev ## make the virtual environment for development
 
