@@ -1,0 +1,58 @@
+"""The documents: each link leads somewhere, and what CONTRIBUTING.md names exists."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("deploy/**/*.md")])
+CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+
+
+def _anchors(text: str) -> set[str]:
+    """Return what GitHub calls each heading: lower case, blanks as hyphens, without other signs."""
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_each_link_leads_to_a_file_and_a_heading_of_it(document: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", document.read_text("utf-8")):
+        if "://" in link:
+            continue
+        name, _, anchor = link.partition("#")
+        target = document.parent / name if name else document
+        assert target.exists(), link
+        assert not anchor or anchor in _anchors(target.read_text("utf-8")), link
+
+
+def test_the_readme_leads_to_them() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "LICENSE"):
+        assert f"]({name})" in readme
+
+
+def test_each_path_that_contributing_names_exists() -> None:
+    named = re.findall(r"`((?:\.ci|\.github|bench|demo|deploy|docs|server_[ab]|shared|tests)/[\w./*-]*)", CONTRIBUTING)
+    assert len(named) > 15
+    for path in named:
+        assert list(ROOT.glob(path)), path
+
+
+def test_each_target_that_contributing_names_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    for target in set(re.findall(r"(?:`|^ {4})make (\w+)", CONTRIBUTING, re.MULTILINE)):
+        assert re.search(rf"^{target}: .*## ", makefile, re.MULTILINE), target
+
+
+def test_each_marker_that_contributing_names_exists() -> None:
+    pytest_ini = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["pytest"]["ini_options"]
+    markers = {marker.partition(":")[0].partition("(")[0] for marker in pytest_ini["markers"]}
+    table = CONTRIBUTING.partition("| marker |")[2].partition("\n\n")[0]
+    named = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
+    assert named
+    assert named <= markers
