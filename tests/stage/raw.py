@@ -26,6 +26,14 @@ def call(server: Server, *command: str | bytes | int) -> Any:
             client.connection_pool.release(connection)
 
 
+def is_primary(server: Server) -> bool:
+    """Return whether a server is a primary; a Sentinel that promotes it cuts all its connections in the meantime."""
+    try:
+        return bool(call(server, "ROLE")[0] == b"master")
+    except redis.ConnectionError:
+        return False
+
+
 def is_in_step(primary: Server, replica: Server, *, port: int = 0) -> bool:
     """Return whether a replica follows a primary, reached at a port, and has processed all that the primary has."""
     role = call(replica, "ROLE")

@@ -13,7 +13,7 @@ from shared.verdict import SegmentVerdict
 from tests.stage.clusters import Cluster
 from tests.stage.faulty_link import FaultyLink, resp
 from tests.stage.programs import StartProgram
-from tests.stage.raw import call
+from tests.stage.raw import call, is_primary
 from tests.stage.runs import json_of, produce, require_exact, require_numbers
 from tests.stage.sentinel_groups import SentinelGroup
 from tests.stage.servers import binary
@@ -58,7 +58,7 @@ def test_a_verdict_that_is_written_to_a_new_primary_without_the_list(
     def fail_over() -> None:
         old.end(signal.SIGKILL)
         lagging.resume()
-        wait_until(lambda: call(lagging, "ROLE")[0] == b"master", description="the replica is promoted", timeout_s=60)
+        wait_until(lambda: is_primary(lagging), description="the replica is promoted", timeout_s=60)
 
     link.at(resp("WATCH", result), fail_over, is_forwarded=False)
     consumer = start_program("server-b", "run", "--once", "--json", server=group.url)
