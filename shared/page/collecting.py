@@ -28,7 +28,7 @@ from shared.shop.reader import read_carts
 from shared.shop.records import Cart
 from shared.status.facts import RunStatus, SegmentFacts, StreamFacts
 from shared.status.findings import Facts, Findings
-from shared.status.reading import judged, newest_runs, signalled_runs, superseded
+from shared.status.reading import is_young, judged, newest_runs, signalled_runs, superseded
 from shared.status.run_reading import read_runs, read_segments
 from shared.status.status import judge
 from shared.status.stream_reading import read_stream
@@ -81,12 +81,15 @@ class Collector:
             first_segment=keys.segment(1),
             first_run=stream.first_run,
             stream=keys.signals(),
-            foreign_entries=stream.entries if not signalled and not stream.group.is_there else 0,
+            foreign_entries=stream.foreign_entries,
             group=stream.group,
             findings=findings if is_newest else None,
             dead_letters=stream.dead_letters,
             not_looked_at=[],
             is_followed=bool(runs and len(verdicts.get(runs[0].run_id, ())) == runs[0].segments),
+            has_foreign_groups=stream.has_foreign_groups,
+            run_ahead=stream.run_ahead,
+            is_young=is_young(runs, stream),
         )
         status = judge(facts, endpoint.name, keys.namespace)
         told = (status.problems, status.under_way) if is_newest or shown is None else ([], [])

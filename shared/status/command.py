@@ -132,7 +132,7 @@ def status_text(status: Status) -> str:
     ):
         lines += [f"{heading}: {sentence}" for sentence in sentences]
     if status.is_empty:
-        lines.append(_NO_RUN if status.group.is_there else _ELSEWHERE)
+        lines.append(_NO_RUN if status.group.is_there and not status.problems else _ELSEWHERE)
     elif not status.exit_code:
         lines.append(_ALL_IS_WELL)
     return joined_lines(lines)

@@ -1,7 +1,7 @@
 """What the segments of the newest run amount to, taken one by one so that no run is too large to look at.
 
-A verdict counts only where attempt and digest are those that are published: any other is about a list that is not
-there. Where one lacks, the signal tells why: whoever reads the signals may still come to it, or nobody will any more.
+A verdict counts only where attempt, count and digest are those that are published: any other is about a list that is
+not there. Where one lacks, the signal tells why: whoever reads the signals may still come to it, or nobody will.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def is_counted(segment: SegmentFacts, run_id: str) -> bool:
         return verdict.verdict != VERIFIED
     if state.run_id > run_id:
         return True
-    is_about_it = (verdict.attempt, verdict.digest) == (state.attempt, state.digest)
+    said = (verdict.attempt, verdict.count, verdict.digest)
+    is_about_it = said == (state.attempt, state.count, state.digest)
     return is_about_it and verdict.verdict != SUPERSEDED
 
 
@@ -51,8 +52,8 @@ def cause_of_pending(segment: SegmentFacts, run: RunStatus, group: GroupStatus) 
     if not segment.has_entry:
         return GONE
     said, number = segment.signal, segment.number
-    announced = said and (said.run_id, said.segment, said.attempt, said.digest, said.count)
-    if announced != (run.run_id, number, state.attempt, state.digest, state.count):
+    announced = said and (said.run_id, said.segment, said.segments, said.attempt, said.digest, said.count)
+    if announced != (run.run_id, number, run.segments, state.attempt, state.digest, state.count):
         return DIFFERENT
     is_delivered = group.is_there and entry_order(segment.signal_id) <= entry_order(group.last_delivered_id)
     return ANSWERED if is_delivered and not group.pending else WAITING
@@ -144,3 +145,8 @@ class Facts:
     letters: str = ""  # the name of the stream of dead letters
     foreign_letters: int = 0  # its entries where none that was read is a dead letter of ours
     is_followed: bool = False  # whether a follower on this host has all verdicts on the newest run
+    has_foreign_groups: bool = False  # whether the stream is empty, and has groups of others alone
+    run_ahead: str = ""  # the run that segment 1's state names more than a day ahead of the server's clock
+    beyond: str = ""  # a segment beyond those that the newest run's signals speak of, and of that run
+    unrecorded: frozenset[str] = frozenset()  # newer runs that states name and that have no record
+    is_young: bool = False  # whether record and result of the newest run can't have expired yet

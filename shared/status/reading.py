@@ -10,7 +10,7 @@ The group is read before results and records: an entry that was acknowledged by 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -22,14 +22,21 @@ from shared.keys import Keyspace
 from shared.program.verdict_file import LocalVerdicts
 from shared.status.facts import PENDING, RunStatus, StreamFacts
 from shared.status.findings import REPLACED, Facts, Findings
-from shared.status.run_reading import foreign_verdicts, read_older_verdicts, read_runs, segments_of_newest
+from shared.status.run_reading import (
+    foreign_verdicts,
+    read_older_verdicts,
+    read_runs,
+    segment_beyond,
+    segments_of_newest,
+)
 from shared.status.stream_reading import PAGE_ENTRIES, read_stream
-from shared.tokens import is_token, is_too_late
+from shared.tokens import is_token, is_too_late, token_ms
 from shared.verdict import SUPERSEDED
 
 MAX_RUNS = 10
 MAX_PAGES = 20
 SCAN_S = 10.0
+LEAST_RETAINED_MS = 24 * 60 * 60 * 1000  # records and results are kept for a day at least
 MAX_UNKNOWN = 2  # runs that only a state names, with neither record nor signal
 _ANY_TOKEN = "????????T?????????Z-??????"  # noqa: S105 - a glob pattern of run ids, no secret
 
@@ -48,19 +55,21 @@ def read_facts(
 
     Redis: one round trip for stream, group, dead letters and first state; XREVRANGE COUNT 1000, at most 20 times; SCAN;
     HMGET of at most 12 records; HMGET of 1,000 verdicts and, for the newest run, 1,000 states with LLEN and, where a
-    verdict lacks, 1,000 signals a round trip. Never more than 1,000 segments are in memory.
+    verdict lacks, 1,000 signals a round trip; where there is no record, one state more. Never
+    more than 1,000 segments are in memory.
     """
     stream = read_stream(endpoint, keys)
     scan, not_looked_at = _begun_runs(endpoint, keys, scan_s) if is_scanned else ([], [])
     signalled = signalled_runs(endpoint, keys, stream)
     begun = [run_id for run_id in scan if is_token(run_id) and not is_too_late(run_id, stream.server_ms)]
     runs = newest_runs(endpoint, keys, signalled, [stream.first_run, *begun], local or {})
-    findings = None
+    findings, beyond = None, ""
     if runs:
         findings = Findings(runs[0], stream.group)
         try:
             for segment in segments_of_newest(endpoint, keys, runs[0], local or {}, server_ms=stream.server_ms):
                 findings.add(segment)
+            beyond = segment_beyond(endpoint, keys, runs[0])
         except TransientError as error:
             if not error.answered:
                 raise
@@ -69,13 +78,12 @@ def read_facts(
             judged(findings, keys.result(runs[0].run_id)),
             *(superseded(run, stream.first_run) for run in runs[1:]),
         ]
-    is_foreign = not signalled and not stream.group.is_there
     return Facts(
         runs=runs,
         first_segment=keys.segment(1),
         first_run=stream.first_run,
         stream=keys.signals(),
-        foreign_entries=stream.entries if is_foreign else 0,
+        foreign_entries=stream.foreign_entries,
         group=stream.group,
         findings=findings,
         dead_letters=stream.dead_letters,
@@ -83,7 +91,24 @@ def read_facts(
         letters=keys.dead_letters(),
         foreign_letters=stream.foreign_letters,
         is_followed=bool(runs and len((local or {}).get(runs[0].run_id, ())) == runs[0].segments),
+        has_foreign_groups=stream.has_foreign_groups,
+        run_ahead=stream.run_ahead,
+        beyond=beyond,
+        unrecorded=_unrecorded(endpoint, keys, findings, stream),
+        is_young=is_young(runs, stream),
     )
+
+
+def is_young(runs: Sequence[RunStatus], stream: StreamFacts) -> bool:
+    """Tell whether the newest of these runs began so late that its record and result can't have expired."""
+    return bool(runs) and token_ms(runs[0].run_id) > stream.server_ms - LEAST_RETAINED_MS
+
+
+def _unrecorded(endpoint: Endpoint, keys: Keyspace, findings: Findings | None, stream: StreamFacts) -> frozenset[str]:
+    """Return which of the newer runs that states name have no record, and can't be resumed. Redis: HMGET, HLEN each."""
+    newer = set(findings.newer) - {stream.first_run, stream.run_ahead} if findings is not None else set()
+    found = read_runs(endpoint, keys, dict.fromkeys(newer, 0), {}) if newer else []
+    return frozenset(run.run_id for run in found if not run.has_record)
 
 
 def _begun_runs(endpoint: Endpoint, keys: Keyspace, scan_s: float) -> tuple[list[str], list[str]]:
@@ -102,12 +127,16 @@ def _begun_runs(endpoint: Endpoint, keys: Keyspace, scan_s: float) -> tuple[list
 
 
 def signalled_runs(endpoint: Endpoint, keys: Keyspace, stream: StreamFacts) -> dict[str, int]:
-    """Return the runs that the newest 20,000 entries of the stream name, each with its number of segments."""
+    """Return the runs that the newest 20,000 entries of the stream name, each with its number of segments.
+
+    Where signals of a run contradict each other, the largest number: each segment that one of them speaks of is looked
+    for.
+    """
     segments: dict[str, int] = {}
     page = stream.first_page
     for _ in range(MAX_PAGES):
         for signal in signals_in(page, server_ms=stream.server_ms):
-            segments.setdefault(signal.run_id, signal.segments)
+            segments[signal.run_id] = max(signal.segments, segments.get(signal.run_id, 0))
         if len(page) < PAGE_ENTRIES or len(segments) > MAX_RUNS:
             break
         client, end = endpoint.at(keys.signals()), "(" + page[-1][0].decode()

@@ -9,15 +9,17 @@ from dataclasses import replace
 from typing import Any
 
 from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.published import read_state
 from shared.endpoint.together import PORTION_KEYS, Together
-from shared.errors import InvalidInputError
+from shared.errors import InvalidInputError, WrongKeyError
 from shared.keys import Keyspace
+from shared.ownership import require_our_record
 from shared.program.verdict_file import LocalVerdicts
-from shared.record import RunRecord, signal_field
-from shared.signal import Signal
+from shared.record import RunRecord
 from shared.state import SegmentState
 from shared.status.facts import PENDING, UNKNOWN, RunStatus, SegmentFacts
-from shared.status.findings import Verdicts, is_counted
+from shared.status.findings import Verdicts
+from shared.status.signal_reading import with_signals
 from shared.verdict import SegmentVerdict, decode_result
 
 MAX_OLDER_VERDICTS = 10_000  # of all runs but the newest together
@@ -46,17 +48,21 @@ def read_runs(
     ]
 
 
-def _run_status(keys: Keyspace, run_id: str, segments: int, found: dict[str, bytes | None], verdicts: int) -> RunStatus:
-    fields = {name.encode(): value for name, value in found.items() if value is not None}
+def _run_status(
+    keys: Keyspace, run_id: str, segments: int, values: dict[str, bytes | None], verdicts: int
+) -> RunStatus:
+    fields = {name.encode(): value for name, value in values.items() if value is not None}
     record = None
-    with suppress(InvalidInputError):  # it has expired, or was not replicated here yet
-        record = RunRecord.decode(keys.run(run_id), fields)
+    with suppress(InvalidInputError):  # it has expired, was not replicated here yet, or is another run's
+        found = RunRecord.decode(keys.run(run_id), fields)
+        require_our_record(keys.run(run_id), run_id, found.run_id)
+        record = found
     return RunStatus(
         run_id=run_id,
         has_record=record is not None,
         count=record.count if record is not None else 0,
         segments=record.segments if record is not None else segments,
-        published=_number(fields.get(b"published")),
+        published=min(_number(fields.get(b"published")), record.segments if record is not None else 0),
         is_finished=record is not None and _number(fields.get(b"finished_ms")) > 0,
         verdicts=verdicts,
         verdict=PENDING if record is not None or verdicts else UNKNOWN,
@@ -97,7 +103,7 @@ def read_older_verdicts(
 
 def foreign_verdicts(result_key: str) -> str:
     """Return the reason of a run whose result has more fields than verdicts of ours."""
-    return f"{result_key} holds verdicts on a run of another size, which are somebody else's"
+    return f"{result_key} holds what is no verdict on a run of this size, so it is somebody else's"
 
 
 def segments_of_newest(
@@ -106,6 +112,20 @@ def segments_of_newest(
     """Yield the segments of the newest run; see `read_segments`."""
     for portion in _portions(run):
         yield from read_segments(endpoint, keys, run, portion, local, server_ms=server_ms)
+
+
+def segment_beyond(endpoint: Endpoint, keys: Keyspace, run: RunStatus) -> str:
+    """Return the segment after a run's last that its signals speak of and that is its too; empty where there is none.
+
+    Only of a run without a record, which would say how many segments it has. Redis: HMGET.
+    """
+    if run.has_record:
+        return ""
+    name = keys.segment(run.segments + 1)
+    with suppress(WrongKeyError):  # it is somebody else's
+        state = read_state(endpoint, keys, name)
+        return name if state is not None and state.count and state.run_id == run.run_id else ""
+    return ""
 
 
 def read_segments(
@@ -122,7 +142,7 @@ def read_segments(
     Verdicts are read before states: a segment that is written again in between has no verdict that counts, as is true.
 
     Redis: HMGET of the verdicts; then HMGET of each state and LLEN of each list in one round trip, and for a finished
-    run what `_with_signals` asks.
+    run what `with_signals` asks.
     """
     verdicts = _verdicts(endpoint, keys, run, numbers, local) if run.verdicts else {}
     asked = Together(endpoint)
@@ -135,45 +155,28 @@ def read_segments(
         name = keys.segment(number)
         state = SegmentState.decode(keys.state(name), values, server_ms=server_ms)
         facts.append(SegmentFacts(number, name, state, length, verdicts.get(number)))
-    return _with_signals(endpoint, keys, run, facts) if run.is_finished else facts
+    facts = _looked_again(endpoint, keys, facts)
+    return with_signals(endpoint, keys, run, facts) if run.is_finished else facts
 
 
-def _with_signals(endpoint: Endpoint, keys: Keyspace, run: RunStatus, facts: list[SegmentFacts]) -> list[SegmentFacts]:
-    """Return the segments; those without a verdict that counts, with the signal that the record names.
+def _looked_again(endpoint: Endpoint, keys: Keyspace, facts: list[SegmentFacts]) -> list[SegmentFacts]:
+    """Return the segments; those whose list has another length than its state says, as a second look finds them.
 
-    Redis: HMGET of the record, then XRANGE for each entry; two round trips, none where every verdict is there.
+    State and list are not read in one transaction: a segment that is published between the two is no damaged one.
+
+    Redis: HMGET and LLEN of each of those, in one round trip; nothing where there is none.
     """
-    wanted = [segment.number for segment in facts if not is_counted(segment, run.run_id)]
-    if not wanted:
-        return facts
-    run_key, stream = keys.run(run.run_id), keys.signals()
-    noted: Any = endpoint.at(run_key).hmget(run_key, [signal_field(number) for number in wanted])
-    ids = {number: _entry_id(raw) for number, raw in zip(wanted, noted, strict=True)}
+    odd = [each for each in facts if each.state is not None and each.length != each.state.count]
     asked = Together(endpoint)
-    known = [(number, entry_id) for number, entry_id in ids.items() if entry_id]
-    for _, entry_id in known:
-        asked.at(stream).xrange(stream, min=entry_id, max=entry_id)
-    entries = {number: found for (number, _), found in zip(known, asked.send(), strict=True)}
-    return [
-        replace(
-            segment,
-            signal_id=ids.get(segment.number, ""),
-            has_entry=bool(entries.get(segment.number)),
-            signal=_signal(entries.get(segment.number, [])),
-        )
-        for segment in facts
-    ]
-
-
-def _entry_id(raw: bytes | None) -> str:
-    return raw.decode() if raw is not None and re.fullmatch(rb"[0-9]{1,18}-[0-9]{1,18}", raw) else ""
-
-
-def _signal(entries: list[Any]) -> Signal | None:
-    for _, fields in entries:
-        with suppress(InvalidInputError):
-            return Signal.decode(fields)
-    return None
+    for each in odd:
+        asked.at(each.name).hmget(keys.state(each.name), SegmentState.FIELDS)
+        asked.at(each.name).llen(each.name)
+    replies = asked.send() if odd else []
+    again = {
+        each.number: replace(each, state=SegmentState.decode(keys.state(each.name), values), length=length)
+        for each, values, length in zip(odd, replies[::2], replies[1::2], strict=True)
+    }
+    return [again.get(each.number, each) for each in facts]
 
 
 def _portions(run: RunStatus) -> Iterator[range]:

@@ -1,7 +1,8 @@
 """The state of a hand-over as both `status` commands show it: what was read (`shared.status.reading`), and judged here.
 
 Only the newest run is judged, because it replaces the older ones. Its record and results expire with the retention,
-lists and states don't: a run without a record is judged by lists and states alone, and missing results are no problem.
+lists and states don't: a run without a record is judged by lists and states alone. Missing results are no problem then,
+but for a day, in which neither can have expired.
 
 Where no server-b has taken part in the group, either one followed a replica and keeps its verdicts to itself, or none
 has come yet. Nothing here tells these cases apart, so both count as not finished.
@@ -19,14 +20,14 @@ from shared.endpoint.endpoint import Endpoint
 from shared.errors import NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace
 from shared.program.verdict_file import LocalVerdicts
-from shared.status.facts import PENDING, GroupStatus, RunStatus
+from shared.status.facts import PENDING, UNKNOWN, GroupStatus, RunStatus
 from shared.status.findings import LOST_CAUSES, REPLACED, Facts
 from shared.status.reading import SCAN_S, read_facts
+from shared.status.under_way import is_all_read, resume, unfinished_things, verdicts_so_far
 from shared.verdict import FAILED, SUPERSEDED
 
 _WRITE_ANOTHER = "it can't be resumed without its record, so write another with: server-a run"
 _IF_FOREIGN = "if it is somebody else's, give both programs a --namespace"
-_NOBODY = "none has taken part in the group here, and one that follows a replica keeps its verdicts to itself"
 
 
 @dataclass(frozen=True)
@@ -88,8 +89,8 @@ def wrong_things(facts: Facts) -> list[str]:
         findings = facts.findings
         if findings is not None:
             lost = findings.lost if run.has_record else []
-            cure = f"; write it again with: {_resume(run.run_id)}" if run.has_record else ""
-            found += [sentence + cure for sentence in [*lost, *findings.damaged]]
+            cure = f"write it again with: {resume(run.run_id)}" if run.has_record else _WRITE_ANOTHER
+            found += [f"{sentence}; {cure}" for sentence in [*lost, *findings.damaged]]
             more = findings.kinds["lost"] - len(findings.lost) if run.has_record else 0
             more += findings.kinds["damaged"] - len(findings.damaged)
             if more:
@@ -103,17 +104,7 @@ def wrong_things(facts: Facts) -> list[str]:
 
 def endless_things(facts: Facts) -> list[str]:
     """Return what will never be finished unless somebody does something, a sentence each, with the cure."""
-    found = []
-    newest = facts.runs[0].run_id if facts.runs else ""
-    if facts.first_run > newest:
-        lost = f"run {facts.first_run}, of which neither a record nor a signal is here"
-        found.append(f"{facts.first_segment} is that of {lost}; {_WRITE_ANOTHER}")
-    if facts.foreign_entries:
-        theirs = f"{facts.foreign_entries:,} entries, of which none that was read is a signal"
-        found.append(f"{facts.stream} holds {theirs}; {_IF_FOREIGN}")
-    if facts.foreign_letters:
-        theirs = f"{facts.foreign_letters:,} entries, of which none that was read is a dead letter"
-        found.append(f"{facts.letters} holds {theirs}, so server-b would end with 78; {_IF_FOREIGN}")
+    found = _newer_things(facts) + _foreign_things(facts)
     for run in facts.runs[:1]:
         kinds = facts.findings.kinds if facts.findings is not None else {}
         missing = kinds.get("lost", 0)
@@ -122,60 +113,56 @@ def endless_things(facts: Facts) -> list[str]:
         causes = [f"{kinds[cause]:,} {cause}" for cause in LOST_CAUSES if kinds.get(cause)]
         foreign = [run.reason] if run.verdict == PENDING and run.reason else []
         if causes or foreign:
-            cure = f"; signal again with: {_resume(run.run_id)}" if causes else ""
-            found.append(f"{_verdicts_so_far(run)}: {', '.join([*foreign, *causes])}{cure}")
-        if run.verdict == SUPERSEDED and facts.first_run <= newest and not kinds.get(REPLACED):
+            cure = f"; signal again with: {resume(run.run_id)}" if causes else ""
+            found.append(f"{verdicts_so_far(run)}: {', '.join([*foreign, *causes])}{cure}")
+        if facts.beyond:
+            signals = f"its signals speak of {run.segments} segments alone"
+            found.append(f"{facts.beyond} is that of run {run.run_id} too, though {signals}; {_WRITE_ANOTHER}")
+        if not (missing or causes or foreign or facts.beyond or kinds.get("damaged")):
+            found += _without_record(facts, run)
+        if run.verdict == SUPERSEDED and facts.first_run <= run.run_id and not kinds.get(REPLACED):
             found.append(f"run {run.run_id} was superseded ({run.reason}); write another with: server-a run")
     return found
 
 
-def unfinished_things(facts: Facts) -> list[str]:
-    """Return what is under way, a sentence each."""
-    found = _newer_runs(facts)
-    for run in facts.runs[:1]:
-        if run.has_record and not run.is_finished:
-            published = f"{run.published} of {run.segments} segments"
-            found.append(f"run {run.run_id} has published {published} and is not finished; {_if_stopped(run.run_id)}")
-        kinds = facts.findings.kinds if facts.findings is not None else {}
-        is_told = run.reason or any(kinds.get(cause) for cause in (*LOST_CAUSES, "lost"))
-        if run.verdict == PENDING and not is_told:
-            found.append(_verdicts_so_far(run))
-    is_read_elsewhere = facts.is_followed and not facts.group.is_there  # so no group is to read the signals
-    return found if facts.foreign_entries or is_read_elsewhere else found + _unfinished_group(facts.group)
-
-
-def _newer_runs(facts: Facts) -> list[str]:
-    """Return which segments belong to a run newer than all with a signal or a record.
-
-    The state of segment 1 was read before the runs: the record of its run, if it had one, would have been found. Any
-    other newer state was read after the runs, so its run began meanwhile and has a record.
-    """
-    begun = facts.findings.newer.items() if facts.findings is not None else ()
-    return [
-        f"{name} is that of the newer run {run_id}; {_if_stopped(run_id)}"
-        for run_id, name in begun
-        if run_id != facts.first_run
-    ]
-
-
-def _unfinished_group(group: GroupStatus) -> list[str]:
-    found = []
-    if group.has_undelivered:
-        number = "an unknown number of" if group.lag is None else f"{group.lag}"
-        nobody = "" if group.is_there else f"; {_NOBODY}"
-        found.append(f"{number} signals not delivered to a server-b yet{nobody}")
-    if group.pending:
-        found.append(f"{group.pending} signals delivered and not acknowledged")
+def _newer_things(facts: Facts) -> list[str]:
+    """Return which segments are those of runs that are newer than any known one and can't be resumed."""
+    newest, found = facts.runs[0].run_id if facts.runs else "", []
+    if facts.run_ahead:
+        ahead = f"run {facts.run_ahead}, which is more than a day ahead of the server's clock"
+        cure = "if it is somebody else's, or if that clock is right, give both programs a --namespace"
+        found.append(f"{facts.first_segment} is that of {ahead}; {cure}")
+    if facts.first_run > newest:
+        lost = f"run {facts.first_run}, of which neither a record nor a signal is here"
+        found.append(f"{facts.first_segment} is that of {lost}; {_WRITE_ANOTHER}")
+    newer = facts.findings.newer.items() if facts.findings is not None else ()
+    for run_id, name in newer:
+        if run_id in facts.unrecorded:
+            found.append(f"{name} is that of the newer run {run_id}, of which no record is here; {_WRITE_ANOTHER}")
     return found
 
 
-def _verdicts_so_far(run: RunStatus) -> str:
-    return f"run {run.run_id} has verdicts on {run.verdicts} of {run.segments} segments"
+def _foreign_things(facts: Facts) -> list[str]:
+    """Return which streams are somebody else's."""
+    found = []
+    if facts.has_foreign_groups:
+        found.append(f"{facts.stream} has no entries, and groups of others alone; {_IF_FOREIGN}")
+    if facts.foreign_entries:
+        theirs = f"{facts.foreign_entries:,} entries, of which none that was read is a signal"
+        found.append(f"{facts.stream} holds {theirs}; {_IF_FOREIGN}")
+    if facts.foreign_letters:
+        theirs = f"{facts.foreign_letters:,} entries, of which none that was read is a dead letter"
+        found.append(f"{facts.letters} holds {theirs}, so server-b would end with 78; {_IF_FOREIGN}")
+    return found
 
 
-def _if_stopped(run_id: str) -> str:
-    return f"if it was stopped, go on with: {_resume(run_id)}"
+def _without_record(facts: Facts, run: RunStatus) -> list[str]:
+    """Return what is wrong with a run without a record that lacks verdicts, though nobody is to come to it any more.
 
-
-def _resume(run_id: str) -> str:
-    return f"server-a run --resume {run_id}"
+    Verdicts expire all at once, a day after they were given at the earliest.
+    """
+    is_expired = run.verdict == UNKNOWN and not facts.is_young
+    if run.has_record or run.verdict not in (PENDING, UNKNOWN) or is_expired or not is_all_read(facts.group):
+        return []
+    kept = ", though both are kept for a day at least" if facts.is_young else ""
+    return [f"{verdicts_so_far(run)}, and no record{kept}; {_WRITE_ANOTHER}"]

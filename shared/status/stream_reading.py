@@ -6,7 +6,8 @@ from contextlib import suppress
 from typing import Any
 
 from shared.endpoint.endpoint import Endpoint, milliseconds
-from shared.endpoint.our_streams import are_letters_ours
+from shared.endpoint.our_streams import are_letters_ours, are_signals_ours
+from shared.endpoint.published import LOOK_BACK
 from shared.endpoint.together import Together
 from shared.endpoint.translation import is_reply
 from shared.errors import WrongKeyError
@@ -16,6 +17,7 @@ from shared.state import SegmentState
 from shared.status.facts import GroupStatus, StreamFacts
 from shared.status.findings import entry_order
 from shared.text import cut_text
+from shared.tokens import is_too_late
 
 PAGE_ENTRIES = 1_000
 PROOF_LETTERS = 10  # the newest ones tell whose the stream is; a letter may be large
@@ -25,7 +27,7 @@ def read_stream(endpoint: Endpoint, keys: Keyspace) -> StreamFacts:
     """Read it in one round trip.
 
     Redis: XLEN and XREVRANGE of two streams, XRANGE, XINFO GROUPS and CONSUMERS, HMGET, TIME; where none of the newest
-    dead letters is one, XREVRANGE and XRANGE of more in a second round trip.
+    signals or dead letters is one, XRANGE or XREVRANGE of more in a second round trip.
     """
     stream, dead_letters, first = keys.signals(), keys.dead_letters(), keys.state(keys.segment(1))
     asked = Together(endpoint)
@@ -45,11 +47,24 @@ def read_stream(endpoint: Endpoint, keys: Keyspace) -> StreamFacts:
     first_run, server_ms = "", milliseconds(now)
     if isinstance(state, list):
         with suppress(WrongKeyError):  # it is somebody else's
-            decoded = SegmentState.decode(first, state, server_ms=server_ms)
+            decoded = SegmentState.decode(first, state)
             first_run = decoded.run_id if decoded is not None and decoded.count else ""
+    is_ahead = bool(first_run) and is_too_late(first_run, server_ms)
+    is_foreign = not are_signals_ours(endpoint, keys, page[:LOOK_BACK], groups)
     is_ours = are_letters_ours(endpoint, keys, newest_letters)
     own, foreign = (letters, 0) if is_ours else (0, letters)
-    return StreamFacts(entries, page, group, own, foreign, first_run, server_ms)
+    return StreamFacts(
+        entries=entries,
+        first_page=page,
+        group=group,
+        dead_letters=own,
+        foreign_letters=foreign,
+        first_run="" if is_ahead else first_run,
+        server_ms=server_ms,
+        foreign_entries=entries if is_foreign else 0,
+        has_foreign_groups=is_foreign and not entries,
+        run_ahead=first_run if is_ahead else "",
+    )
 
 
 def _without_refusal(reply: Any) -> Any:  # noqa: ANN401 - whatever the command answers

@@ -71,6 +71,7 @@ def test_a_verdict_counts_only_where_attempt_and_digest_are_published(verdict: s
         ({"signal": replace(SIGNAL, digest=OTHER_DIGEST)}, FINISHED, READ, DIFFERENT),
         ({"signal": replace(SIGNAL, count=9)}, FINISHED, READ, DIFFERENT),
         ({"signal": replace(SIGNAL, segment=2)}, FINISHED, READ, DIFFERENT),
+        ({"signal": replace(SIGNAL, segments=2)}, FINISHED, READ, DIFFERENT),
         ({"signal": replace(SIGNAL, run_id=OLDER)}, FINISHED, READ, DIFFERENT),
         ({"signal_id": "", "has_entry": False, "signal": None}, FINISHED, READ, UNSIGNALLED),
         ({"state": None}, FINISHED, READ, WAITING),
@@ -96,7 +97,8 @@ def test_why_a_verdict_lacks(changes: dict[str, object], run: RunStatus, group: 
 def test_the_causes_are_counted_and_the_cure_is_said_once() -> None:
     run = replace(FINISHED, segments=5)
     gone = replace(SIGNALLED, has_entry=False, signal=None)
-    said = status_of([DONE, SIGNALLED, gone, gone, replace(gone, signal_id="")], run).problems
+    signalled = replace(SIGNALLED, signal=replace(SIGNAL, segments=5))
+    said = status_of([DONE, signalled, gone, gone, replace(gone, signal_id="")], run).problems
     causes = f"1 {UNSIGNALLED}, 2 {GONE}, 1 {ANSWERED}"
     expected = f"run {RUN} has verdicts on 1 of 5 segments: {causes}; signal again with: server-a run --resume {RUN}"
     assert said == [expected]
@@ -111,7 +113,7 @@ def test_a_healthy_run_in_progress_is_under_way_and_not_wrong(
 ) -> None:
     run = replace(RUNNING, segments=2, published=2 if is_finished else published, is_finished=is_finished)
     group = replace(READ, lag=undelivered, has_undelivered=bool(undelivered), pending=pending)
-    there = replace(SIGNALLED, signal_id=AFTER)
+    there = replace(SIGNALLED, signal_id=AFTER, signal=replace(SIGNAL, segments=2))
     missing = there if is_finished else replace(SIGNALLED, state=None, length=0)
     status = status_of([there if number < published else missing for number in range(2)], run, group)
     assert (status.exit_code, status.problems) == (75, [])
@@ -130,6 +132,18 @@ def test_a_run_that_a_newer_one_replaced_is_called_superseded(run: RunStatus, fi
     assert PENDING not in status_text(status).split("Signals:")[0]
     assert status.exit_code == 75
     assert any(NEWER in sentence for sentence in status.problems + status.under_way)
+
+
+@pytest.mark.parametrize(("idle_ms", "is_told"), [([61_000], True), ([61_000, 90_000], True), ([61_000, 900], False)])
+@pytest.mark.parametrize(("lag", "pending"), [(1, 0), (0, 1), (0, 0)])
+def test_that_no_server_b_lives_is_told_where_something_is_left_for_it(
+    *, idle_ms: list[int], is_told: bool, lag: int, pending: int
+) -> None:
+    consumers = [{"name": f"b{idle}", "pending": pending, "idle_ms": idle} for idle in idle_ms]
+    group = replace(READ, consumers=consumers, lag=lag, has_undelivered=bool(lag), pending=pending)
+    text = status_text(status_of([replace(SIGNALLED, signal_id=AFTER)], group=group))
+    told = "; no server-b has looked for them for 61 s: start one" in text
+    assert told == (is_told and bool(lag or pending))
 
 
 @pytest.mark.parametrize("number", [1, MAX_EXAMPLES, MAX_EXAMPLES + 1, 50_000])

@@ -18,9 +18,12 @@ from shared.status.status import read_status
 from tests.stage.faulty_link import FaultyLink
 from tests.stage.hand_over_in_process import HandOver
 from tests.stage.status_checks import DONE, UNFINISHED, WRONG, begun_run, require_status, run_stopped_at
+from tests.stage.status_scene import Scene, scene
 
 if TYPE_CHECKING:
     import redis
+
+__all__ = ["scene"]
 
 
 def _expire(client: redis.Redis, keys: Keyspace, run_id: str) -> None:
@@ -28,13 +31,12 @@ def _expire(client: redis.Redis, keys: Keyspace, run_id: str) -> None:
     client.delete(keys.run(run_id), keys.result(run_id))
 
 
-def test_a_verified_run_is_all_right_without_record_and_results(
-    hand_over: HandOver, endpoint: Endpoint, client: redis.Redis, keys: Keyspace
-) -> None:
-    run_id = hand_over.produce(count=20, segment_values=10).run_id
-    hand_over.consume()
-    _expire(client, keys, run_id)
-    status = read_status(endpoint, keys)
+def test_a_verified_run_is_all_right_when_record_and_results_have_expired(scene: Scene) -> None:
+    """Where they are gone within a day they were lost: see test_situations_of_losses.py."""
+    scene.verify()
+    scene.lose("record result")
+    run_id = scene.age()
+    status, _ = scene.look()
     require_status(status, DONE)
     assert [(run.has_record, run.segments, run.verdict) for run in status.runs] == [(False, 2, "unknown")]
     assert f"Run {run_id}: 2 segments, record expired or not readable here; 0 verdicts, unknown" in status_text(status)

@@ -39,7 +39,7 @@ def test_figures_in_the_record_that_are_no_numbers(
     [
         ("1", {"digest": "zz"}, "on 1 of 2 segments"),
         ("1", {"segment": 2}, "on 1 of 2 segments"),
-        ("1", {"segments": 1}, "on 1 of 2 segments: {result} holds verdicts on a run of another size"),
+        ("1", {"segments": 1}, "on 1 of 2 segments: {result} holds what is no verdict on a run of this size"),
         ("1", {"segments": 3}, "on 1 of 2 segments: {result} holds"),
         ("3", {"segment": 3, "segments": 3}, "on 2 of 2 segments: {result} holds"),
     ],

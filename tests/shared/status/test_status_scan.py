@@ -101,5 +101,5 @@ def test_every_primary_of_a_cluster_is_looked_through_or_named(
         require_status(status, UNFINISHED, f"{NOT_LOOKED_AT}the search ended after 0 s")
         assert all(f":{primary.port}" in status.not_looked_at[0] for primary in cluster.primaries())
         older = RUN.replace("2020", "2019")
-        endpoint.at(KEYS.run(older)).hset(KEYS.run(older), mapping=RECORD.encode())  # type: ignore[arg-type]
+        endpoint.at(KEYS.run(older)).hset(KEYS.run(older), mapping=RECORD.encode() | {"run_id": older})  # type: ignore[arg-type]
         assert older in {run.run_id for run in read_status(endpoint, KEYS, is_scanned=True).runs}
