@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
-from server_a.run.list_digest import digest_list, read_chunk_values
+from server_a.run.list_digest import digest_list, read_value_bytes
 from server_a.run.publish import Publication, publish
 from shared.endpoint.batch_connection import BatchConnection, pack
 from shared.endpoint.endpoint import Endpoint
@@ -21,7 +21,7 @@ from shared.endpoint.node_client import Command
 from shared.endpoint.published import signals_in
 from shared.endpoint.stream_pages import stream_pages
 from shared.endpoint.together import Together, portions
-from shared.errors import NotFinishedError, WrongKeyError
+from shared.errors import NotFinishedError, TransientError, WrongKeyError
 from shared.keys import Keyspace
 from shared.signal import Signal
 from shared.state import SegmentState
@@ -122,19 +122,28 @@ class LostStates:
             self.keys.state(key),
             SegmentState(signal.run_id, signal.attempt, signal.count, signal.digest),
         )
-        chunk_values = read_chunk_values(self.endpoint, self.keys, signal.run_id)
-        for _ in range(MAX_CHANGES):
+        value_bytes = read_value_bytes(self.endpoint, self.keys, signal.run_id)
+        changes = 0
+        while changes < MAX_CHANGES:
             with closing(self.endpoint.batch(key)) as connection:
+                window = connection.flights.window
+                most = window.most
                 length, has_state = _watched(connection, key, state_key)
                 if has_state or length != signal.count:
                     return None
-                digest = digest_list(connection, key, signal.count, chunk_values=chunk_values, stop=self.stop)
+                try:
+                    digest = digest_list(connection, key, signal.count, value_bytes=value_bytes, stop=self.stop)
+                except TransientError:
+                    if window.most < most:  # the server may cut who asks for that much; less is asked for now
+                        continue
+                    raise
                 if digest is None or digest.hexdigest() != signal.digest:
                     return None
                 found = LostState(signal.segment, state, bytes(digest.blocks))
                 commands = end(found)
                 if not commands or connection.transaction(*commands) is not None:
                     return found
+                changes += 1
         raise NotFinishedError(where=key, expected="a list at rest", got=f"one that changed {MAX_CHANGES} times")
 
 

@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from server_b.segment.chunks import ChunkSize, chunks_from_tail
+from server_b.segment.cut_reading import begun_again
 from server_b.segment.reader import SegmentReader
 from shared.digest import DIGEST_BYTES, blocks_of, combined_digest
 from shared.endpoint.endpoint import Endpoint
@@ -56,6 +57,9 @@ class Listing:
 
         Redis: as `SegmentReader`.
         """
+        return begun_again(self.endpoint, self.key, self._values)
+
+    def _values(self) -> Iterator[list[bytes]]:
         key, length = self.key, self.length
         expected = (self.signal.run_id.encode(), self.signal.attempt.encode())
         with closing(SegmentReader(self.endpoint, self.keys, key, expected=expected)) as reader:

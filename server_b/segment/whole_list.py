@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from typing import NamedTuple, cast
 
 from server_b.segment.chunks import ChunkSize, chunk_size, chunks_from_head
+from server_b.segment.cut_reading import begun_again
 from server_b.segment.look import RECORD_FIELDS, decode_record
 from server_b.segment.reader import SegmentReader
 from shared.endpoint.endpoint import Endpoint
@@ -30,7 +32,7 @@ def values_in_reverse(endpoint: Endpoint, keys: Keyspace, *, limit: int | None) 
     """Yield the current list's values, newest first, a chunk at a time; at most `limit` of them."""
     left = limit
     for segment in _current_segments(endpoint, keys):
-        for values in _segment_values(endpoint, keys, segment):
+        for values in begun_again(endpoint, segment.key, partial(_segment_values, endpoint, keys, segment)):
             if left is not None:
                 del values[left:]
                 left -= len(values)

@@ -53,6 +53,10 @@ class Endpoint(ABC):
         """Return a connection of its own to the server that holds a key; all to one server have one window, in turn."""
         return BatchConnection(self.at(key), self._windows[self.node_of(key)])
 
+    def most_ahead(self, key: str) -> int:
+        """Return how many bytes are sent, or asked for, ahead at most at the server that holds a key."""
+        return self._windows[self.node_of(key)].most
+
     def server_us(self, key: str) -> int:
         """Return the TIME of the server that holds a key, in microseconds since 1970."""
         return microseconds(self.at(key).time())
