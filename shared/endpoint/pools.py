@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry as RedisRetry
 from redis.sentinel import SentinelConnectionPool, SentinelManagedConnection
 
+from shared.endpoint.addresses import AddressConnection
 from shared.endpoint.bounded_parser import BoundedParser, Reply
 from shared.endpoint.passwords import password_from
 from shared.endpoint.settings import CONNECT_TIMEOUT_S, SOCKET_TIMEOUT_S, EndpointSettings
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from redis.sentinel import Sentinel
 
 
-class TlsConnection(redis.SSLConnection):
+class TlsConnection(redis.SSLConnection, AddressConnection):
     """A TLS connection with a context that all share: redis-py loads the certificates for each anew (60 ms)."""
 
     def __init__(self, *, tls_context: ssl.SSLContext, **arguments: Any) -> None:
@@ -39,7 +40,7 @@ class TlsConnection(redis.SSLConnection):
         return self._tls_context.wrap_socket(sock, server_hostname=self.host)
 
 
-class SentinelConnection(SentinelManagedConnection):
+class SentinelConnection(SentinelManagedConnection, AddressConnection):
     """A connection to the primary that Sentinels name."""
 
     def read_response(self, **options: Any) -> Reply:  # type: ignore[override]
@@ -147,5 +148,5 @@ class PoolMaker:
         return self._of(host, port, self._sentinel_login)
 
     def _of(self, host: str, port: int, login: dict[str, Any]) -> redis.ConnectionPool:
-        kind = TlsConnection if self.url.is_tls else redis.Connection
+        kind = TlsConnection if self.url.is_tls else AddressConnection
         return Pool(connection_class=kind, host=host, port=port, **self._common, **login)
