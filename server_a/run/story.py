@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from server_a.run.audit import AuditFindings, audit
 from server_a.run.keeping import SegmentKeeper
+from server_a.run.loss_limit import LossLimit
 from server_a.run.losses import Losses
 from server_a.run.outcome import RunSummary, await_verdict, summarize
 from server_a.run.publish import Announcer
@@ -39,8 +40,6 @@ from shared.stopping import StopRequest
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
-
-MAX_AUDITS = 100
 
 
 @dataclass
@@ -174,8 +173,9 @@ class Story:
     def _audit_and_mend(self) -> AuditFindings:
         """Look for acknowledged writes that are gone, and write them again, until nothing is missing."""
         outages_seen = 0
-        for audits in range(MAX_AUDITS):
-            self.stop.wait(min(LONGEST_PAUSE_S, audits * FIRST_PAUSE_S))
+        limit = LossLimit(self.endpoint.name, self.retry.limit_s)
+        while True:
+            self.stop.wait(min(LONGEST_PAUSE_S, limit.mended * FIRST_PAUSE_S))
             self.stop.check(f"run {self.record.run_id}")
             self.retry.keep_trying(self.endpoint.refresh)  # a demoted primary still answers on open connections
             if self.retry.outage_count > outages_seen:
@@ -186,9 +186,8 @@ class Story:
             self.clock.set(findings.server_us)
             if findings.is_clean and self.retry.outage_count == outages_seen:
                 return findings
+            limit.note(findings, outages=self.retry.outage_count)
             self._mend(findings)
-        expected = "a server that keeps what it acknowledged"
-        raise NotFinishedError(where=self.endpoint.name, expected=expected, got=f"{MAX_AUDITS} losses")
 
     def _mend(self, findings: AuditFindings) -> None:
         if not findings.is_clean:

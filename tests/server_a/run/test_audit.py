@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shared.errors import SupersededError, WrongKeyError
+from server_a.run.loss_limit import MIN_MENDED
+from shared.errors import NotFinishedError, SupersededError, WrongKeyError
 from shared.keys import Keyspace
 from tests.stage.faulty_link import FaultyLink
 from tests.stage.hand_over_in_process import HandOver, entries_of, list_keys, list_values, numbers, stored_values
@@ -157,9 +158,23 @@ def test_a_newer_run_stands_and_the_older_one_is_superseded(
 def test_damage_that_is_done_again_and_again_ends_the_run(
     hand_over: HandOver, link: FaultyLink, keys: Keyspace, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server_a.run.story.MAX_AUDITS", 3)
+    monkeypatch.setattr("server_a.run.loss_limit.MAX_AUDITS", 2)
     for look in range(3):
         link.at(AUDIT, lambda: client.delete(keys.signals()), nth=1 + 2 * look)
     with pytest.raises(Exception, match="--resume") as caught:
         hand_over.produce(url=link.url, count=2_000, segment_values=SEGMENT)
     assert getattr(caught.value, "exit_code", 0) == 75
+
+
+@pytest.mark.parametrize("patience_s", [0.0, 0.3])
+def test_a_server_that_drops_signals_ends_the_run_when_its_patience_does(
+    patience_s: float, hand_over: HandOver, keys: Keyspace, client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a stream that is trimmed by somebody, or a stranger's that takes them elsewhere."""
+    monkeypatch.setattr("server_a.run.audit.signals_in", lambda _: iter(()))
+    with pytest.raises(NotFinishedError, match="--resume") as caught:
+        hand_over.produce(count=2_000, segment_values=SEGMENT, patience_s=patience_s)
+    assert caught.value.got.startswith("one that loses it: 2 signals missing after ")
+    signals = len(entries_of(client, keys.signals()))
+    assert 2 + 2 * MIN_MENDED <= signals <= 2 + 2 * 10  # pauses grow, so few repairs fit into so short a patience
+    assert stored_values(client, keys, 2) == numbers(2_000)
