@@ -128,6 +128,7 @@ class Product:
                 lease=Lease(settings, stop, structlog.get_logger(), endpoint=self._endpoint.name),
                 retry=Retry(0.0, stop, on_outage=_refuse, refresh=self._endpoint.refresh),
                 progress=RunProgress(),
+                log=structlog.get_logger(),
             )
             started = time.perf_counter()
             for signal in self._signals:

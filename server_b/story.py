@@ -99,7 +99,7 @@ class Story:
         telemetry.outages_from(lambda: (retry.outage_count, retry.outage_s))
         self.reports = reports = Reports(endpoint, keys, settings, progress, self.emit, log, retry)
         self.serving = serving = Serving(self.stop, retry, reports)
-        self.examiner = examiner = SegmentExaminer(endpoint, keys, settings, lease, retry, progress, telemetry)
+        self.examiner = examiner = SegmentExaminer(endpoint, keys, settings, lease, retry, progress, log, telemetry)
         group = SignalGroup(endpoint, keys, settings.consumer, settings.name_token, telemetry.is_on)
         self.source = source = EntrySource(group, settings, log, telemetry)
         settler = EntrySettler(endpoint, keys, settings.consumer)
@@ -122,6 +122,8 @@ class Story:
             except ReadOnlyEndpointError as error:
                 self.log.warning("endpoint has become a replica, following it", reason=str(error))
                 self.follower.run(was_group=True)
+                if not self.serving.is_over:
+                    self.log.info("endpoint takes writes again, serving the group")
 
     def _serve(self) -> None:
         try:
@@ -162,6 +164,7 @@ class Story:
         if delivery.is_known:
             if entry.is_redelivered:
                 self.reports.report_if_complete(signal.run_id)
+            self.log.debug("verdict stands already", run_id=signal.run_id, segment=signal.segment)
             self.endings.acknowledge(entry)
         elif delivery.look.contradiction:
             self.endings.dead_letter(entry, f"segment {signal.segment}: {delivery.look.contradiction}")

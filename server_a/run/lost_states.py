@@ -159,9 +159,13 @@ def publish_or_restore(
     lost: LostStates, publication: Publication, *, overwrite: bool, log: FilteringBoundLogger
 ) -> None:
     """Publish a segment, also over a list of ours whose state was lost meanwhile; see `publish`."""
+
+    def tell_conflict() -> None:
+        log.info("publication repeated, its keys had changed", segment=publication.number)
+
     try:
-        publish(lost.endpoint, lost.keys, publication, overwrite=overwrite)
+        publish(lost.endpoint, lost.keys, publication, overwrite=overwrite, on_conflict=tell_conflict)
     except WrongKeyError:
         if not lost.restore([publication.number], log):
             raise
-        publish(lost.endpoint, lost.keys, publication, overwrite=overwrite)
+        publish(lost.endpoint, lost.keys, publication, overwrite=overwrite, on_conflict=tell_conflict)

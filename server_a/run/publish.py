@@ -7,9 +7,9 @@ was rejected: it would need the same checks, and managed services may refuse scr
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from server_a.run.states import require_not_newer
 from shared.endpoint.endpoint import Endpoint, ServerClock
@@ -26,6 +26,9 @@ from shared.record import RunRecord
 from shared.signal import Signal
 from shared.state import SegmentState
 
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
 
 @dataclass(frozen=True)
 class Publication:
@@ -38,7 +41,14 @@ class Publication:
     blocks: bytes
 
 
-def publish(endpoint: Endpoint, keys: Keyspace, publication: Publication, *, overwrite: bool) -> None:
+def publish(
+    endpoint: Endpoint,
+    keys: Keyspace,
+    publication: Publication,
+    *,
+    overwrite: bool,
+    on_conflict: Callable[[], object] = lambda: None,
+) -> None:
     """Make a complete segment visible under its name, atomically.
 
     Looks too whether the stream, which is to get its signal next, is still ours: somebody may have deleted it and made
@@ -80,7 +90,8 @@ def publish(endpoint: Endpoint, keys: Keyspace, publication: Publication, *, ove
     asked_state: list[Command] = [("HMGET", state_key, *SegmentState.FIELDS), ("EXISTS", state_key)]
     look: list[Command] = [*asked_state, ("LLEN", staging_key), ("TYPE", segment_key)]
     look += [("XREVRANGE", signals, "+", "-", "COUNT", 1)] if is_beside else []
-    optimistic_on(endpoint.at(segment_key), [staging_key, state_key, segment_key], look, attempt)
+    watched = [staging_key, state_key, segment_key]
+    optimistic_on(endpoint.at(segment_key), watched, look, attempt, on_conflict=on_conflict)
 
 
 def require_signals_still_ours(endpoint: Endpoint, keys: Keyspace, run_id: str) -> None:
@@ -126,6 +137,7 @@ class Announcer:
     record: RunRecord
     retry: Retry
     clock: ServerClock
+    log: FilteringBoundLogger
     oldest_ms: int = 0  # signals from before this moment of the server's clock are removed, however long they are kept
     telemetry: ProducerTelemetry = field(default_factory=ProducerTelemetry)
     signal_s: float = field(init=False, default=0.0)
@@ -148,7 +160,10 @@ class Announcer:
                 for number, state in sorted(states.items())
             }
             for portion in portions(map(str, signals)):
+                outages = self.retry.outage_count
                 ids |= self.retry.keep_trying(self._send, {int(number): signals[int(number)] for number in portion})
+                if self.retry.outage_count > outages:
+                    self.log.info("signals sent again", signals=len(portion))
             sends.sent(ids)
         self.signal_s += time.monotonic() - started
         return ids

@@ -186,7 +186,10 @@ class SegmentProducer:
         if event.error is None:
             return True
         self._wait_out(event.task, event.error, lost_s=event.ended_s)
-        return self.retry.keep_trying(is_published, self.endpoint, self.keys, publication)
+        is_done = self.retry.keep_trying(is_published, self.endpoint, self.keys, publication)
+        if is_done:
+            self.log.info("publication found done", segment=publication.number, attempt=event.task.attempt)
+        return is_done
 
     def _wait_out(self, task: WriteTask, error: Exception, *, lost_s: float) -> None:
         """Wait until an attempt that failed can be repeated; for a full server with one segment less under way."""

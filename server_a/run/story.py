@@ -82,7 +82,7 @@ class Story:
         losses = Losses(endpoint, keys, self.journal, retry, stop, log)
         actors = (writers, publisher, losses, self.replicas, self.journal, self.supersession)
         self.segments = SegmentProducer(endpoint, keys, record, self.at_once, *actors, retry, stop, log, self.telemetry)
-        self.announcer = Announcer(endpoint, keys, record, retry=retry, clock=clock, telemetry=self.telemetry)
+        self.announcer = Announcer(endpoint, keys, record, retry=retry, clock=clock, log=log, telemetry=self.telemetry)
         if self.settings.every is None:  # else it counts those of all runs
             self.telemetry.outages_from(lambda: (retry.outage_count, retry.outage_s))
 
@@ -191,7 +191,8 @@ class Story:
 
     def _mend(self, findings: AuditFindings) -> None:
         if not findings.is_clean:
-            self.log.warning("acknowledged writes lost", segments=findings.segments, signals=findings.signals)
+            told = {name: getattr(findings, name) for name in ("segments", "signals", "is_record_lost")}
+            self.log.warning("acknowledged writes lost", **told)
         if findings.is_record_lost:
             self.journal.begin()
         self.journal.follow(findings.newest)

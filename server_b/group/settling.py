@@ -5,6 +5,7 @@ All of these keys are in the stream's slot, so no kill and no failover leaves an
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -17,7 +18,7 @@ from server_b.group.trimmed import tell_trimmed
 from server_b.lease import Lease
 from server_b.segment.examiner import NEVER_ARRIVED
 from shared.endpoint.endpoint import Endpoint
-from shared.endpoint.node_client import NodePipeline
+from shared.endpoint.node_client import Command, NodePipeline
 from shared.endpoint.optimistic import Step, execute_all, optimistic, optimistic_on
 from shared.endpoint.published import LOOK_BACK
 from shared.endpoint.retry import Retry
@@ -34,10 +35,11 @@ if TYPE_CHECKING:
 
 
 class Recorded(NamedTuple):
-    """What recording a verdict did: whether it stands now, and how many fields the result has."""
+    """What recording a verdict did: whether it stands now, how many fields the result has, and what it replaced."""
 
     is_standing: bool
     fields: int
+    replaced: str = ""  # the verdict that stood there before
 
 
 @dataclass
@@ -63,10 +65,19 @@ class EntrySettler:
         client = self.endpoint.at(self.keys.signals())
         optimistic(client, [self.keys.dead_letters()], attempt)
 
-    def record(self, delivery: Delivery, verdict: SegmentVerdict, *, retain_ms: int, dead_reason: str = "") -> Recorded:
+    def record(
+        self,
+        delivery: Delivery,
+        verdict: SegmentVerdict,
+        *,
+        retain_ms: int,
+        dead_reason: str = "",
+        on_conflict: Callable[[], object] = lambda: None,
+    ) -> Recorded:
         """Record a verdict, unless one is recorded that it does not replace, and acknowledge the entry.
 
         With a `dead_reason` the entry becomes a dead letter too. The run's results are kept for `retain_ms` from now.
+        `on_conflict` is called before the transaction is repeated because its keys had changed.
         Where a failed one is replaced, as after a repair, the dead letters about its list are dropped.
 
         Raises WrongKeyError if the result or the dead letters are somebody else's; nothing is written then.
@@ -74,7 +85,7 @@ class EntrySettler:
         Redis: WATCH, HGET and HSCAN of some field together, then MULTI HSET HLEN PEXPIRE XACK EXEC; for a dead letter
         XREVRANGE, XADD too; where a failed one is replaced XRANGE of all dead letters, and XDEL.
         """
-        entry, look = delivery.entry, delivery.look
+        entry, announced = delivery.entry, delivery.look
         key, segment = self.keys.result(delivery.signal.run_id), str(verdict.segment)
         client = self.endpoint.at(key)
 
@@ -83,7 +94,7 @@ class EntrySettler:
             found = SegmentVerdict.decode(raw) if raw is not None else None
             if found is None:
                 require_our_result(key, some)
-            is_written = found is None or verdict.replaces(found, look.state, look.record)
+            is_written = found is None or verdict.replaces(found, announced.state, announced.record)
             letter = self._letter(pipeline, entry, dead_reason) if dead_reason else []
             result: list[Step] = [lambda pipeline: pipeline.hlen(key)]
             if is_written:
@@ -93,10 +104,12 @@ class EntrySettler:
             dropped = self._dropping(pipeline, delivery.signal.run_id, verdict) if is_repaired else []
             done = execute_all(client, pipeline, [result, letter, dropped, [self._acknowledgement(entry)]])
             # equal to ours: we wrote it, and the reply was lost
-            return Recorded(is_written or found == verdict, fields=int(done[1 if is_written else 0]))
+            replaced = found.verdict if is_written and found is not None else ""
+            return Recorded(is_written or found == verdict, int(done[1 if is_written else 0]), replaced)
 
         watched = [key, self.keys.dead_letters()] if dead_reason else [key]
-        return optimistic_on(client, watched, [("HGET", key, segment), ("HSCAN", key, "0", "COUNT", "2")], attempt)
+        look: Sequence[Command] = [("HGET", key, segment), ("HSCAN", key, "0", "COUNT", "2")]
+        return optimistic_on(client, watched, look, attempt, on_conflict=on_conflict)
 
     def _acknowledgement(self, entry: Entry) -> Step:
         return lambda pipeline: pipeline.xack(self.keys.signals(), CONSUMER_GROUP, entry.entry_id)
@@ -149,14 +162,20 @@ class EntryEndings:
             verdict, deliveries=delivery.number, claimed_from=shortened(entry.claimed_from), outages=outages
         )
         retain_ms = record.retain_ms if record else DEFAULT_RETAIN_MS
+        about = {"run_id": signal.run_id, "segment": verdict.segment}
         with self.telemetry.settle(verdict.verdict):
             recorded = self.retry.keep_trying(
-                self.settler.record, delivery, verdict, retain_ms=retain_ms, dead_reason=dead_reason
-            )
+                self.settler.record, delivery, verdict, retain_ms=retain_ms, dead_reason=dead_reason,
+                on_conflict=lambda: self.log.info("verdict recorded anew, others had changed the result", **about),
+            )  # fmt: skip
         if recorded.is_standing:
             self.telemetry.examined(verdict)
         if dead_reason:
             self.telemetry.dead_letter()
+        if recorded.replaced:
+            self.log.info("verdict replaced", **about, was=recorded.replaced)
+        elif not recorded.is_standing:
+            self.log.debug("verdict stands already", **about)
         self.recorded = (signal.run_id, recorded.fields)
         self._finish(entry, is_progress=dead_reason != NEVER_ARRIVED)
         tell = self.log.debug if verdict.verdict == VERIFIED else self.log.warning

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from server_b.lease import Lease
 from server_b.segment.chunks import chunks_by_block
@@ -27,6 +28,9 @@ from shared.text import cut_text
 from shared.verdict import FAILED, SUPERSEDED, VERIFIED, SegmentVerdict
 from shared.witness import KIND_KEPT_CHANGING, KIND_NEVER_ARRIVED, Witness
 
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
+
 MAX_READINGS = 5
 POLL_S = 0.02
 NEVER_ARRIVED = "never arrived"
@@ -46,6 +50,7 @@ class SegmentExaminer:
     lease: Lease
     retry: Retry
     progress: RunProgress
+    log: FilteringBoundLogger
     telemetry: ConsumerTelemetry = field(default_factory=ConsumerTelemetry)
 
     def __post_init__(self) -> None:
@@ -114,6 +119,7 @@ class SegmentExaminer:
                 with closing(begun or self._begin(signal, look, self.watch(signal))) as reading:
                     return self._finish(signal, look, reading)
             except SegmentChangedError:
+                self.log.info("list changed while it was read", run_id=signal.run_id, segment=signal.segment)
                 begun = state = None  # ask again: the new state says whether the list was replaced or only touched
             except LongReplyError as error:
                 if look.record is None:

@@ -54,12 +54,26 @@ def optimistic_on(
     watched: Sequence[str],
     questions: Sequence[Command],
     attempt: Callable[[NodePipeline, list[Any]], T],
+    *,
+    on_conflict: Callable[[], object] = lambda: None,
 ) -> T:
-    """Do as `optimistic` with questions that are sent together with WATCH; `attempt` gets their replies too."""
-    return _repeat(client, watched, lambda pipeline: attempt(pipeline, pipeline.watch_and_ask(watched, questions)))
+    """Do as `optimistic` with questions that are sent together with WATCH; `attempt` gets their replies too.
+
+    `on_conflict` is called before each repetition.
+    """
+
+    def ask_and_attempt(pipeline: NodePipeline) -> T:
+        return attempt(pipeline, pipeline.watch_and_ask(watched, questions))
+
+    return _repeat(client, watched, ask_and_attempt, on_conflict)
 
 
-def _repeat(client: NodeClient, watched: Sequence[str], attempt: Callable[[NodePipeline], T]) -> T:
+def _repeat(
+    client: NodeClient,
+    watched: Sequence[str],
+    attempt: Callable[[NodePipeline], T],
+    on_conflict: Callable[[], object] = lambda: None,
+) -> T:
     give_up_at = time.monotonic() + LIMIT_S
     pauses = growing_pauses(FIRST_PAUSE_S, LONGEST_PAUSE_S)
     while True:
@@ -70,6 +84,7 @@ def _repeat(client: NodeClient, watched: Sequence[str], attempt: Callable[[NodeP
             if time.monotonic() >= give_up_at:
                 where, expected = f"{watched[0]} at {client.where}", "a moment without changes by others"
                 raise NotFinishedError(where=where, expected=expected, got=f"none in {LIMIT_S:g} s") from error
+            on_conflict()
             time.sleep(next(pauses))
 
 

@@ -124,7 +124,7 @@ class Examination:
         settings = ConsumerSettings(consumer="b", settle_s=0)
         lease = HastyLease(settings, self._stop, get_logger(), endpoint="")
         retry = Retry(0.0, self._stop, on_outage=_refuse, refresh=self._endpoint.refresh)
-        examiner = SegmentExaminer(self._endpoint, self.keys, settings, lease, retry, RunProgress())
+        examiner = SegmentExaminer(self._endpoint, self.keys, settings, lease, retry, RunProgress(), get_logger())
         return examiner.examine(self.signal, look)
 
 
