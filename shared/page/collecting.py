@@ -1,8 +1,7 @@
 """Collects what the report and the page draw, from Redis alone, in few round trips.
 
 A `Collector` keeps the lines of the segments it has seen. The report looks once, at everything. The page looks again
-and again, then only at segments that had no verdict yet, a few thousand at a time, so that a run of 100,000 segments
-costs no more than one of a few.
+and again, then only at segments without a verdict that have moved, and at signals that are new.
 """
 
 from __future__ import annotations
@@ -14,11 +13,13 @@ from typing import Any, cast
 
 from shared import __version__
 from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.published import signals_in
 from shared.endpoint.together import PORTION_KEYS
 from shared.errors import NotAllowedError, WrongKeyError
 from shared.keys import Keyspace
 from shared.page.endpoint_facts import endpoint_facts
 from shared.page.facts import EndpointFacts, Letter, PageFacts
+from shared.page.open_segments import OpenSegments
 from shared.page.run_facts import run_facts
 from shared.page.run_record import NO_RECORD, RecordFacts, read_record
 from shared.page.segment_lines import SegmentLines
@@ -50,12 +51,18 @@ class Collector:
     keys: Keyspace
     is_encrypted: bool
     run_id: str = ""  # empty for the newest
-    most_open: int = 0  # segments without a verdict that a further look asks for; 0 for all
+    most_open: int = 0  # segments that have moved and that one look reads; 0 for all segments at each look
     peer: EndpointFacts | None = None
     stop: StopRequest | None = None
     _lines: SegmentLines = field(init=False, default_factory=lambda: SegmentLines(""))
-    _begun_with: tuple[object, ...] = field(init=False, default=())
-    _next_open: int = field(init=False, default=0)
+    _open: OpenSegments = field(init=False)
+    _is_finished: bool = field(init=False, default=False)
+    _signalled: dict[str, int] = field(init=False, default_factory=dict)
+    _newest_id: bytes = field(init=False, default=b"")
+
+    def __post_init__(self) -> None:
+        """Know nothing of any run yet."""
+        self._open = OpenSegments(self.endpoint, self.keys, self.most_open)
 
     def look(self, local: LocalVerdicts | None = None) -> PageFacts:
         """Return the facts as they are now; `local` are the verdicts of a follower on this host.
@@ -66,7 +73,7 @@ class Collector:
         endpoint, keys, verdicts = self.endpoint, self.keys, local or {}
         here = endpoint_facts(endpoint, keys.signals(), is_encrypted=self.is_encrypted)
         stream = read_stream(endpoint, keys)
-        signalled = signalled_runs(endpoint, keys, stream)
+        signalled = self._signalled_runs(stream)
         runs = newest_runs(endpoint, keys, signalled, [stream.first_run], verdicts)
         shown = self._shown_run(runs, verdicts, stream.server_ms)
         record = read_record(endpoint, keys, shown.run_id) if shown is not None else NO_RECORD
@@ -109,6 +116,18 @@ class Collector:
             notes=self._notes(shown),
         )
 
+    def _signalled_runs(self, stream: StreamFacts) -> dict[str, int]:
+        """Return the runs that signals name; at a further look only the signals that are new are read."""
+        page, known = stream.first_page, self._newest_id
+        new = next((place for place, entry in enumerate(page) if entry[0] == known), None)
+        if not known or new is None:
+            self._signalled = signalled_runs(self.endpoint, self.keys, stream)
+        else:
+            signals = signals_in(page[:new], server_ms=stream.server_ms)
+            self._signalled = {signal.run_id: signal.segments for signal in signals} | self._signalled
+        self._newest_id = page[0][0] if page else b""
+        return self._signalled
+
     def _shown_run(self, runs: Sequence[RunStatus], local: LocalVerdicts, server_ms: int) -> RunStatus | None:
         """Return the run to show; None where nothing of it is here, or it is far ahead of the server's clock."""
         if not self.run_id:
@@ -125,29 +144,24 @@ class Collector:
     def _findings(self, run: RunStatus, stream: StreamFacts, local: LocalVerdicts) -> Findings:
         """Return what the segments amount to, having read those that may have changed."""
         (run,) = read_runs(self.endpoint, self.keys, {run.run_id: run.segments}, local)
-        begun_with = (run.run_id, run.segments, run.is_finished)
-        if begun_with != self._begun_with or not self.most_open:
-            self._lines, self._next_open = SegmentLines(run.run_id), 0  # what was read before may have been replaced
-        numbers = self._some_open(run.segments) if self.most_open else range(1, run.segments + 1)
+        if run.run_id != self._lines.run_id or not self.most_open or max(self._lines.lines, default=0) > run.segments:
+            self._lines = SegmentLines(run.run_id)
+            self._open = OpenSegments(self.endpoint, self.keys, self.most_open)
+        elif run.is_finished and not self._is_finished:
+            self._open.stale.update(self._lines.lines)  # its audit may have replaced what was read before
+        self._is_finished = run.is_finished
+        numbers: Sequence[int] = range(1, run.segments + 1)
+        if self.most_open:
+            mark = (run.verdicts, run.published, run.is_finished, self._newest_id)
+            numbers = self._open.numbers(run, self._lines, local.get(run.run_id, {}), mark)
         findings = Findings(run, stream.group)
         for segments, signal_ids in self._portions(run, numbers, local, stream.server_ms):
             for segment, signal_id in zip(segments, signal_ids, strict=True):
                 findings.add(segment)
                 self._lines.add(segment, signal_id)
-        self._begun_with = begun_with
+            self._open.note([segment.number for segment in segments], signal_ids)
         self._add_known(findings, frozenset(numbers))
         return findings
-
-    def _some_open(self, segments: int) -> list[int]:
-        """Return the lowest segments without a verdict, and some of the others, further ones each time."""
-        found = self._lines.open_numbers(segments)
-        if len(found) <= self.most_open:
-            return found
-        first, others = found[:PORTION_KEYS], found[PORTION_KEYS:]
-        start = self._next_open % len(others)
-        window = others[start : start + self.most_open - PORTION_KEYS]
-        self._next_open = start + len(window)
-        return [*first, *window]
 
     def _portions(
         self, run: RunStatus, numbers: Sequence[int], local: LocalVerdicts, server_ms: int
@@ -173,8 +187,8 @@ class Collector:
 
     def _notes(self, run: RunStatus | None) -> tuple[str, ...]:
         """Return what was not looked at yet: a page looks at a large run in several steps."""
-        seen = len(self._lines.lines)
-        return (f"{run.segments - seen:,} of {run.segments:,} segments",) if run and seen < run.segments else ()
+        left = max(run.segments - len(self._lines.lines), self._open.left) if run else 0
+        return (f"{left:,} of {run.segments:,} segments",) if run and left else ()
 
     def _carts(self, record: RecordFacts) -> list[Cart]:
         """Return the first carts of the run; none where they are somebody else's, or may not be read."""

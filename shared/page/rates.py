@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from shared.page.facts import Rates
 
@@ -34,15 +34,16 @@ def written_amounts(samples: Sequence[tuple[int, int]]) -> list[Amount]:
 
 
 def _spread(amounts: Iterable[Amount], began_ms: int, step_ms: int, steps: int) -> tuple[int, ...]:
-    found = [0.0] * steps
+    found, changes = [0.0] * steps, [0.0] * (steps + 1)  # values of single steps; of all steps from this one on
     for from_ms, to_ms, values in amounts:
         first, last = (min(max(0, (at - began_ms) // step_ms), steps - 1) for at in (from_ms, to_ms))
         length_ms = to_ms - from_ms
         if first == last or not length_ms:
             found[last] += values
             continue
-        for step in range(first, last + 1):
-            begin = began_ms + step * step_ms
-            inside = min(to_ms, begin + step_ms) - max(from_ms, begin)
-            found[step] += values * max(0, inside) / length_ms
-    return tuple(round(values) for values in found)
+        per_ms = values / length_ms
+        found[first] += per_ms * max(0, min(to_ms, began_ms + (first + 1) * step_ms) - max(from_ms, began_ms))
+        found[last] += per_ms * max(0, min(to_ms, began_ms + (last + 1) * step_ms) - (began_ms + last * step_ms))
+        changes[first + 1] += per_ms * step_ms
+        changes[last] -= per_ms * step_ms
+    return tuple(round(single + common) for single, common in zip(found, accumulate(changes), strict=False))

@@ -106,7 +106,8 @@ def _line(found: SegmentLines, record: RecordFacts, number: int) -> SegmentLine:
     line = found.lines.get(number) or SegmentLine(number, UNPUBLISHED)
     if line.count or record.record is None or number > record.record.segments:
         return line
-    return replace(line, count=record.record.range_of(number).count)
+    count = record.record.range_of(number).count
+    return SegmentLine(number, UNPUBLISHED, count) if number not in found.lines else replace(line, count=count)
 
 
 def _digest(lines: Sequence[SegmentLine]) -> str:
