@@ -35,12 +35,14 @@ def page_command(common: CommonSettings, peer: EndpointSettings | None, listen: 
 
     require_page()
     with stop_requests() as stop:  # before the imports below, which take a while
+        from shared.page.live.peer import Peer
         from shared.page.live.poller import Poller
         from shared.page.live.serving import parse_listen, serve
         from shared.page.live.views import Views
 
         parse_listen(listen)
         views = Views()
-        with closing(Poller(common, peer, views)) as poller:
+        beside = Peer(peer, common.keys.signals(), lambda: bool(views.wanted())) if peer is not None else None
+        with closing(Poller(common, beside, views)) as poller:
             poller.open()
             serve(poller, views, listen, stop=stop, say=say)

@@ -53,6 +53,7 @@ class Collector:
     run_id: str = ""  # empty for the newest
     most_open: int = 0  # segments that have moved and that one look reads; 0 for all segments at each look
     peer: EndpointFacts | None = None
+    peer_away: str = ""
     stop: StopRequest | None = None
     _lines: SegmentLines = field(init=False, default_factory=lambda: SegmentLines(""))
     _open: OpenSegments = field(init=False)
@@ -105,6 +106,7 @@ class Collector:
             namespace=keys.namespace,
             endpoint=here,
             peer=self.peer,
+            peer_away=self.peer_away,
             run=run_facts(shown, record, self._lines, self._carts(record), here.clock_ms) if shown else None,
             runs=tuple(runs),
             group=stream.group,

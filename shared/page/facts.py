@@ -169,6 +169,7 @@ class PageFacts:
     wrong: tuple[str, ...] = ()  # sentences of `status`, where the run is the newest
     under_way: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default=())  # what was not looked at
+    peer_away: str = ""  # why A's endpoint does not answer; empty while it does, and where it was not named
 
     @property
     def clock_difference_ms(self) -> int | None:

@@ -14,12 +14,11 @@ from typing import Any
 
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.opening import open_endpoint
-from shared.endpoint.settings import EndpointSettings
 from shared.endpoint.together import Together
 from shared.errors import HandoverError
 from shared.page.collecting import Collector
-from shared.page.endpoint_facts import endpoint_facts
-from shared.page.facts import EndpointFacts, PageFacts
+from shared.page.facts import PageFacts
+from shared.page.live.peer import Peer
 from shared.page.live.views import View, Views
 from shared.page.render import VERDICTS, main_html
 from shared.page.run_choice import local_verdicts
@@ -37,7 +36,7 @@ class Poller:
     """The only one that talks to Redis; reports that tabs ask for take their turn."""
 
     common: CommonSettings
-    peer: EndpointSettings | None
+    peer: Peer | None
     views: Views
     _endpoint: Endpoint | None = field(init=False, default=None)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
@@ -51,9 +50,16 @@ class Poller:
     def open(self) -> None:
         """Connect, before anything is served: a URL that leads nowhere ends the program."""
         self._endpoint = open_endpoint(self.common.endpoint)
+        if self.peer is not None:
+            self.peer.start()
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connection, and look at the peer no more."""
+        if self.peer is not None:
+            self.peer.end()
+        self._disconnect()
+
+    def _disconnect(self) -> None:
         if self._endpoint is not None:
             self._endpoint.close()
 
@@ -100,7 +106,8 @@ class Poller:
             self._collectors[run_id] = Collector(endpoint, self.common.keys, is_tls, run_id, MOST_OPEN)
             self._collectors[run_id].stop = self._stop
         collector = self._collectors[run_id]
-        collector.peer = self._peer()
+        if self.peer is not None:
+            collector.peer, collector.peer_away = self.peer.facts, self.peer.away
         self.looks += 1
         facts = collector.look(local_verdicts(endpoint, self.common))
         self._pulses[run_id] = (None if facts.notes else pulse), time.monotonic()
@@ -123,20 +130,6 @@ class Poller:
             asked.at(keys.result(run_id)).hlen(keys.result(run_id))
         return [str(reply) for reply in asked.send(raise_on_error=False)]
 
-    def _peer(self) -> EndpointFacts | None:
-        if self.peer is None:
-            return None
-        try:
-            peer = open_endpoint(self.peer)
-        except HandoverError:
-            return None
-        try:
-            return endpoint_facts(peer, self.common.keys.signals(), is_encrypted=self.peer.url.is_tls)
-        except HandoverError:
-            return None
-        finally:
-            peer.close()
-
     def _opened(self) -> Endpoint:
         """Return the endpoint, opened again if it was lost."""
         if self._endpoint is None:
@@ -146,7 +139,7 @@ class Poller:
     def _lose(self, error: HandoverError, view: View) -> None:
         """Say that the endpoint is away, why and for how long; it is opened again at the next look."""
         with self._lock:
-            self.close()
+            self._disconnect()
             self._endpoint = None
         self._collectors.clear()
         self._pulses.clear()

@@ -164,11 +164,6 @@ def test_no_password_of_the_url_is_on_it(hand_over: HandOver, serve: Serve, serv
     assert "s3cr3t-w0rd" not in page.program.output() + page.program.errors()
 
 
-def test_the_peer_is_shown(hand_over: HandOver, serve: Serve, server: Server) -> None:
-    hand_over.produce(count=10)
-    serve("--peer-url", server.url).tab().until("Redis at A&#39;s URL")
-
-
 @pytest.mark.parametrize("listen", ["8080", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:99999", "203.0.113.1:8080"])
 def test_where_it_can_not_listen(server: Server, namespace: str, listen: str) -> None:
     ended = run_program("server-b", "page", "--listen", listen, server=server, namespace=namespace)
