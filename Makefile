@@ -14,7 +14,7 @@ COMPILE = env -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL -u UV_DEFAULT_IN
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint lock bench failover build audit clean setup
+.PHONY: help demo stage test lint lock bench failover build audit clean setup
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -22,6 +22,9 @@ help: ## show this list
 # The demo gets make's process id, so that it exits when make is killed, even by SIGKILL.
 demo: $(VENV)/.demo ## both programs on an embedded server (ARGS=--keep leaves it running)
 	@exec $(BIN)/python -m demo --end-with-parent $$PPID $(ARGS)
+
+stage: $(VENV)/.demo ## the live page with buttons that kill, cut, delay, change and promote
+	@exec $(BIN)/python -m demo.stage --end-with-parent $$PPID $(ARGS)
 
 # Runs one process for each core, at most four. `make test ARGS="-n0 -x"` runs all tests in one process.
 test: lint ## everything CI checks: lint, types, import contracts, tests

@@ -26,6 +26,7 @@ pytest_plugins = [
     "tests.stage.needs",
     "tests.stage.programs",
     "tests.stage.servers",
+    "tests.stage.stage_page",
     "tests.stage.topologies",
     "tests.stage.trust",
     # After the plugins that these import, whose assertions pytest would else not explain.

@@ -48,15 +48,15 @@ class DelayLine:
 
         Args:
             carrier: What carries its bytes, and those of others.
-            delay_s: Seconds from the carrying of a byte to its arrival.
+            delay_s: Seconds from the carrying of a byte to its arrival; may be changed for bytes that come later.
         """
         self._carrier = carrier
-        self._delay_s = delay_s
+        self.delay_s = delay_s
         self._pieces: deque[tuple[float, memoryview]] = deque()
 
     def put(self, data: bytes, now_s: float) -> None:
         """Take bytes that came now; `END` says that no more will come, and arrives as they do."""
-        self._pieces += [(at_s + self._delay_s, piece) for at_s, piece in self._carrier.carry(data, now_s)]
+        self._pieces += [(at_s + self.delay_s, piece) for at_s, piece in self._carrier.carry(data, now_s)]
 
     def arrives_at(self) -> float | None:
         """Return when the next bytes arrive; None when none are on their way."""

@@ -65,6 +65,12 @@ class DelayingProxy:
         self._ends: set[End] = set()
         self.port: int = self._listener.getsockname()[1]
 
+    def set_delay(self, delay_s: float) -> None:
+        """Change what is added to a round trip, for what comes from now on, also on open connections."""
+        self._one_way_s = delay_s / 2
+        for end in self._ends:
+            end.line.delay_s = self._one_way_s
+
     def serve(self) -> None:
         """Carry until the process is killed."""
         while True:

@@ -76,6 +76,16 @@ class Outage:
 
 
 @dataclass(frozen=True)
+class Deed:
+    """Something that was done by hand while the run went on, on the stage in `demo/` alone; no fact of Redis."""
+
+    number: int
+    name: str
+    from_ms: int
+    to_ms: int  # 0 while it lasts
+
+
+@dataclass(frozen=True)
 class Reader:
     """A consumer that has read segments of the run."""
 

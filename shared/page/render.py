@@ -6,6 +6,7 @@ text are spelled as `\x1b`, then HTML's own by autoescape. Both happen in one pl
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from shared.errors import InvalidInputError
 from shared.page import words
 from shared.page.cells import WORDS, cells_of, legend_of, state_of
-from shared.page.facts import PageFacts, RunFacts
+from shared.page.facts import Deed, PageFacts, RunFacts
 from shared.page.rate_chart import rate_chart
 from shared.page.time_line import time_line
 from shared.shop.cart_text import MAX_NAME_BYTES, money_text
@@ -38,18 +39,19 @@ def report_html(facts: PageFacts) -> str:
     return _environment().get_template("report.html").render(_values(facts), css=style())
 
 
-def page_html(main: str, *, title: str, address: str = "") -> str:
-    """Return the page around what `main_html` has drawn."""
+def page_html(main: str, *, title: str, address: str = "", panel: str = "", foot: str = "") -> str:
+    """Return the page around what `main_html` has drawn, with a panel above it and a sentence at its foot."""
     from markupsafe import Markup
 
     template = _environment().get_template("page.html")
-    return template.render(main=Markup(main), title=title, address=address, is_live=True)  # noqa: S704 - drawn by us
+    drawn = {"main": Markup(main), "panel": Markup(panel)}  # noqa: S704 - drawn by us
+    return template.render(drawn, title=title, address=address, foot=foot, is_live=True)
 
 
-def main_html(facts: PageFacts | None, *, away: str = "") -> str:
-    """Return the part of the page that is sent anew when something has changed."""
-    values = _values(facts) if facts is not None else {"facts": None}
-    return _environment().get_template("main.html").render(values, away=away, is_live=True)
+def main_html(facts: PageFacts | None, *, away: str = "", first: str = "", deeds: Sequence[Deed] = ()) -> str:
+    """Return the part of the page that is sent anew when something has changed; `first` is HTML in front of it."""
+    values = _values(facts, deeds) if facts is not None else {"facts": None}
+    return first + _environment().get_template("main.html").render(values, away=away, is_live=True)
 
 
 def style() -> str:
@@ -103,14 +105,14 @@ def _environment() -> Environment:
     return environment
 
 
-def _values(facts: PageFacts) -> dict[str, Any]:
+def _values(facts: PageFacts, deeds: Sequence[Deed] = ()) -> dict[str, Any]:
     run = facts.run
     values: dict[str, Any] = {"facts": facts, "run": run, "is_live": False, "away": ""}
     if run is None:
         return values
     shown = _rows(run)
     return values | {
-        "line": time_line(run),
+        "line": time_line(run, deeds),
         "chart": rate_chart(run),
         "cells": cells_of(run),
         "legend": legend_of(run),

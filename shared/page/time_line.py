@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from shared.page.axis import WIDTH, Axis, Tick
-from shared.page.facts import Outage, RunFacts, Span
+from shared.page.facts import Deed, Outage, RunFacts, Span
 from shared.page.words import counted, duration, short_number
 
 MAX_ROWS = 4
@@ -61,6 +61,7 @@ class Lane:
     path: str = ""  # all bars in one shape, where they are many
     whiskers: str = ""  # from a signal to the moment it was taken: the lag
     marks: list[Mark] = field(default_factory=list)
+    lines: list[Mark] = field(default_factory=list)  # through all lanes, where a deed began
 
 
 @dataclass(frozen=True)
@@ -74,16 +75,29 @@ class TimeLine:
     ticks: list[Tick]
 
 
-def time_line(run: RunFacts) -> TimeLine:
-    """Return the drawing of a run."""
+def time_line(run: RunFacts, deeds: Sequence[Deed] = ()) -> TimeLine:
+    """Return the drawing of a run, and of what was done by hand during it."""
     axis = Axis(run.began_ms, run.ended_ms)
-    lanes = [_writing(run, axis), _signals(run, axis), *_reading(run, axis)]
+    lanes = [*_by_hand(run, deeds, axis), _writing(run, axis), _signals(run, axis), *_reading(run, axis)]
     y = 4
     for lane in lanes:
         lane.y = y
         y += lane.height + _GAP
     bands = [_band(outage, axis) for outage in run.outages]
     return TimeLine(axis, y, lanes, bands, axis.ticks())
+
+
+def _by_hand(run: RunFacts, deeds: Sequence[Deed], axis: Axis) -> Iterable[Lane]:
+    """Yield a lane if anything was done while the run went on; a deed that still lasts ends where the run does."""
+    spans = [(deed, deed.from_ms, deed.to_ms or run.ended_ms) for deed in deeds]
+    own = [(deed, begin, end) for deed, begin, end in spans if begin <= run.ended_ms and end >= run.began_ms]
+    if not own:
+        return
+    note = ", ".join(f"{deed.number}: {deed.name}" for deed, _, _ in own)
+    texts = [((begin, max(begin, end)), f"{deed.number}: {deed.name}, for ") for deed, begin, end in own]
+    lane = _lane("deed", "by hand", note, texts, axis)
+    lane.lines = [Mark(axis.percent(begin), 0, f"{deed.number}") for deed, begin, _ in own]
+    yield lane
 
 
 def _writing(run: RunFacts, axis: Axis) -> Lane:

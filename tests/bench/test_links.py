@@ -203,6 +203,14 @@ def test_a_line_without_a_limit_delivers_all_after_the_delay() -> None:
     assert line.arrives_at() is None
 
 
+def test_a_delay_that_changes_keeps_the_order_of_what_is_under_way() -> None:
+    line = DelayLine(Carrier(), delay_s=0.5)
+    line.put(b"one", 10.0)
+    line.delay_s = 0.0
+    line.put(b"two", 10.0)
+    assert [_taken(line, at_s) for at_s in (10.25, 10.5)] == [[], [b"one", b"two"]]
+
+
 def test_a_limited_line_delivers_as_fast_as_it_carries() -> None:
     line = DelayLine(Carrier(1_000), delay_s=0.5)
     line.put(bytes(1_000), 10.0)

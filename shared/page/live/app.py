@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from shared.errors import HandoverError
 from shared.page.facts import PageFacts
+from shared.page.live.extra import Extra
 from shared.page.live.guard import Guard
 from shared.page.live.views import View, Views
 from shared.page.render import FOLDER, page_html, report_html, style
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
 MAX_TABS = 200
 
 
-def make_app(views: Views, report: Callable[[str], PageFacts], *, token: str, names: Iterable[str]) -> ASGIApp:
+def make_app(
+    views: Views, report: Callable[[str], PageFacts], *, token: str, names: Iterable[str], extra: Extra
+) -> ASGIApp:
     """Return the application behind its guard; `report` collects the facts of a run, in another thread."""
-    pages = _Pages(views, report)
+    pages = _Pages(views, report, extra)
     routes = [
         Route("/", pages.page),
         Route("/events", pages.events),
@@ -36,13 +39,14 @@ def make_app(views: Views, report: Callable[[str], PageFacts], *, token: str, na
         Route("/runs/{run_id}/report.html", pages.report),
         Route("/style.css", lambda _: Response(style(), media_type="text/css")),
         Route("/page.js", lambda _: Response((FOLDER / "page.js").read_bytes(), media_type="text/javascript")),
+        *extra.routes(),
     ]
-    return Guard(Starlette(routes=routes), token=token, names=names)
+    return Guard(Starlette(routes=routes), token=token, names=names, posts=extra.posts)
 
 
 class _Pages:
-    def __init__(self, views: Views, report: Callable[[str], PageFacts]) -> None:
-        self._views, self._report = views, report
+    def __init__(self, views: Views, report: Callable[[str], PageFacts], extra: Extra) -> None:
+        self._views, self._report, self._extra = views, report, extra
 
     async def page(self, request: Request) -> Response:
         """Return the page of a run with what is known now, so that it can be read without its script."""
@@ -51,7 +55,9 @@ class _Pages:
             return PlainTextResponse("This is no id of a run.\n", 404)
         await self._views.first(view)
         address = f"/runs/{view.run_id}" if view.run_id else ""
-        return HTMLResponse(page_html(view.html, title=view.title, address=address))
+        panel, cookie = self._extra.panel(request)
+        whole = page_html(view.html, title=view.title, address=address, panel=panel, foot=self._extra.foot)
+        return HTMLResponse(whole, headers={"Set-Cookie": cookie} if cookie else None)
 
     async def events(self, request: Request) -> Response:
         """Return the events of a run."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
@@ -38,15 +38,17 @@ _ENTRANCE = '<!DOCTYPE html><title>Handover</title><meta http-equiv="refresh" co
 class Guard:
     """An ASGI application in front of another one."""
 
-    def __init__(self, app: ASGIApp, *, token: str, names: Iterable[str]) -> None:
+    def __init__(self, app: ASGIApp, *, token: str, names: Iterable[str], posts: Collection[str] = ()) -> None:
         """Guard an application.
 
         Args:
             app: What is guarded.
             token: What whoever reads must have; empty for nothing, on loopback.
             names: Host names that are ours, beside addresses.
+            posts: Paths that let POST through, which whatever answers there has to check; none on `server-b page`.
         """
         self._app, self._token, self._names = app, token, {name.lower() for name in names}
+        self._posts = frozenset(posts)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or let it through; every answer has our headers."""
@@ -68,7 +70,8 @@ class Guard:
         headers = Headers(scope=scope)
         if not self._is_ours(headers.getlist("host")):
             return PlainTextResponse("This name is not this page's.\n", 421)
-        if scope["method"] not in ("GET", "HEAD"):
+        is_posted = scope["method"] == "POST" and scope["path"] in self._posts
+        if not is_posted and scope["method"] not in ("GET", "HEAD"):
             return PlainTextResponse("This page is only read.\n", 405, headers={"Allow": "GET, HEAD"})
         if not self._token or self._has_token(headers.get("cookie", "")):
             return None

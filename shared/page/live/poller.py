@@ -18,6 +18,7 @@ from shared.endpoint.together import Together
 from shared.errors import HandoverError
 from shared.page.collecting import Collector
 from shared.page.facts import PageFacts
+from shared.page.live.extra import Extra
 from shared.page.live.peer import Peer
 from shared.page.live.views import View, Views
 from shared.page.render import VERDICTS, main_html
@@ -38,6 +39,7 @@ class Poller:
     common: CommonSettings
     peer: Peer | None
     views: Views
+    extra: Extra = field(default_factory=Extra)
     _endpoint: Endpoint | None = field(init=False, default=None)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
     _collectors: dict[str, Collector] = field(init=False, default_factory=dict)
@@ -88,9 +90,11 @@ class Poller:
             self._lose(error, view)
             return
         self._away_since = 0.0
-        if facts is not None:
-            self._facts[view.run_id] = facts
-            self.views.show(view, title=title_of(facts), html=main_html(facts))
+        known = facts or self._facts.get(view.run_id)
+        if known is None or (facts is None and view.extra_version == self.extra.version):
+            return
+        self._facts[view.run_id] = known
+        self.views.show(view, title=title_of(known), html=self._html(view, known))
 
     def _look(self, run_id: str) -> PageFacts | None:
         """Return the facts; None where nothing has changed."""
@@ -147,7 +151,13 @@ class Poller:
         self._away_since = self._away_since or now
         lasted = duration(int(now - self._away_since) * 1_000)
         away = f"The endpoint is away, for {lasted} now: {error}. What stands below is what was seen last."
-        self.views.show(view, title="Endpoint away - Handover", html=main_html(self._facts.get(view.run_id), away=away))
+        html = self._html(view, self._facts.get(view.run_id), away=away)
+        self.views.show(view, title="Endpoint away - Handover", html=html)
+
+    def _html(self, view: View, facts: PageFacts | None, *, away: str = "") -> str:
+        """Return what a view shows."""
+        view.extra_version = self.extra.version
+        return main_html(facts, away=away, first=self.extra.section(facts), deeds=self.extra.deeds())
 
 
 def title_of(facts: PageFacts) -> str:

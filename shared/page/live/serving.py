@@ -21,14 +21,19 @@ BACKLOG = 128
 
 
 def serve(poller: Poller, views: Views, listen: str, *, stop: StopRequest, say: Callable[[str], None]) -> None:
-    """Serve until a stop is requested, then end at once, whatever tabs are open."""
+    """Serve until a stop is requested, then end at once, whatever tabs are open.
+
+    Raises:
+        InvalidInputError: The address is none, or somebody else listens there.
+    """
     host, port = parse_listen(listen)
     opened = _opened(host, port, listen)
     with opened:
         address = opened.getsockname()[0]
         is_loopback = ipaddress.ip_address(address.partition("%")[0]).is_loopback
         token = "" if is_loopback else secrets.token_urlsafe(24)
-        app = make_app(views, poller.report, token=token, names=("localhost", host, socket.gethostname()))
+        names = ("localhost", host, socket.gethostname())
+        app = make_app(views, poller.report, token=token, names=names, extra=poller.extra)
         config = uvicorn.Config(
             app, log_config=None, access_log=False, server_header=False, date_header=False, lifespan="off",
             ws="none", http="h11", loop="asyncio", timeout_graceful_shutdown=1, timeout_keep_alive=5,

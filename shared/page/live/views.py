@@ -32,6 +32,7 @@ class View:
     title: str = "Handover"
     html: str = ""
     version: int = 0
+    extra_version: int = 0  # of what `Extra` had when the view was drawn
     tabs: int = 0
     asked_at: float = field(default_factory=time.monotonic)
     changed: asyncio.Event = field(default_factory=asyncio.Event)

@@ -129,6 +129,16 @@ def test_it_is_only_read(serve: Serve, method: str) -> None:
     assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
 
 
+@pytest.mark.parametrize("path", ["/press", "/stage.css", "/events", "/runs/no-id", "/page.js"])
+def test_nothing_of_the_stage_is_served_and_nothing_takes_a_post(serve: Serve, path: str) -> None:
+    """The stage in `demo/` is the same page with buttons; here there is none to press."""
+    page = serve()
+    answer = page.ask(path, method="POST")
+    assert (answer.status, answer.body) == (405, "This page is only read.\n")
+    assert "<form" not in page.ask().body
+    assert "set-cookie" not in page.ask().headers
+
+
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "8.8.8.8", "", "a b"])
 def test_a_name_that_is_not_its_own_is_refused(serve: Serve, host: str) -> None:
     assert serve().ask("/", Host=host).status in (400, 421)
