@@ -22,7 +22,6 @@ from demo.stage.buttons import BUTTONS
 from shared.page.render import VERDICTS
 from tests.stage.demo_stage import Stage
 from tests.stage.leftovers import processes_of
-from tests.stage.page_process import Answer
 from tests.stage.programs import run_program
 from tests.stage.servers import binary
 
@@ -30,6 +29,14 @@ COMMAND = (sys.executable, "-m", "demo.stage", "--listen", "127.0.0.1:0", "--eve
 RUN_ID = r"[0-9]{8}T[0-9]{9}Z-[0-9a-f]{6}"
 PATIENCE_S = 100.0
 _ROW = re.compile(r'<tr><th scope="row">\d+</th><td>(.*?)</td><td>.*?</td><td>(.*?)</td><td>(.*?)</td>(.*?)</tr>')
+
+
+class Answer(NamedTuple):
+    """An answer: its status, headers by lower-case name, and body."""
+
+    status: int
+    headers: dict[str, str]
+    body: str
 
 
 class Row(NamedTuple):
