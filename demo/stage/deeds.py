@@ -70,9 +70,9 @@ class Deeds:
         with self._lock:
             return list(self._entries.values())
 
-    def runs(self) -> set[str]:
-        """Return the runs to which something was done: each press gets a run of its own, whose end is its doing."""
-        return {entry.run_id for entry in self.all()}
+    def last_over_ms(self) -> int:
+        """Return when what was done last was over: a run that began later is free of it."""
+        return max((entry.to_ms for entry in self.all()), default=0)
 
     def begin(self, number: int, told: str, run_id: str) -> None:
         """Note that something is done now."""

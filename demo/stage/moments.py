@@ -1,7 +1,7 @@
 """The moments at which a button does what it does.
 
-It is the first half of a run to which nothing else was done, so that its effect lies on the time line of one, and what
-becomes of that is its doing. In the pause between two runs a killed server-a would have nothing to lose.
+It is the first half of a run that began when nothing else went on, so that its effect lies on the time line of one run,
+and what becomes of that is its doing. In the pause between two runs a killed server-a would have nothing to lose.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from demo.stage.cast import Part
 from demo.stage.look import Held, Phase, held, phase
+from shared.tokens import token_ms
 
 if TYPE_CHECKING:
     from demo.stage.director import Director
@@ -22,9 +23,10 @@ class NotDoneError(Exception):
 
 
 def fresh(stage: Director) -> Phase | None:
-    """Return how far the newest run is, if at most half of it is written and nothing was done to it."""
+    """Return how far the newest run is, if at most half of it is written and it began after what was done before."""
     now = phase(stage.pair.client)
-    return now if now is not None and now.is_written_now and now.run_id not in stage.deeds.runs() else None
+    is_fresh = now is not None and now.is_written_now and token_ms(now.run_id) > stage.deeds.last_over_ms()
+    return now if is_fresh else None
 
 
 def writing(stage: Director) -> Phase:
