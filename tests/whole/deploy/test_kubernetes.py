@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,6 +13,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from server_b.lease import touch_heartbeat
 from shared.keys import Keyspace
 from shared.signal import CONSUMER_GROUP
 from tests.stage.command_tree import commands, options_of
@@ -115,6 +119,23 @@ def test_the_probes_are_the_images_own_health_check() -> None:
         assert only[probe]["exec"]["command"] == ["python", "-S", "-c", written[1]]
     (folder,) = re.findall(r"SERVER_B_HEARTBEAT_FILE=(/\w+)/", dockerfile)
     assert folder in {mount["mountPath"] for mount in only["volumeMounts"]}
+
+
+def test_a_probe_tells_a_fresh_heartbeat_from_an_old_one_and_from_none(tmp_path: Path) -> None:
+    command = container(KUBERNETES / "server-b.yaml")["livenessProbe"]["exec"]["command"]
+    heartbeat = tmp_path / "heartbeat"
+
+    def probe() -> int:
+        environment = {**os.environ, "SERVER_B_HEARTBEAT_FILE": str(heartbeat)}
+        return subprocess.run(
+            [sys.executable, *command[1:]], env=environment, capture_output=True, check=False
+        ).returncode
+
+    assert probe() != 0
+    touch_heartbeat(str(heartbeat))
+    assert probe() == 0
+    os.utime(heartbeat, (0, 0))
+    assert probe() != 0
 
 
 @pytest.mark.parametrize("path", SCALED, ids=lambda path: path.name)
