@@ -27,6 +27,7 @@ from demo.stage.pair import Pair
 from shared.stopping import StopRequest
 
 TICK_S = 0.05
+ENDED = "a server or link of the stage was ended by somebody else"
 # So that a run takes a few seconds, in which a button can be pressed. All that B reads A has written: it keeps up.
 A_BYTES_PER_S = 256 * 1024
 B_BYTES_PER_S = 512 * 1024
@@ -77,7 +78,9 @@ class Director(threading.Thread):
         except ServerStartError as error:
             self.error, self.exit_code = str(error), 69
         except redis.RedisError as error:
-            self.error, self.exit_code = f"a server of the stage does not answer: {error}", 69
+            pair: Pair | None = getattr(self, "pair", None)  # it may not have come so far
+            is_gone = pair is not None and not pair.is_running
+            self.error, self.exit_code = ENDED if is_gone else f"a server of the stage does not answer: {error}", 69
         finally:
             if not self._stop_request.is_requested:
                 self._stop_request.request()
@@ -93,10 +96,11 @@ class Director(threading.Thread):
 
         Raises:
             StoppedError: A stop was requested.
-            StageError: A program or link ended and can't be started again.
+            ServerStartError: A server or link was ended, not by us.
+            StageError: A program ended again and again.
         """
         if not self.pair.is_running or not all(link.is_running for link in self.links):
-            raise StageError("a server or link of the stage was ended by somebody else")
+            raise ServerStartError(ENDED)
         self.cast.tend()
         now = time.monotonic()
         due, self._later = [each for each in self._later if each[0] <= now], [e for e in self._later if e[0] > now]

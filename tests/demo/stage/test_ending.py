@@ -73,7 +73,7 @@ def test_a_server_that_somebody_else_ends_ends_the_stage(stage: Stage) -> None:
     process = stage.start(*COMMAND)
     stage.wait_until_printed(IS_UP)
     os.kill(stage.find("valkey-server"), signal.SIGKILL)
-    assert process.wait(60) == 70
+    assert process.wait(60) == 69
     assert stage.stderr == "stage: a server or link of the stage was ended by somebody else\n"
     assert stage.is_empty()
 
