@@ -83,18 +83,20 @@ class Poller:
 
     def _draw(self, view: View) -> None:
         """Draw a view anew if something has changed."""
+        began_at = time.monotonic()
         try:
             with self._lock:
                 facts = self._look(view.run_id)
         except HandoverError as error:
             self._lose(error, view)
+            self.views.looked(view, began_at)
             return
         self._away_since = 0.0
         known = facts or self._facts.get(view.run_id)
-        if known is None or (facts is None and view.extra_version == self.extra.version):
-            return
-        self._facts[view.run_id] = known
-        self.views.show(view, title=title_of(known), html=self._html(view, known))
+        if known is not None and (facts is not None or view.extra_version != self.extra.version):
+            self._facts[view.run_id] = known
+            self.views.show(view, title=title_of(known), html=self._html(view, known))
+        self.views.looked(view, began_at)
 
     def _look(self, run_id: str) -> PageFacts | None:
         """Return the facts; None where nothing has changed."""

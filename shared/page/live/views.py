@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 MAX_VIEWS = 20
 ALIVE_EVERY_S = 10.0
 ASKED_FOR_S = 3.0  # a view that was asked for is drawn for so long, also before its tab listens
-FIRST_LOOK_S = 2.0
+FIRST_LOOK_S = 5.0
 # A browser opens six connections to us at most, for all its tabs together, and a tab that listens keeps one. So a few
 # tabs listen without end, and any more come again and again, each for a moment, and leave room for each other.
 MAX_LASTING = 3
@@ -34,6 +34,8 @@ class View:
     version: int = 0
     extra_version: int = 0  # of what `Extra` had when the view was drawn
     tabs: int = 0
+    looked_at: float = 0.0  # when the last look at the run began
+    awaited: int = 0  # pages that wait for a look
     asked_at: float = field(default_factory=time.monotonic)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -84,13 +86,23 @@ class Views:
         with self._lock:
             self._wake(list(self._views.values()))
 
+    def looked(self, view: View, began_at: float) -> None:
+        """Note that a view shows what was there at a moment, for a page that waits for it."""
+        view.looked_at = began_at
+        if view.awaited:
+            self._wake([view])
+
     async def first(self, view: View) -> None:
-        """Wait until a view has been drawn, two seconds at most."""
-        if not view.version and not self.is_closed:
-            try:
-                await asyncio.wait_for(view.changed.wait(), FIRST_LOOK_S)
-            except TimeoutError:
-                return
+        """Wait until a view shows what is there now, five seconds at most."""
+        asked_at, view.awaited = time.monotonic(), view.awaited + 1
+        try:
+            while view.looked_at < asked_at and not self.is_closed:
+                left_s = asked_at + FIRST_LOOK_S - time.monotonic()
+                await asyncio.wait_for(view.changed.wait(), max(0.0, left_s))
+        except TimeoutError:
+            return
+        finally:
+            view.awaited -= 1
 
     async def events(self, view: View, seen: str = "") -> AsyncIterator[str]:
         """Yield Server-Sent Events: what the view shows unless it was seen, and after each change; see MAX_LASTING."""

@@ -38,6 +38,15 @@ def test_a_run_is_seen_from_its_beginning_to_its_verdict(hand_over: HandOver, se
     assert all(address.startswith(("/", "data:,")) for address in whole.addresses)
 
 
+def test_without_its_script_each_load_shows_what_is_there_now(hand_over: HandOver, serve: Serve) -> None:
+    page = serve()
+    assert "No run is here" in page.ask().body
+    hand_over.produce(count=10)
+    assert "Not finished" in page.ask().body
+    hand_over.consume()
+    assert "complete, in order and once" in page.ask().body
+
+
 def test_each_run_has_an_address_and_a_report_of_its_own(hand_over: HandOver, serve: Serve) -> None:
     first = hand_over.produce(count=10).run_id
     hand_over.consume()
