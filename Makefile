@@ -20,7 +20,7 @@ help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
 
 # The demo gets make's process id, so that it exits when make is killed, even by SIGKILL.
-demo: $(VENV)/.demo ## both programs on an embedded server (ARGS=--keep leaves it running)
+demo: $(VENV)/.demo ## both programs on an embedded server (ARGS=--page shows it live, --keep leaves it up)
 	@exec $(BIN)/python -m demo --end-with-parent $$PPID $(ARGS)
 
 stage: $(VENV)/.demo ## the live page with buttons that kill, cut, delay, change and promote

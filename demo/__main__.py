@@ -1,4 +1,4 @@
-"""The command line of the demo: `python -m demo [--keep] [--verbose]`, behind `make demo`.
+"""The command line of the demo: `python -m demo [--keep] [--page] [--verbose]`, behind `make demo`.
 
 Exit codes: 0 when both programs ended with 0; otherwise the failing program's; 69 when the server could not be started
 or ended; 75 when it was stopped before the hand-over was complete; 2 for bad arguments or a
@@ -36,6 +36,7 @@ def _arguments() -> argparse.Namespace:
         allow_abbrev=False,
     )
     parser.add_argument("--keep", action="store_true", help="leave the server up after the hand-over, until Ctrl-C")
+    parser.add_argument("--page", action="store_true", help="serve the page meanwhile, and until Ctrl-C")
     parser.add_argument("--verbose", action="store_true", help="show the programs' logs even when all is well")
     parser.add_argument(
         "--end-with-parent",
@@ -57,10 +58,15 @@ def _demonstrate(watch: Watch, options: argparse.Namespace) -> None:
         print(f"Valkey is up at {server.url}", flush=True)
         hand_over = HandOver(server, watch, is_verbose=options.verbose)
         try:
-            print(hand_over.perform(), flush=True)
-            print(hand_over.draw(), flush=True)
+            if options.page:
+                print(hand_over.serve(), flush=True)
+            started = hand_over.perform()
+            print(hand_over.draw(), started, sep="\n", flush=True)
+            if options.page:
+                print("The page stays until Ctrl-C.", flush=True)
             if options.keep:
                 print(f"Look around with Redis Insight or redis-cli -u {server.url}; Ctrl-C ends it.", flush=True)
+            if options.keep or options.page:
                 hand_over.wait_for_stop()
         finally:
             hand_over.close()

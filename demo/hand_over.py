@@ -6,13 +6,16 @@ so the end of any of them ends the others at once.
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+from demo.looks import heading, with_colours
 from demo.processes import Program, program_environment
 from demo.servers import Server
 from demo.watch import Watch
@@ -31,6 +34,8 @@ _CART = (
 )
 _RUN = ("run",)
 _REPORT = Path("build/hand-over.html")  # below the working directory
+_FACTS = _REPORT.with_suffix(".json")
+_PAGE = ("page", "--listen", "127.0.0.1:0")
 
 # As the programs themselves use them: the endpoint is gone; not finished, run it again; a file can't be written.
 _UNREACHABLE = 69
@@ -68,29 +73,28 @@ class HandOver:
         self._programs: list[Program] = []
 
     def perform(self) -> str:
-        """Run everything, print what the programs say, and return a line about the time it took.
+        """Run everything, print what the programs say, and return a line about the time that it took to start them.
 
         Raises:
             DemoError: A program failed, the server ended, or we were asked to stop.
         """
         started_at = time.monotonic()
+        print(heading("server-b waits, as it would on another host"))
         print(f"$ server-b {shlex.join(_CONSUMER)} &", flush=True)
         consumer = self._start("server-b", _CONSUMER)
+        print(heading("The shop: a user, two SKUs and a cart"), flush=True)
         for program in [self._start("server-a", arguments) for arguments in _SHOP]:
             self._finish(program)
         for arguments in _CART:
             self._finish(self._start("server-a", arguments))
-        shop_done_at = time.monotonic()
+        print(heading("The list: written by server-a, read in reverse and verified by server-b"), flush=True)
         self._finish(self._start("server-a", _RUN))
         self._finish(consumer)
-        ended_at = time.monotonic()
-        return (
-            f"Handed over in {ended_at - started_at:.1f} s: users, SKUs and cart {shop_done_at - started_at:.1f} s, "
-            f"list and verdict {ended_at - shop_done_at:.1f} s."
-        )
+        started = len(_SHOP) + len(_CART) + 2
+        return f"With the start of {started} Python programs all of it took {time.monotonic() - started_at:.1f} s."
 
     def draw(self) -> str:
-        """Have server-b draw the run as one HTML file, and return where it lies.
+        """Have server-b draw the run as one HTML file, and return how long the hand-over took and where the file lies.
 
         Raises:
             DemoError: See `perform`; or the file can't be written.
@@ -99,17 +103,33 @@ class HandOver:
             _REPORT.parent.mkdir(exist_ok=True)
         except OSError as error:
             raise DemoError(f"no folder for the report: {error}", exit_code=_NOT_WRITABLE) from error
-        self._finish(self._start("server-b", ("report", "--html", str(_REPORT))))
-        return f"Open {_REPORT} in a browser: verdict, time line and speed of this run, in one file to send."
+        print(heading("The report"), flush=True)
+        program = self._start("server-b", ("report", "--html", str(_REPORT), "--json"))
+        self._finish(program, into=_FACTS)
+        where = f"Open {_REPORT} in a browser: verdict, time line and speed of this run, in one file to send."
+        return f"{_own_time(json.loads(_FACTS.read_text('utf-8'))['run'])}\n{where}"
+
+    def serve(self) -> str:
+        """Start the page, which is served until `close`, and return a line with its link.
+
+        Raises:
+            DemoError: See `perform`.
+        """
+        page = self._start("server-b", _PAGE)
+        while not page.output().endswith("\n"):
+            self._check_all()
+            self._watch.wait(0.05)  # its link is no signal
+        return f"Watch it at {page.output().strip()} in a browser; Ctrl-C ends it."
 
     def wait_for_stop(self) -> None:
         """Wait until somebody asks us to stop.
 
         Raises:
-            DemoError: The server ended.
+            DemoError: The server or the page ended.
         """
         while not self._watch.stop_signal:
             self._check_server()
+            self._check_programs()
             self._watch.wait()
 
     def close(self) -> None:
@@ -126,8 +146,8 @@ class HandOver:
         self._programs.append(program)
         return program
 
-    def _finish(self, program: Program) -> None:
-        """Wait for a program's end and print its command and output.
+    def _finish(self, program: Program, *, into: Path | None = None) -> None:
+        """Wait for a program's end and print its command and output, or keep the output in a file.
 
         Raises:
             DemoError: See `perform`.
@@ -136,7 +156,9 @@ class HandOver:
             self._check_all()
             self._watch.wait()
         self._check_all()
-        _show(program, with_log=self._is_verbose)
+        if into is not None:
+            into.write_text(program.output(), "utf-8")
+        _show(program, with_log=self._is_verbose, into=into)
         self._programs.remove(program)
         program.close()
 
@@ -146,6 +168,10 @@ class HandOver:
             name = signal.Signals(self._watch.stop_signal).name
             raise DemoError(f"stopped by {name} before the hand-over was complete", exit_code=_NOT_FINISHED)
         self._check_server()
+        self._check_programs()
+
+    def _check_programs(self) -> None:
+        """Raise if a program failed."""
         for program in self._programs:
             if not program.is_running and program.exit_code:
                 _show(program, with_log=True)
@@ -157,10 +183,21 @@ class HandOver:
             raise DemoError("the embedded server ended", exit_code=_UNREACHABLE)
 
 
-def _show(program: Program, *, with_log: bool) -> None:
-    """Print a program's command and what it said."""
-    print(f"$ {shlex.join([program.name, *program.arguments])}")
-    sys.stdout.write(program.output())
+def _own_time(run: dict[str, Any]) -> str:
+    """Return how long a run took by the server's clock, from the beginning of server-a's work to the verdict."""
+    took_ms, write_ms, read_ms = run["ended_ms"] - run["began_ms"], run["write_s"] * 1_000, run["read_s"] * 1_000
+    return (
+        f"Handed over in {took_ms:,} ms by the server's clock: written in {write_ms:,.0f} ms, "
+        f"on its way for {run['lag_ms']:,} ms, read and verified in {read_ms:,.0f} ms."
+    )
+
+
+def _show(program: Program, *, with_log: bool, into: Path | None = None) -> None:
+    """Print a program's command and what it said, unless that went into a file."""
+    target = f" > {into}" if into is not None else ""
+    print(f"$ {shlex.join([program.name, *program.arguments])}{target}")
+    if into is None:
+        sys.stdout.write(with_colours(program.output()))
     sys.stdout.flush()
     if with_log:
         sys.stderr.write(program.errors())

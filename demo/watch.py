@@ -29,9 +29,9 @@ class Watch:
         os.set_blocking(self._read_fd, False)
         os.set_blocking(self.write_fd, False)
 
-    def wait(self) -> None:
-        """Wait for the next signal; one that came since the last wait counts."""
-        select.select([self._read_fd], [], [])
+    def wait(self, at_most_s: float | None = None) -> None:
+        """Wait for the next signal, or so long at most; one that came since the last wait counts."""
+        select.select([self._read_fd], [], [], at_most_s)
         with suppress(BlockingIOError):
             while os.read(self._read_fd, 512):
                 pass

@@ -6,15 +6,18 @@ import os
 import signal
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from demo import looks
 from tests.stage.demo_stage import Stage
 from tests.stage.leftovers import processes_of
 from tests.stage.servers import binary, connect_url
+from tests.stage.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="what is left running is found through /proc")
 
@@ -55,7 +58,7 @@ def test_the_demo_hands_the_cart_and_the_list_over(stage: Stage) -> None:
         "$ server-a cart remove 1 sku123",
         "$ server-a run",
         "$ server-b run --once --wait-s 60",
-        "$ server-b report --html build/hand-over.html",
+        "$ server-b report --html build/hand-over.html --json > build/hand-over.json",
     ]
     carts = ["\n".join(_after(lines, commands[number], nth)) for number, nth in ((4, 0), (5, 0), (4, 1), (7, 0))]
     for cart, total in zip(carts, ("199.99", "289.98", "489.97", "289.98"), strict=True):
@@ -66,6 +69,7 @@ def test_the_demo_hands_the_cart_and_the_list_over(stage: Stage) -> None:
     assert consumer[heading + 1] == str([str(value) for value in range(10_000, 9_990, -1)])
     assert "verified" in "\n".join(consumer).lower()
     assert lines[-3].startswith("Handed over in ")
+    assert "\x1b" not in stage.stdout
     assert stage.stderr == ""
     assert stage.is_empty()
 
@@ -110,6 +114,37 @@ def test_keep_leaves_the_server_up_until_it_is_stopped(stage: Stage, signal_numb
     demo.send_signal(signal_number)
     assert demo.wait(10) == 0
     assert stage.is_empty()
+
+
+def test_the_page_is_served_meanwhile_and_until_it_is_stopped(stage: Stage) -> None:
+    demo = stage.start(*_DEMO, "--page")
+    stage.wait_until_printed("Watch it at http://127.0.0.1:")
+    link = next(word for word in stage.stdout.split() if word.startswith("http://"))
+    assert "Handover" in _page(link)
+    stage.wait_until_printed("The page stays until Ctrl-C.")
+    wait_until(lambda: "10,000 values in 1 segment" in _page(link), description="the page shows the run", timeout_s=30)
+    demo.send_signal(signal.SIGINT)
+    assert demo.wait(10) == 0
+    assert stage.is_empty()
+
+
+def _page(link: str) -> str:
+    with urllib.request.urlopen(link, timeout=30) as page:  # noqa: S310 - a link that the demo printed
+        content: bytes = page.read()
+    return content.decode()
+
+
+@pytest.mark.parametrize(("no_color", "found"), [("", 1), ("1", 0)])
+def test_headings_and_verdicts_have_colours_on_a_terminal(
+    no_color: str, found: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert ("\x1b[1m" in looks.heading("The shop")) == found
+    said = looks.with_colours("Run 1 verified: all\nRun 2 failed: one\nverified\n")
+    assert said.count("\x1b[32m") == said.count("\x1b[31m") == found
+    assert ("\x1b" in said) == found
 
 
 def test_keep_ends_when_the_server_does(stage: Stage) -> None:
