@@ -5,7 +5,7 @@ A unit is what is looked at, and removed, together. Its replies are raw, as `Bat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.endpoint.batch_connection import Reply
@@ -28,6 +28,8 @@ class Unit:
     look: tuple[Command, ...]
     proven: Callable[[Sequence[Reply]], list[str]]  # returns which keys to remove; none where they are not ours
     beside: tuple[str, ...] = ()  # further keys that the decision depends on, in the same slot
+    # which keys of other slots must be records of ours too, each with its fields; `proven` gets those that are not
+    others: Callable[[Sequence[Reply]], Mapping[str, Sequence[str]]] | None = None
 
     @property
     def watched(self) -> tuple[str, ...]:

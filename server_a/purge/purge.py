@@ -114,7 +114,7 @@ class Purge:
             if kind in _SHOP_KINDS:
                 from server_a.purge.shop import shop_unit  # decimal numbers take a while to import
 
-                yield shop_unit(self.endpoint, self.keys, str(kind), name)
+                yield shop_unit(self.keys, str(kind), name)
             elif (unit := unit_of(self.keys, name, server_ms=server_ms)) is not None:
                 yield unit
 

@@ -79,25 +79,45 @@ class Sweep:
         with closing(self._endpoint.batch(group[0].key)) as connection:
             if self._removes:
                 connection.send_watch(*(key for unit in group for key in unit.watched))
-            proven = _look(connection, group, is_watching=self._removes)
+            proven = self._look(connection, group)
             doomed = [key for keys in proven for key in keys]
             if self._removes and connection.transaction(*(("UNLINK", key) for key in doomed)) is None and doomed:
                 return None
         return proven
 
+    def _look(self, connection: BatchConnection, group: Sequence[Unit]) -> list[list[str]]:
+        commands = [command for unit in group for command in unit.look]
+        connection.send(b"".join(pack(*command) for command in commands), replies=len(commands))
+        if self._removes:
+            connection.read()
+        # all replies are read first: a proof may ask for more, on connections of its own
+        connection.limit_replies(MANY_BYTES)
+        replies = [[_reply(connection, command) for command in unit.look] for unit in group]
+        others = self._others(group, replies)
+        return [
+            [] if _is_of_other_type(found) else unit.proven(found if wanted is None else [*found, wanted])
+            for unit, found, wanted in zip(group, replies, others, strict=True)
+        ]
 
-def _look(connection: BatchConnection, group: Sequence[Unit], *, is_watching: bool) -> list[list[str]]:
-    commands = [command for unit in group for command in unit.look]
-    connection.send(b"".join(pack(*command) for command in commands), replies=len(commands))
-    if is_watching:
-        connection.read()
-    # all replies are read first: a proof may ask for more, on connections of its own
-    connection.limit_replies(MANY_BYTES)
-    replies = [[_reply(connection, command) for command in unit.look] for unit in group]
-    return [
-        [] if any(isinstance(reply, WrongKeyError) for reply in found) else unit.proven(found)
-        for unit, found in zip(group, replies, strict=True)
-    ]
+    def _others(self, group: Sequence[Unit], replies: Sequence[Sequence[Reply]]) -> list[list[str] | None]:
+        """Return for each unit which keys that its proof depends on are not ours; None where it depends on none.
+
+        All are asked for together: a database may hold a million carts.
+        """
+        wanted = [
+            None if unit.others is None or _is_of_other_type(found) else unit.others(found)
+            for unit, found in zip(group, replies, strict=True)
+        ]
+        if not any(wanted):
+            return [None] * len(group)
+        from server_a.purge.shop import not_ours  # decimal numbers take a while to import
+
+        foreign = not_ours(self._endpoint, {key: fields for each in wanted if each for key, fields in each.items()})
+        return [None if each is None else [key for key in each if key in foreign] for each in wanted]
+
+
+def _is_of_other_type(replies: Sequence[Reply]) -> bool:
+    return any(isinstance(reply, WrongKeyError) for reply in replies)
 
 
 def _reply(connection: BatchConnection, command: Command) -> Reply:

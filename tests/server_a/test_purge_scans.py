@@ -92,3 +92,17 @@ def test_a_cart_that_nothing_proves_any_more_stays_and_is_named(
         purge.remove(found)
     assert client.hlen(keys.cart("42")) == 1 + number % 5
     client.delete(keys.cart("42"))
+
+
+def test_carts_of_others_are_proven_together(own_server: Server) -> None:
+    """Each has the form of ours, so its user and SKUs are looked for; a database may hold a million of them."""
+    carts = 4_000
+    with connect(own_server) as client, TurnCounter(own_server.port) as counter:
+        client.eval(f"for i = 1, {carts} do redis.call('HSET', 'shop1:cart:' .. i, 'item', 4) end", 0)
+        client.hset("shop1:cart:ada", "lamp", "1")
+        client.hset("shop1:user:ada", mapping={"first_name": "Ada", "last_name": "Lovelace"})
+        client.hset("shop1:sku:lamp", mapping={"name": "Lamp", "price": "10.00"})
+        with closing(open_endpoint(EndpointSettings(url=parse_url(counter.url)))) as endpoint:
+            found = Purge(endpoint, KEYS, with_shop=True).survey()
+        assert found.keys == 3
+        assert counter.times("HLEN") < carts / 40, str(counter)  # one each, where they are proven one by one
