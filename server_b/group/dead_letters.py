@@ -14,11 +14,11 @@ from itertools import chain, islice
 from typing import Any, cast
 
 from shared.endpoint.endpoint import Endpoint
-from shared.endpoint.node_client import NodePipeline
+from shared.endpoint.node_client import NodeClient, NodePipeline
 from shared.endpoint.optimistic import Step, execute_all, optimistic
 from shared.endpoint.our_streams import require_streams
 from shared.endpoint.published import LOOK_BACK, signals_in
-from shared.endpoint.stream_pages import stream_pages
+from shared.endpoint.stream_pages import PageSize, stream_pages
 from shared.errors import InvalidInputError
 from shared.keys import Keyspace
 from shared.ownership import is_signal
@@ -29,7 +29,7 @@ MAX_LETTERS = 10_000
 MAX_FIELDS = 32
 MAX_FIELD_BYTES = 200  # of a name, and of a value
 _MAX_REASON_BYTES = 1_000
-_PAGE = 100  # letters that were made before they were cut may be large
+_PAGE = 100  # at most, of those that are small: letters that were made before they were cut may have any size
 _MOST_PAGES = 2 * MAX_LETTERS // _PAGE
 _FIELD_PREFIX = b"field:"
 
@@ -76,14 +76,11 @@ def _beginning(fields: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
 def replaced_letters(pipeline: NodePipeline, stream: str, run_id: str, verdict: SegmentVerdict) -> list[bytes]:
     """Return the ids of the letters about older attempts at a segment than a verdict is on.
 
-    Redis: XRANGE COUNT 100 until the end; O(letters).
+    Redis: XRANGE COUNT 1, then more, until the end; O(letters).
     """
     found: list[bytes] = []
 
-    def read(start: str) -> list[Any]:
-        return cast("list[Any]", pipeline.xrange(stream, min=start, count=_PAGE))
-
-    for page in _pages(read, stream):
+    for page in _pages(lambda: pipeline, stream):
         for letter_id, fields in page:
             own = DeadLetter.decode(letter_id.decode(), fields).fields
             signal = next(signals_in([(letter_id, own)]), None)
@@ -92,8 +89,14 @@ def replaced_letters(pipeline: NodePipeline, stream: str, run_id: str, verdict: 
     return found
 
 
-def _pages(read: Callable[[str], list[Any]], stream: str) -> Iterator[list[Any]]:
-    return stream_pages(read, start="-", count=_PAGE, where=stream, most_pages=_MOST_PAGES)
+def _pages(at: Callable[[], NodeClient | NodePipeline], stream: str) -> Iterator[list[Any]]:
+    """Yield all letters, oldest first, by pages of about 1 MiB at most, or of one letter."""
+    size = PageSize(_PAGE)
+
+    def read(start: str) -> list[Any]:
+        return cast("list[Any]", at().xrange(stream, min=start, count=size.count))
+
+    return stream_pages(read, start="-", count=size, where=stream, most_pages=_MOST_PAGES)
 
 
 @dataclass
@@ -108,13 +111,9 @@ class DeadLetters:
         require_streams(self.endpoint, self.keys)
 
     def list_letters(self) -> list[DeadLetter]:
-        """Return all dead letters, oldest first. Redis: XRANGE COUNT 100 until the end; O(letters)."""
+        """Return all dead letters, oldest first. Redis: XRANGE COUNT 1, then more, until the end; O(letters)."""
         stream = self.keys.dead_letters()
-
-        def read(start: str) -> list[Any]:
-            return cast("list[Any]", self.endpoint.at(stream).xrange(stream, min=start, count=_PAGE))
-
-        entries = chain.from_iterable(_pages(read, stream))
+        entries = chain.from_iterable(_pages(lambda: self.endpoint.at(stream), stream))
         return [DeadLetter.decode(letter_id.decode(), fields) for letter_id, fields in entries]
 
     def choose(self, origins: tuple[str, ...]) -> list[DeadLetter]:

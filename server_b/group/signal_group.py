@@ -14,7 +14,7 @@ from server_b.group.scripts import REMOVE, RENEW, NameUse
 from server_b.group.trimmed import unread_trimmed
 from shared.endpoint.endpoint import Endpoint, milliseconds
 from shared.endpoint.node_client import NodeClient
-from shared.endpoint.our_streams import require_letters, require_signals, without_missing_key
+from shared.endpoint.our_streams import PROOF_LETTERS, require_letters, require_signals, without_missing_key
 from shared.endpoint.published import LOOK_BACK, newest_signals, signals_in
 from shared.endpoint.stream_pages import require_order
 from shared.endpoint.together import Together
@@ -72,7 +72,7 @@ class SignalGroup:
         pipeline.xinfo_groups(self.stream)
         pipeline.xinfo_consumers(self.stream, CONSUMER_GROUP)
         pipeline.xrevrange(self.stream, count=LOOK_BACK)
-        pipeline.xrevrange(dead, count=LOOK_BACK)
+        pipeline.xrevrange(dead, count=PROOF_LETTERS)
         pipeline.xrange(self.stream, count=1)
         pipeline.xlen(self.stream)
         pipeline.time()

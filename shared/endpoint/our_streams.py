@@ -17,6 +17,7 @@ from shared.errors import WrongKeyError
 from shared.keys import Keyspace
 from shared.ownership import is_letter, is_signal, require_our_letters, require_our_signals
 
+PROOF_LETTERS = 1  # the newest one tells whose the stream is, as a rule, and a letter may have any size
 Entries = list[Any]
 Groups = Sequence[Mapping[str, Any]]
 
@@ -77,12 +78,10 @@ def _is_but_for_a_byte(value: bytes, expected: bytes) -> bool:
 def require_letters(endpoint: Endpoint, keys: Keyspace, newest: Entries) -> None:
     """Raise WrongKeyError if the dead letters' stream with these newest entries is somebody else's.
 
-    Redis: XRANGE, only where none of them is a dead letter.
+    Redis: see `are_letters_ours`.
     """
-    dead, oldest = keys.dead_letters(), []
-    if len(newest) == LOOK_BACK and not any(is_letter(fields) for _, fields in newest):
-        oldest = cast("Entries", endpoint.at(dead).xrange(dead, count=LOOK_BACK))
-    require_our_letters(dead, [*newest, *oldest])
+    if not are_letters_ours(endpoint, keys, newest):
+        require_our_letters(keys.dead_letters(), newest)
 
 
 def are_letters_ours(endpoint: Endpoint, keys: Keyspace, newest: Entries) -> bool:
@@ -107,8 +106,8 @@ def require_streams(endpoint: Endpoint, keys: Keyspace) -> None:
     signals, dead = keys.signals(), keys.dead_letters()
     pipeline = endpoint.at(signals).pipeline(transaction=False)
     pipeline.xinfo_groups(signals)
-    for stream in (signals, dead):
-        pipeline.xrevrange(stream, count=LOOK_BACK)
+    pipeline.xrevrange(signals, count=LOOK_BACK)
+    pipeline.xrevrange(dead, count=PROOF_LETTERS)
     groups, newest, letters = without_missing_key(pipeline.execute(raise_on_error=False))
     require_signals(endpoint, keys, newest, groups)
     require_letters(endpoint, keys, letters)

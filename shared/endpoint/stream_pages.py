@@ -7,39 +7,66 @@ runs of ten thousand segments take half as many.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 from shared.errors import WrongEndpointError
 
 MAX_PAGES = 20_000
+LARGE_PAGE_BYTES = 1024 * 1024
+
+
+@dataclass
+class PageSize:
+    """How many entries to ask for where they may be large: one, then twice as many as long as few bytes come.
+
+    Nothing tells the size of an entry before it is here, so a fixed number is either slow or, of entries of 50 MiB, too
+    many for the memory.
+    """
+
+    most: int
+    count: int = field(init=False, default=1)
+
+    def took(self, page: list[Any]) -> None:
+        """Note a page that came."""
+        taken = sum(len(value) for _, fields in page for value in (fields or {}).values())
+        self.count = min(2 * self.count, self.most) if taken <= LARGE_PAGE_BYTES else 1
 
 
 def stream_pages(
-    read: Callable[[str], list[Any]], *, start: str, count: int, where: str, most_pages: int | None = None
+    read: Callable[[str], list[Any]],
+    *,
+    start: str,
+    count: int | PageSize,
+    where: str,
+    most_pages: int = MAX_PAGES,
 ) -> Iterator[list[Any]]:
     """Yield pages of entries until one is not full.
 
     Args:
         read: Returns the page that begins at an id, or behind it where the id follows a `(`.
         start: `-` to go upwards from the first entry, `+` to go downwards from the last one.
-        count: Entries that `read` asks for.
+        count: Entries that `read` asks for; of a `PageSize` its `count` at that moment.
         where: Named by the error.
-        most_pages: Of a stream that is kept shorter.
+        most_pages: Of a stream that is kept shorter, as full pages.
 
     Raises WrongEndpointError if the pages don't go on, or don't end.
     """
-    begin = start
-    most = MAX_PAGES if most_pages is None else most_pages
-    for _ in range(most):
+    begin, seen = start, 0
+    most = most_pages * (count.most if isinstance(count, PageSize) else count)
+    while seen < most:
+        asked = count.count if isinstance(count, PageSize) else count
         page = read(begin)
         ids = [_text(entry[0]) for entry in page]
         require_order(ids, after=begin.removeprefix("("), where=where, is_falling=start == "+")
         yield page
-        if len(page) < count:
+        if len(page) < asked:
             return
-        begin = f"({ids[-1]}"
-    raise _strange(where, f"{most * count:,} and no end")
+        if isinstance(count, PageSize):
+            count.took(page)
+        begin, seen = f"({ids[-1]}", seen + len(page)
+    raise _strange(where, f"{most:,} and no end")
 
 
 def require_order(ids: list[str], *, after: str, where: str, is_falling: bool = False) -> None:

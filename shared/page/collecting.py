@@ -6,14 +6,16 @@ and again, then only at segments without a verdict that have moved, and at signa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from typing import Any, cast
 
 from shared import __version__
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.published import signals_in
+from shared.endpoint.stream_pages import PageSize, stream_pages
 from shared.endpoint.together import PORTION_KEYS
 from shared.errors import NotAllowedError, WrongKeyError
 from shared.keys import Keyspace
@@ -201,12 +203,18 @@ class Collector:
 
     def _letters(self, stream: StreamFacts) -> tuple[Letter, ...]:
         """Return the last dead letters; none where they may not be read."""
-        key = self.keys.dead_letters()
-        found: list[Any] = []
+        key, size, letters = self.keys.dead_letters(), PageSize(MAX_LETTERS), list[Letter]()
+
+        def read(end: str) -> list[Any]:
+            return cast("list[Any]", self.endpoint.at(key).xrevrange(key, max=end, count=size.count))
+
+        if not stream.dead_letters:
+            return ()
         with suppress(WrongKeyError, NotAllowedError):
-            if stream.dead_letters:
-                found = cast("list[Any]", self.endpoint.at(key).xrevrange(key, count=MAX_LETTERS))
-        return tuple(
-            Letter(*(cut_text(fields.get(name, b""), MAX_REASON_BYTES) for name in (b"origin", b"reason", b"consumer")))
-            for _, fields in found
-        )
+            entries = chain.from_iterable(stream_pages(read, start="+", count=size, where=key))
+            letters += (_letter(fields) for _, fields in islice(entries, MAX_LETTERS))  # large ones are not kept
+        return tuple(letters)
+
+
+def _letter(fields: Mapping[bytes, bytes]) -> Letter:
+    return Letter(*(cut_text(fields.get(name, b""), MAX_REASON_BYTES) for name in (b"origin", b"reason", b"consumer")))

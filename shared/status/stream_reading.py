@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from shared.endpoint.endpoint import Endpoint, milliseconds
-from shared.endpoint.our_streams import are_letters_ours, are_signals_ours
+from shared.endpoint.our_streams import PROOF_LETTERS, are_letters_ours, are_signals_ours
 from shared.endpoint.published import LOOK_BACK
 from shared.endpoint.together import Together
 from shared.endpoint.translation import is_reply
@@ -20,7 +20,6 @@ from shared.text import cut_text
 from shared.tokens import is_too_late
 
 PAGE_ENTRIES = 1_000
-PROOF_LETTERS = 10  # the newest ones tell whose the stream is; a letter may be large
 
 
 def read_stream(endpoint: Endpoint, keys: Keyspace) -> StreamFacts:

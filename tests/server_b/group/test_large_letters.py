@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,9 @@ import pytest
 from demo.servers import Server
 from server_b.group.dead_letters import MAX_FIELD_BYTES, MAX_FIELDS, DeadLetter, DeadLetters, letter_fields
 from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.opening import open_endpoint
+from shared.endpoint.settings import EndpointSettings
+from shared.endpoint.url import parse_url
 from shared.keys import Keyspace
 from shared.signal import Signal
 from tests.stage.hand_over_in_process import DIGEST, OLDER, RUN, HandOver
@@ -84,3 +88,42 @@ def test_large_letters_of_an_older_version_are_listed_in_short(
     letters = DeadLetters(endpoint, keys).list_letters()
     assert [letter.origin for letter in letters] == [f"{number}-1" for number in range(5)]
     assert all(len(str(letter.as_json())) < 2_000 for letter in letters)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "pages"),
+    [
+        ([3 * MIB] * 12, 12 + 1),  # one at a time, and the empty page that ends it
+        ([100] * 300, 10),
+        ([100] * 10 + [3 * MIB] * 4, 4 + 4 + 1),
+    ],
+    ids=["large", "small", "both"],
+)
+def test_no_more_large_letters_are_asked_for_at_once_than_need_be(
+    sizes: list[int], pages: int, own_server: Server
+) -> None:
+    keys = Keyspace("")
+    with connect(own_server) as client:
+        for number, size in enumerate(sizes):
+            client.xadd(keys.dead_letters(), {"origin": f"{number + 1}-1", "reason": "r" * size, "consumer": "b"})
+        with closing(open_endpoint(EndpointSettings(url=parse_url(own_server.url)))) as endpoint:
+            client.config_resetstat()
+            assert len(DeadLetters(endpoint, keys).list_letters()) == len(sizes)
+        asked: Any = client.info("commandstats")
+    assert asked["cmdstat_xrange"]["calls"] <= pages
+
+
+def test_one_letter_proves_that_all_are_ours(own_server: Server) -> None:
+    """Of letters of 8 MiB no more than one is held at once: what the server sends to a client tells."""
+    keys = Keyspace("")
+    HandOver(own_server.url, keys).produce(count=10)
+    with connect(own_server) as client:
+        for number in range(6):
+            client.xadd(keys.dead_letters(), {"origin": f"{number + 1}-1", "reason": "r" * 8 * MIB, "consumer": "b"})
+        client.config_resetstat()
+        assert run_program("server-a", "status", server=own_server).exit_code == 65
+        sent: Any = client.info("stats")["total_net_output_bytes"]
+        assert sent < 2 * 8 * MIB
+        HandOver(own_server.url, keys).consume()
+        sent_to_both: Any = client.info("stats")["total_net_output_bytes"]
+    assert sent_to_both - sent < 2 * 8 * MIB

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.endpoint.stream_pages import require_order, stream_pages
+from shared.endpoint.stream_pages import LARGE_PAGE_BYTES, PageSize, require_order, stream_pages
 from shared.errors import WrongEndpointError
 
 Entry = tuple[bytes, dict[bytes, bytes]]
@@ -71,3 +71,33 @@ def test_only_ids_in_order_pass(ids: list[str], after: str) -> None:
         else:
             with pytest.raises(WrongEndpointError):
                 require_order(ids, after=after, where="w", is_falling=is_falling)
+
+
+@given(st.lists(st.sampled_from([0, 10, 1_000, LARGE_PAGE_BYTES, LARGE_PAGE_BYTES + 1, 10 * LARGE_PAGE_BYTES])))
+def test_entries_of_any_size_come_once(sizes: list[int]) -> None:
+    size, taken = PageSize(100), [bytes(of) for of in sizes]
+    entries = [(f"{place + 1}-0".encode(), {b"f": value}) for place, value in enumerate(taken)]
+
+    def read(begin: str) -> list[Entry]:
+        first = 0 if begin == "-" else int(begin[1:].partition("-")[0])
+        return entries[first : first + size.count]
+
+    pages = list(stream_pages(read, start="-", count=size, where="w"))
+    assert [entry for page in pages for entry in page] == entries
+    large = [sum(map(len, (fields[b"f"] for _, fields in page))) > LARGE_PAGE_BYTES for page in pages]
+    after_large = [len(page) for page, was_large in zip(pages[1:], large, strict=False) if was_large]
+    assert all(length <= 1 for length in after_large)
+    assert len(pages[0]) <= 1
+
+
+def test_a_stream_of_large_entries_without_end_ends() -> None:
+    numbers = count(1)
+    size = PageSize(5)
+    with pytest.raises(WrongEndpointError, match="10 and no end"):
+        list(
+            stream_pages(
+                lambda _: [(f"{next(numbers)}-0".encode(), {b"f": bytes(LARGE_PAGE_BYTES + 1)})],
+                start="-", count=size, where="w", most_pages=2,
+            )
+        )  # fmt: skip
+    assert next(numbers) == 11
