@@ -14,7 +14,7 @@ COMPILE = env -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL -u UV_DEFAULT_IN
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help demo stage test lint lock bench failover build audit clean setup
+.PHONY: help demo stage test lint lock bench failover soak fuzz build audit clean setup
 
 help: ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
@@ -42,6 +42,12 @@ bench: $(VENV)/.dev ## measure the speed beside other clients
 
 failover: $(VENV)/.dev ## kill primaries under load; show outages and losses
 	@exec $(BIN)/python -m bench.failover $(ARGS)
+
+soak: $(VENV)/.dev ## kills, cuts and flips at random moments; writes docs/soak.md
+	@exec $(BIN)/python -m tests.soak $(ARGS)
+
+fuzz: $(VENV)/.dev ## every decoder with random input, for 10 minutes (ARGS=--minutes N)
+	@exec $(BIN)/python -m tests.fuzz $(ARGS)
 
 lock: $(VENV)/.uv ## update requirements/*.lock to the newest versions
 	@$(COMPILE) --output-file requirements/run.lock
