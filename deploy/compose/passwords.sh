@@ -3,8 +3,8 @@
 # the ACL files of Redis and, if there are users of theirs, of the Sentinels. Then it exits.
 #   passwords.sh USER:OWNER[:VOLUME]...
 # A password is stored in the volume that is named, else in the one that has the user's name, else in that of Redis. Only
-# OWNER can read the file. The ACL files contain hashes only. NAMESPACE_A, NAMESPACE_B and ADD_PERMISSIONS change the rules of both
-# programs as described in deploy/acl/README.md.
+# OWNER can read the file. The ACL files contain hashes only. NAMESPACE_A, NAMESPACE_B and ADD_PERMISSIONS change the rules of the
+# programs and the page as described in deploy/acl/README.md.
 set -eu
 umask 077
 
@@ -12,7 +12,7 @@ umask 077
 rules() {
   case $1 in
     server-a) program_rules "$1" "${NAMESPACE_A:-}" ;;
-    server-b) program_rules "$1" "${NAMESPACE_B:-}" ;;
+    server-b | page) program_rules "$1" "${NAMESPACE_B:-}" ;;
     *) cat "/rules/compose/users/$1.acl" ;;
   esac
 }

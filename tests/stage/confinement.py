@@ -12,6 +12,7 @@ _ONE_SHOTS = {"passwords": {"CHOWN", "DAC_OVERRIDE", "FOWNER"}, "certificates": 
 _USERS = {
     **{program: f"{user}:{user}" for program, user in USERS.items()},
     "passwords": "root",
+    "page": f"{USERS['server-b']}:{USERS['server-b']}",
     "gate": f"{USERS['server-a']}:{USERS['server-a']}",
     "certificates": "",
 }
@@ -34,7 +35,8 @@ def check_confined(containers: Containers) -> None:
             assert host["PidsLimit"] > 0, service
             assert host.get("Init") or service == "certificates", service
             assert not host["Privileged"], service
-            assert not host["PortBindings"], service
+            published = [each["HostIp"] for several in (host["PortBindings"] or {}).values() for each in several]
+            assert published == (["127.0.0.1"] if service == "page" else []), service
             assert service not in _ONE_SHOTS or host["NetworkMode"] == "none", service
 
 

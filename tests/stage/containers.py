@@ -57,6 +57,17 @@ def images(engine: None) -> Iterator[dict[str, str]]:
         docker("image", "rm", *names.values(), ok=False)
 
 
+@pytest.fixture(scope="session")
+def page_image(engine: None) -> Iterator[str]:
+    """Name of the image that serves the page: server-b's, with the extra of that name."""
+    name = f"{owned.new_name()}:page"
+    try:
+        build(name, "server-b", extra="page")
+        yield name
+    finally:
+        docker("image", "rm", name, ok=False)
+
+
 def build(name: str, program: str, *, extra: str = "", context: str = ".") -> None:
     """Build a program's image under a name."""
     arguments = ["--build-arg", f"EXTRAS={extra}"] if extra else []

@@ -22,6 +22,7 @@ CHECKED = {
     "FILES_B": ("./own/b", "/own/b"),
     "GRAFANA_PORT": ("3999", "3999"),
     "INSIGHT_PORT": ("5599", "5599"),
+    "PAGE_PORT": ("8099", "8099"),
     "REDIS_MEM_LIMIT": ("777m", str(777 << 20)),
     "RESTART_B": ("on-failure", "on-failure"),
 }
