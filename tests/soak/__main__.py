@@ -18,10 +18,10 @@ from pathlib import Path
 
 from demo.binaries import valkey_binary
 from demo.servers import Server
-from tests.soak.faults import KINDS, Fault
-from tests.soak.report import Soak
-from tests.soak.trial import Trial, WrongResultError
 from tests.stage.servers import connect
+from tests.stage.soak_faults import KINDS, Fault
+from tests.stage.soak_report import Soak
+from tests.stage.soak_trial import Trial, WrongResultError
 
 PAGE = Path(__file__).parents[2] / "docs" / "soak.md"
 

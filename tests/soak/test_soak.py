@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.soak.faults import KINDS, Fault, Kind
-from tests.soak.report import Soak
-from tests.soak.trial import Trial, WrongResultError
 from tests.stage.hand_over_in_process import numbers
 from tests.stage.programs import Name
 from tests.stage.servers import NewServer, connect
+from tests.stage.soak_faults import KINDS, Fault, Kind
+from tests.stage.soak_report import Soak
+from tests.stage.soak_trial import Trial, WrongResultError
 
 
 @pytest.mark.parametrize(("program", "kind"), KINDS)

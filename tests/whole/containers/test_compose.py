@@ -93,7 +93,7 @@ def test_the_password_is_for_its_program_alone(up: Project, program: str) -> Non
 
 def test_no_password_is_seen_from_outside(up: Project) -> None:
     passwords = up.passwords()
-    assert len(set(passwords)) == len(passwords) == 4
+    assert len(set(passwords)) == len(passwords) == 5
     shown = str(up.containers()) + up.compose("logs").stdout
     assert [word for word in passwords if word in shown] == []
 

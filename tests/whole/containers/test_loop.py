@@ -83,7 +83,7 @@ def test_two_clones_share_nothing(engine: None, tmp_path: Path) -> None:
         one, two = ({each["name"] for each in config[part].values()} for config in found)
         assert one.isdisjoint(two)
     built = [{each["image"] for each in config["services"].values() if "build" in each} for config in found]
-    assert built == [{f"{name}-server-a", f"{name}-server-b"} for name in ("one", "two")]
+    assert built == [{f"{name}-server-a", f"{name}-server-b", f"{name}-page"} for name in ("one", "two")]
     again = docker(
         "compose", "config", "--format", "json", directory=tmp_path / "two", env={"COMPOSE_PROJECT_NAME": "three"}
     )

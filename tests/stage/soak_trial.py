@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, cast
 from demo.parent import ending_with_us
 from demo.servers import Server
 from shared.keys import Keyspace
-from tests.soak.faults import Fault
 from tests.stage.programs import Name, environment_of
 from tests.stage.random_link import Effect, RandomLink
+from tests.stage.soak_faults import Fault
 
 if TYPE_CHECKING:
     import redis

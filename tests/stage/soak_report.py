@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tests.soak.faults import KINDS, Fault, Kind
 from tests.stage.programs import Name
+from tests.stage.soak_faults import KINDS, Fault, Kind
 
 PAGE = """\
 # Faults at random moments: the counts of the last run
