@@ -40,7 +40,7 @@ def stream_pages(
     start: str,
     count: int | PageSize,
     where: str,
-    most_pages: int = MAX_PAGES,
+    most_pages: int | None = None,
 ) -> Iterator[list[Any]]:
     """Yield pages of entries until one is not full.
 
@@ -49,12 +49,13 @@ def stream_pages(
         start: `-` to go upwards from the first entry, `+` to go downwards from the last one.
         count: Entries that `read` asks for; of a `PageSize` its `count` at that moment.
         where: Named by the error.
-        most_pages: Of a stream that is kept shorter, as full pages.
+        most_pages: Of a stream that is kept shorter, as full pages; `MAX_PAGES` if it is not given.
 
     Raises WrongEndpointError if the pages don't go on, or don't end.
     """
     begin, seen = start, 0
-    most = most_pages * (count.most if isinstance(count, PageSize) else count)
+    pages = MAX_PAGES if most_pages is None else most_pages
+    most = pages * (count.most if isinstance(count, PageSize) else count)
     while seen < most:
         asked = count.count if isinstance(count, PageSize) else count
         page = read(begin)

@@ -94,6 +94,7 @@ def test_a_resumed_run_whose_stream_has_no_end(
     link.lie(_entries(100), about="XRANGE")
     resume = ("run", "--resume", key.decode().removeprefix("run:"), "--log-level", "error")
     require_sentence(run_inside("server-a", *resume, "--url", link.url), 78, "go on and end")
+    assert link.told <= 2 * _FEW_PAGES
 
 
 def test_a_follower_whose_stream_goes_back(server: Server, link: LyingLink) -> None:
