@@ -26,7 +26,7 @@ from shared.keys import Keyspace
 from shared.program.options import CommonSettings
 from shared.program.progress import Progress
 from shared.shop.ours import require_our_cart, require_our_sku, require_our_user
-from shared.shop.reader import Fields, read_carts, read_hashes
+from shared.shop.reader import Fields, read_cart, read_hashes
 from shared.shop.records import Cart, Sku, User
 from shared.text import natural_order
 
@@ -86,8 +86,9 @@ class Shop:
         return cart
 
     def cart_of_anyone(self, user_id: str) -> Cart:
-        """Return the cart with this ID, whether or not the user exists."""
-        return read_carts(self.endpoint, self.keys, [user_id])[0]
+        """Return the cart with this ID, whether or not the user exists; of a larger one the first 1,000 lines."""
+        with Progress("Looking", None, unit="lines") as progress:
+            return read_cart(self.endpoint, self.keys, user_id, passed=progress.add)
 
     def require_ours(self, user_id: str, sku_id: str) -> None:
         """Raise WrongKeyError if user or SKU are somebody else's, and InvalidInputError if there is none."""

@@ -17,6 +17,7 @@ from shared.endpoint.node_client import NodeClient
 from shared.errors import WrongEndpointError
 
 COUNT = 10_000
+HASH_COUNT = 1_000  # fields travel with what they hold
 MAX_PAGES = 1_000_000  # twice what a database of 2^32 keys takes
 
 
@@ -54,8 +55,29 @@ def pages(client: NodeClient, *sought: Sought) -> Iterator[Page]:
             return
         if any(cursor == asked[each] for each, cursor in cursors.items()):
             break
-    expected, got = "a SCAN that goes on and ends", "one without end"
-    raise WrongEndpointError(where=client.where, expected=expected, got=got, advice="check what answers there")
+    raise _endless(client, "SCAN")
+
+
+def hash_pages(client: NodeClient, key: str, *, cursor: int = 0) -> Iterator[dict[bytes, bytes]]:
+    """Yield the fields of a hash by pages, from a cursor on; a field may come twice.
+
+    Redis: HSCAN COUNT 1000 until the cursor is 0; O(fields).
+    """
+    for _ in range(MAX_PAGES):
+        asked = cursor
+        reply = cast("tuple[int, dict[bytes, bytes]]", client.hscan(key, cursor, count=HASH_COUNT))
+        cursor, fields = reply
+        yield fields
+        if not cursor:
+            return
+        if cursor == asked:
+            break
+    raise _endless(client, "HSCAN")
+
+
+def _endless(client: NodeClient, command: str) -> WrongEndpointError:
+    expected, got = f"a {command} that goes on and ends", "one without end"
+    return WrongEndpointError(where=client.where, expected=expected, got=got, advice="check what answers there")
 
 
 def scan(endpoint: Endpoint, *sought: Sought, passed: Callable[[int], None]) -> Iterator[str]:

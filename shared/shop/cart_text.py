@@ -29,7 +29,7 @@ def cart_text(cart: Cart) -> str:
     note = f"(without {left_out:,} line{'s' if left_out > 1 else ''})" if left_out else ""
     rows = [*map(_row, cart.lines), ("total", "", "", "", money_text(cart.total), note)]
     widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
-    of = f", {len(cart.lines)} of {len(cart.lines) + cart.left_out:,} lines" if cart.left_out else ""
+    of = f", {len(cart.lines):,} of {len(cart.lines) + cart.left_out:,} lines" if cart.left_out else ""
     shown = [f"Cart {cart.user_id}{of}:"]
     for sku_id, name, price, quantity, total, note in rows:
         left = f"  {_padded(sku_id, widths[0])}  {_padded(name, widths[1])}"

@@ -75,6 +75,16 @@ def test_a_scan_without_end(
     assert link.told <= 6 * _FEW_PAGES
 
 
+@pytest.mark.parametrize("page", [_cursors(), b"*2\r\n$1\r\n7\r\n*0\r\n"], ids=["other cursors", "the same cursor"])
+def test_a_cart_without_end(server: Server, link: LyingLink, monkeypatch: pytest.MonkeyPatch, page: Lie) -> None:
+    monkeypatch.setattr("shared.endpoint.scanning.MAX_PAGES", _FEW_PAGES)
+    with connect(server) as client:
+        client.hset(Keyspace("").cart("1"), mapping={f"s{number}": 1 for number in range(2_000)})
+    link.lie(page, about="HSCAN")
+    require_sentence(run_inside("server-a", "cart", "show", "1", "--url", link.url), 78, "HSCAN")
+    assert link.told <= _FEW_PAGES + 1
+
+
 @pytest.mark.parametrize("command", ["list", "retry", "drop"])
 @pytest.mark.parametrize("page", [_entries(100), _entries(100)()], ids=["another page", "the same page"])
 def test_dead_letters_without_end(link: LyingLink, monkeypatch: pytest.MonkeyPatch, command: str, page: Lie) -> None:
