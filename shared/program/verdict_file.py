@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from shared.program.state_folder import state_file, unwritable
 from shared.tokens import is_token
@@ -19,6 +19,7 @@ from shared.verdict import SegmentVerdict
 
 SUFFIX = ".verdicts"
 TRIM_EVERY_S = 60 * 60
+MAX_LINE_BYTES = 4 * 1024 * 1024  # a verdict that shows 1,000 values of control characters alone takes 1.2 MB
 LocalVerdicts = dict[str, dict[int, SegmentVerdict]]
 """Verdicts by run and segment."""
 
@@ -86,11 +87,21 @@ class VerdictFile:
     def _lines(self) -> Iterator[Line]:
         try:
             with self.path.open("rb") as file:
-                yield from filter(None, map(_decode, file))
+                yield from filter(None, map(_decode, _bounded_lines(file)))
         except FileNotFoundError:
             return
         except OSError as error:
             raise unwritable(self.path, error) from error
+
+
+def _bounded_lines(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the lines of a file but those longer than any of ours, of which no more than 4 MiB are held at once."""
+    is_rest = False
+    while part := file.readline(MAX_LINE_BYTES):
+        is_end = part.endswith(b"\n")
+        if is_end and not is_rest:
+            yield part
+        is_rest = not is_end
 
 
 def _decode(raw: bytes) -> Line | None:

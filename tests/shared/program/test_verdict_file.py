@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from shared.errors import InvalidInputError
-from shared.program.verdict_file import VerdictFile
-from shared.verdict import FAILED, VERIFIED, SegmentVerdict
+from shared.program.verdict_file import MAX_LINE_BYTES, VerdictFile
+from shared.verdict import FAILED, MAX_FIRST, VERIFIED, SegmentVerdict
 from tests.stage.hand_over_in_process import DIGEST, NEWER, OLDER, RUN
 
 HOUR_MS = 60 * 60 * 1_000
@@ -54,6 +56,32 @@ def test_what_is_no_verdict_of_ours_is_passed_over(tmp_path: Path, line: bytes) 
     file.append(RUN, [VERDICT], retain_ms=HOUR_MS)
     file.path.write_bytes(line + b"\n" + file.path.read_bytes() + line + b"\n")
     assert file.read() == {RUN: {1: VERDICT}}
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_a_line_without_end_is_passed_over_in_bounded_memory(tmp_path: Path, end: bytes) -> None:
+    file = _file(tmp_path)
+    file.append(RUN, [VERDICT], retain_ms=HOUR_MS)
+    with file.path.open("r+b") as raw:
+        raw.truncate(16 * MAX_LINE_BYTES)
+        raw.seek(0, os.SEEK_END)
+        raw.write(end)
+    tracemalloc.start()
+    try:
+        found = file.read()
+        file.append(NEWER, [VERDICT], retain_ms=HOUR_MS)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found == {RUN: {1: VERDICT}}
+    assert file.read() == {RUN: {1: VERDICT}, NEWER: {1: VERDICT}}
+    assert peak_bytes < 4 * MAX_LINE_BYTES
+
+
+def test_the_longest_verdict_of_ours_is_read(tmp_path: Path) -> None:
+    largest = replace(VERDICT, count=MAX_FIRST, first=["\x01" * 200] * MAX_FIRST)
+    _file(tmp_path).append(RUN, [largest], retain_ms=HOUR_MS)
+    assert _file(tmp_path).read() == {RUN: {1: largest}}
 
 
 @pytest.mark.parametrize("is_later_first", [True, False])
