@@ -118,6 +118,8 @@ class Follower:
             self.log.warning("stream is older than the checkpoint, reading it anew", last_id=last)
             self._cursor = START
             self._signals.read_anew()
+        if self.settings.run_id and self._cursor == START != last:  # others' signals would be passed over one by one
+            self._cursor = self._stream.last_before(self.settings.run_id)
 
     def _turn(self) -> bool:
         """Go on with a signal whose list was missing, or with the next entry; return False when it is time to idle."""

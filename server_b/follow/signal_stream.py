@@ -5,13 +5,14 @@ Earlier signals are read with XREAD too. XRANGE was rejected: it would take anot
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
 from server_b.follow.checkpoint import START
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.published import LOOK_BACK, signals_in
-from shared.endpoint.stream_pages import require_order, stream_pages
+from shared.endpoint.stream_pages import PageSize, require_order, stream_pages
 from shared.ownership import is_signal, require_our_signals
 from shared.signal import Signal
 
@@ -43,19 +44,36 @@ class SignalStream:
         """Return the entry after an id, or None after a wait. Redis: XREAD COUNT 1 BLOCK; O(1)."""
         return next(iter(self._read(after, count=1, block_ms=block_ms)), None)
 
+    def last_before(self, run_id: str) -> str:
+        """Return the id of the entry before a run's first signal; of the last entry where the run has none yet.
+
+        Redis: XREAD by pages of at most 1,000 entries, fewer of large ones; O(entries before it).
+        """
+        before = START
+        for entries in self._pages():
+            for entry in entries:
+                if any(signal.run_id == run_id for signal in signals_in([entry])):
+                    return before
+                before = entry[0]
+        return before
+
     def signals_of(self, run_id: str, *, up_to: str) -> list[Signal]:
-        """Return each segment's newest signal up to an id. Redis: XREAD COUNT 1,000 from the start; O(entries)."""
+        """Return each segment's newest signal up to an id. Redis: XREAD as in `last_before`; O(entries)."""
         found: list[Signal] = []
-
-        def read(start: str) -> list[RawEntry]:
-            return self._read(start.removeprefix("(").replace("-", START, int(start == "-")), count=PAGE)
-
-        for entries in stream_pages(read, start="-", count=PAGE, where=self.endpoint.name):
+        for entries in self._pages():
             wanted = [entry for entry in entries if order_of(entry[0]) <= order_of(up_to)]
             found += [signal for signal in signals_in(wanted) if signal.run_id == run_id]
             if len(wanted) < len(entries):
                 break
         return list({signal.segment: signal for signal in sorted(found, key=lambda signal: signal.attempt)}.values())
+
+    def _pages(self) -> Iterator[list[RawEntry]]:
+        size = PageSize(PAGE)
+
+        def read(start: str) -> list[RawEntry]:
+            return self._read(START if start == "-" else start.removeprefix("("), count=size.count)
+
+        return stream_pages(read, start="-", count=size, where=self.endpoint.name)
 
     def _read(self, after: str, *, count: int, block_ms: int | None = None) -> list[RawEntry]:
         reply = self.endpoint.at(self.key).xread({self.key: after}, count=count, block=block_ms)

@@ -55,9 +55,12 @@ class Consumer:
                 self.source.begin()
                 if is_start:
                     tell_unread(self.log, self.group.unread_trimmed)
+                    self.reports.look_at_named()
                 self.reports.look_at_newest(newest, is_start=is_start)
                 self.lease.complete_before = self.reports.complete_before
                 is_start = False
+                if self.reports.final is not None:
+                    return
                 self.log.info("waiting for signals", consumer=self.group.consumer, stream=self.group.stream)
                 while not self.serving.is_over:
                     self.lease.beat()

@@ -82,6 +82,11 @@ class Reports:
                 self.complete_before = run_id
                 self.log.info("run was complete before we started", run_id=run_id, cure=f"--run {run_id} ends at it")
 
+    def look_at_named(self) -> None:
+        """Report the run of `--run` if it is complete already, however many entries of others wait before its own."""
+        if run_id := self.settings.run_id:
+            self.report_if_complete(run_id)
+
     @property
     def waiting(self) -> list[str]:
         """The complete runs that wait for another signal."""
