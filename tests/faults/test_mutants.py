@@ -119,7 +119,7 @@ PUBLISH, WRITER, AUDIT = "server_a/run/publish.py", "server_a/run/writer.py", "s
 MUTANTS: dict[str, tuple[Callable[[Trial], str], Mutation]] = {
     "the state is not watched at the publication": (
         a_newer_run_publishes_right_before,
-        Mutation(PUBLISH, "[staging_key, state_key, segment_key], look", "[staging_key], look"),
+        Mutation(PUBLISH, "watched = [staging_key, state_key, segment_key]", "watched = [staging_key]"),
     ),
     "staging keys have no attempt": (
         another_run_writes_meanwhile,
