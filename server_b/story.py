@@ -27,6 +27,7 @@ from server_b.report.run_report import RunReport
 from server_b.segment.examiner import NEVER_ARRIVED, SegmentExaminer, StillMissingError
 from server_b.segment.progress import RunProgress
 from server_b.segment.reading import Reading
+from server_b.segment.telling import ReadingTeller
 from server_b.serving import RETRY_S, Serving, open_for_serving
 from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
@@ -99,7 +100,10 @@ class Story:
         telemetry.outages_from(lambda: (retry.outage_count, retry.outage_s))
         self.reports = reports = Reports(endpoint, keys, settings, progress, self.emit, log, retry)
         self.serving = serving = Serving(self.stop, retry, reports)
-        self.examiner = examiner = SegmentExaminer(endpoint, keys, settings, lease, retry, progress, log, telemetry)
+        self.teller = ReadingTeller(endpoint, keys, settings.consumer, log)
+        self.examiner = examiner = SegmentExaminer(
+            endpoint, keys, settings, lease, retry, progress, log, telemetry, self.teller
+        )
         group = SignalGroup(endpoint, keys, settings.consumer, settings.name_token, telemetry.is_on)
         self.source = source = EntrySource(group, settings, log, telemetry)
         settler = EntrySettler(endpoint, keys, settings.consumer)
@@ -127,7 +131,7 @@ class Story:
 
     def _serve(self) -> None:
         try:
-            with closing(self.ahead):
+            with closing(self.ahead), self.teller.serving():
                 for entry in self.consumer.entries():
                     with self.consumer.holding(entry), self.ahead.dropped_at_fault(), self._told(entry):
                         self._handle(entry)

@@ -81,6 +81,10 @@ class Keyspace:
         """STRING. The token of the process that uses a name of `--consumer`; empty if it ended. B alone. 5 seconds."""
         return f"{{{self.signals()}}}:consumer:{name}"
 
+    def reading(self) -> str:
+        """HASH. Consumer to the segment that it reads and how far. B writes, the page reads. A minute, renewed."""
+        return f"{{{self.signals()}}}:reading"
+
     def canary(self, token: str) -> str:
         """HASH. Field `sent`, a probe of `server-a check --peer-url`. A alone, also at the peer. At most a minute."""
         return f"{self.prefix}canary:{token}"
@@ -91,9 +95,9 @@ class Keyspace:
         return [f"{self.prefix}*", f"{{{self.prefix}*"] if self.prefix else ["*"]
 
     def beginnings(self) -> list[str]:
-        """Return what the names of lists, states, runs, results and probe keys begin with, for a scan."""
+        """Return what the names of lists, states, runs, results, readings and probe keys begin with."""
         plain = (self.segment(1), self.run(""), self.canary(""))
-        return [*plain, f"{{{self.segment(1)}", self.result("")]
+        return [*plain, f"{{{self.segment(1)}", self.result(""), self.reading()]
 
     def kind_of(self, key: str) -> str | None:
         """Return what a key is: the name of the method that builds it, or None for a key that is not ours.
@@ -123,5 +127,6 @@ _KEY_PATTERNS = {
     "signals": r"<prefix>signals",
     "dead_letters": r"\{<prefix>signals\}:dead",
     "consumer": r"\{<prefix>signals\}:consumer:.+",
+    "reading": r"\{<prefix>signals\}:reading",
     "canary": rf"<prefix>canary:{TOKEN_PATTERN}",
 }

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from shared.errors import InvalidInputError, WrongKeyError
+from shared.reading import ReadingNote
 from shared.state import SegmentState
 from shared.tokens import is_token
 from shared.verdict import FAILED, SUPERSEDED, VERIFIED
@@ -70,6 +71,11 @@ def is_verdict(field: bytes, raw: bytes) -> bool:
 def is_result(fields: Mapping[bytes, bytes]) -> bool:
     """Tell whether the fields of a result, or some of them, are all verdicts; False where there is none."""
     return bool(fields) and all(is_verdict(field, raw) for field, raw in fields.items())
+
+
+def are_readings(fields: Mapping[bytes, bytes]) -> bool:
+    """Tell whether fields, or some of them, all say how far a consumer has read; False where there is none."""
+    return bool(fields) and all(ReadingNote.decode(raw) is not None for raw in fields.values())
 
 
 def is_canary(length: int, sent: bytes | None) -> bool:

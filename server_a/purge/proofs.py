@@ -12,11 +12,11 @@ from shared.endpoint.batch_connection import Reply
 from shared.endpoint.node_client import Command
 from shared.errors import WrongKeyError
 from shared.keys import Keyspace
-from shared.ownership import RECORD_FIELDS, is_canary, is_record, is_result
+from shared.ownership import RECORD_FIELDS, are_readings, is_canary, is_record, is_result
 from shared.state import SegmentState
 from shared.tokens import is_token, is_too_late
 
-SAMPLE_FIELDS = 10  # verdicts of a result that are looked at
+SAMPLE_FIELDS = 10  # of a result, or of readings, that are looked at
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ def unit_of(keys: Keyspace, key: str, *, server_ms: int) -> Unit | None:
     looks: dict[str, tuple[tuple[Command, ...], Callable[[Sequence[Reply]], bool]]] = {
         "run": ((("HMGET", key, *RECORD_FIELDS),), lambda replies: is_record(run_id, replies[0])),
         "result": ((sample,), lambda replies: is_result(pairs(replies[0][1]))),
+        "reading": ((sample,), lambda replies: are_readings(pairs(replies[0][1]))),
         "canary": ((("HLEN", key), ("HMGET", key, "sent")), lambda replies: is_canary(replies[0], replies[1][0])),
     }
     if kind == "state":

@@ -23,7 +23,7 @@ from shared.errors import NotAllowedError
 from shared.keys import Keyspace
 from shared.program.progress import Progress
 
-_KINDS = {"state", "segment", "run", "result", "canary"}
+_KINDS = {"state", "segment", "run", "result", "reading", "canary"}
 _PROVING_KINDS = {"user", "sku"}
 _SHOP_KINDS = {"cart", *_PROVING_KINDS}
 _STREAM_KINDS = {"signals", "dead_letters"}

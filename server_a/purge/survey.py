@@ -17,6 +17,7 @@ _SHOWN = {
     "state": "states, with their lists",
     "run": "records of runs",
     "result": "results",
+    "reading": "how far readings are",
     "signals": "stream of signals",
     "dead_letters": "stream of dead letters",
     "canary": "probe keys",

@@ -15,6 +15,7 @@ from server_b.segment.progress import RunProgress
 from server_b.segment.reader import SegmentReader
 from server_b.segment.reading import Reading
 from server_b.segment.second_reading import SecondReading
+from server_b.segment.telling import ReadingTeller
 from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.published import read_state
@@ -52,6 +53,7 @@ class SegmentExaminer:
     progress: RunProgress
     log: FilteringBoundLogger
     telemetry: ConsumerTelemetry = field(default_factory=ConsumerTelemetry)
+    teller: ReadingTeller | None = None
 
     def __post_init__(self) -> None:
         """Make what reads a wrong list again."""
@@ -96,6 +98,8 @@ class SegmentExaminer:
                 if values:  # else nothing is due: a reading that hangs must not keep its lease
                     self.retry.succeeded()
                     self.lease.tick()
+                if self.teller is not None:
+                    self.teller.tell(reading)
 
     def examine(self, signal: Signal, look: SegmentLook, begun: Reading | None = None) -> SegmentVerdict | None:
         """Return the verdict on a signal's segment; None when a later attempt of the same run has replaced it.

@@ -8,6 +8,7 @@ A thread for each segment was preferred to one that serves all: it ends with its
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from threading import Event, Thread
 
@@ -27,7 +28,9 @@ class Reading:
     def __init__(self, reader: SegmentReader, opening: Opening, signal: Signal, *, behind: Reading | None) -> None:
         """Begin to read what `reader` has opened, `behind` another reading or at once."""
         self.opening = opening
-        self._reader, self._signal, self._behind = reader, signal, behind
+        self.signal = signal
+        self.began_s: float | None = None  # when the values began to be read; None while it waits for the one before
+        self._reader, self._behind = reader, behind
         self._next: SegmentReader | None = None
         self._verifier = SegmentVerifier(signal.count, signal.digest)
         self._read = self._told = 0  # values
@@ -64,6 +67,11 @@ class Reading:
     def value_bytes(self) -> int:
         """How many bytes these values have."""
         return self._verifier.value_bytes
+
+    @property
+    def is_all_asked(self) -> bool:
+        """Whether all values were asked for."""
+        return not self._reader.left
 
     def is_nearly_asked(self, wait_s: float) -> bool:
         """Wait a moment; tell whether the server will soon have nothing to send unless another segment is opened."""
@@ -102,7 +110,7 @@ class Reading:
 
     def require_untouched(self) -> int:
         """Return the server's clock; SegmentChangedError if list or state changed since before the first chunk."""
-        return self._reader.require_untouched(self._signal.count)
+        return self._reader.require_untouched(self.signal.count)
 
     def close(self) -> None:
         """End the reading at its next reply, and give its connections back; the one before must have ended."""
@@ -123,7 +131,8 @@ class Reading:
             self._nearly_asked.set()
 
     def _read_through(self) -> str:
-        length, count = self.opening.length, self._signal.count
+        length, count = self.opening.length, self.signal.count
+        self.began_s = time.monotonic()
         if length != count:
             return f"{'long' if length > count else 'short'}: {length} values where {count} were announced"
         reader, verifier = self._reader, self._verifier

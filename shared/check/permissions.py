@@ -147,5 +147,6 @@ def _key_names(keys: Keyspace, number: int) -> dict[str, str]:
         "signals": keys.signals(),
         "dead_letters": keys.dead_letters(),
         "consumer": keys.consumer("c"),
+        "reading": keys.reading(),
         "canary": keys.canary(ANY_TOKEN),
     }

@@ -75,7 +75,7 @@ SERVER_A_PURGE = (
     Requirement(
         "remove records, states and probes", f"{_each('WATCH HMGET UNLINK', 'run state canary')}; HLEN {{canary}}"
     ),
-    Requirement("remove results", _each("WATCH HSCAN UNLINK", "result")),
+    Requirement("remove results, and how far readings are", _each("WATCH HSCAN UNLINK", "result reading")),
     Requirement("remove lists", f"{_each('WATCH TYPE LLEN LRANGE UNLINK', 'segment')}; EXISTS {{state}}"),
     Requirement("remove signals and dead letters", _each("WATCH TYPE XRANGE XREVRANGE UNLINK", "signals dead_letters")),
     Requirement("tell whose an empty stream is", "XINFO GROUPS {signals}; XINFO GROUPS {dead_letters}"),
@@ -105,7 +105,11 @@ _READING = (
         "HLEN {result}; HMGET {result} f",
         is_needed=False,
     ),
-    Requirement("report", "XRANGE {signals} - + COUNT 1; XREVRANGE {dead_letters} + - COUNT 1", is_needed=False),
+    Requirement(
+        "report",
+        "XRANGE {signals} - + COUNT 1; XREVRANGE {dead_letters} + - COUNT 1; HMGET {reading} f",
+        is_needed=False,
+    ),
     Requirement("server-a check --peer-url", "HGET {canary} f", is_needed=False),
 )
 
@@ -118,6 +122,7 @@ SERVER_B_PAGE = (
         "XINFO CONSUMERS {signals} g",
     ),
     Requirement("show records, states and lengths", "HMGET {run} f; HMGET {state} f; LLEN {segment}"),
+    Requirement("show how far readings are", "HMGET {reading} f"),
     Requirement("show verdicts", "HLEN {result}; HMGET {result} f"),
     Requirement("show dead letters", "XLEN {dead_letters}; XREVRANGE {dead_letters} + - COUNT 1"),
     Requirement("show the carts", "HLEN {cart}; HSCAN {cart} 0; HGETALL {sku}"),
@@ -144,6 +149,12 @@ SERVER_B_GROUP = (
         "record a verdict",
         "WATCH {result}; UNWATCH; HGET {result} f; HSCAN {result} 0; HSET {result} f v; HLEN {result}; "
         "PEXPIRE {result} 1; HGETALL {result}",
+    ),
+    Requirement(
+        "tell the page how far a reading is",
+        "EVAL x 1 {reading}; HRANDFIELD {reading} 100 WITHVALUES; HDEL {reading} f; HSET {reading} f v; "
+        "PEXPIRE {reading} 1",
+        is_needed=False,
     ),
     Requirement(
         "set aside what can't be processed, until it is repaired",

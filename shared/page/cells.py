@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from shared.page.facts import Part, RunFacts
 
 MAX_COLUMNS = 50
-STATES = ("verified", "failed", "superseded", "published", "unpublished")
+STATES = ("verified", "failed", "superseded", "reading", "published", "unpublished")
 WORDS = {
     "verified": "verified",
     "failed": "failed",
     "superseded": "superseded",
+    "reading": "being read",
     "published": "published, no verdict yet",
     "unpublished": "not published",
 }
@@ -45,7 +46,7 @@ def cells_of(run: RunFacts) -> Cells:
     for place, part in enumerate(run.parts):
         row, column = divmod(place, columns)
         state = state_of(part)
-        square, sign = _shape(state, column * 10, row * 10)
+        square, sign = _shape(state, column * 10, row * 10, part.values_read / part.values if part.values else 0)
         shapes[state][0].append(square)
         shapes[state][1].append(sign)
     joined = {state: ("".join(squares), "".join(signs)) for state, (squares, signs) in shapes.items()}
@@ -56,23 +57,26 @@ def cells_of(run: RunFacts) -> Cells:
 def legend_of(run: RunFacts) -> list[LegendEntry]:
     """Return the forms that occur."""
     numbers = {state: sum(getattr(part, state) for part in run.parts) for state in STATES}
+    numbers["published"] -= numbers["reading"]
     return [LegendEntry(state, WORDS[state], n, _shape(state, 0, 0)) for state, n in numbers.items() if n]
 
 
 def state_of(part: Part) -> str:
     """Return what is shown of a part: whatever needs to be seen most."""
-    for state in ("failed", "unpublished", "published", "superseded"):
+    for state in ("failed", "unpublished", "reading", "published", "superseded"):
         if getattr(part, state):
             return state
     return "verified"
 
 
-def _shape(state: str, x: int, y: int) -> tuple[str, str]:
-    """Return a square of 8 in a field of 10, and the sign in it."""
+def _shape(state: str, x: int, y: int, share: float = 0.5) -> tuple[str, str]:
+    """Return a square of 8 in a field of 10, and the sign in it; what is being read is filled from below by a share."""
+    height = round(max(0.5, min(6.0, 6 * share)), 1)
     square = f"M{x + 1} {y + 1}h8v8h-8z"
     sign = {
         "failed": f"M{x + 3} {y + 3}l4 4m0-4l-4 4",
         "superseded": f"M{x + 1} {y + 9}l8-8",
+        "reading": f"M{x + 2} {y + 8 - height:g}h6v{height:g}h-6z",
         "published": f"M{x + 4} {y + 4}h2v2h-2z",
     }.get(state, "")
     return square, sign

@@ -25,6 +25,7 @@ from shared.page.open_segments import OpenSegments
 from shared.page.run_facts import run_facts
 from shared.page.run_record import NO_RECORD, RecordFacts, read_record
 from shared.page.segment_lines import SegmentLines
+from shared.page.under_way import read_notes
 from shared.program.verdict_file import LocalVerdicts
 from shared.record import decode_entry_id, signal_field
 from shared.shop.reader import read_carts
@@ -71,7 +72,8 @@ class Collector:
         """Return the facts as they are now; `local` are the verdicts of a follower on this host.
 
         Redis: TIME thrice; what `read_stream`, `signalled_runs` and `newest_runs` ask; HMGET of the record; for each
-        thousand segments HMGET of verdicts and signal ids, states and lengths; the carts; XREVRANGE of dead letters.
+        thousand segments HMGET of verdicts and signal ids, states and lengths; the carts; XREVRANGE of dead letters;
+        HMGET of how far readings are, where anything is pending.
         """
         endpoint, keys, verdicts = self.endpoint, self.keys, local or {}
         here = endpoint_facts(endpoint, keys.signals(), is_encrypted=self.is_encrypted)
@@ -101,6 +103,7 @@ class Collector:
             run_ahead=stream.run_ahead,
             is_young=is_young(runs, stream),
         )
+        carts, notes = self._carts(record), read_notes(endpoint, keys, stream.group)
         status = judge(facts, endpoint.name, keys.namespace)
         told = (status.problems, status.under_way) if is_newest or shown is None else ([], [])
         return PageFacts(
@@ -109,7 +112,7 @@ class Collector:
             endpoint=here,
             peer=self.peer,
             peer_away=self.peer_away,
-            run=run_facts(shown, record, self._lines, self._carts(record), here.clock_ms) if shown else None,
+            run=run_facts(shown, record, self._lines, carts, now_ms=here.clock_ms, notes=notes) if shown else None,
             runs=tuple(runs),
             group=stream.group,
             is_followed=endpoint.kind.is_replica,

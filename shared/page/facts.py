@@ -54,6 +54,8 @@ class Part:
     consumer: str
     claimed_from: str  # empty where the signal was not claimed
     deliveries: int  # the most
+    reading: int = 0  # of those published, segments that a consumer is reading now
+    values_read: int = 0  # of these
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,22 @@ class Reader:
     segments: int
     values: int
     read_ms: tuple[Span, ...]  # when it read; spans that nearly touch are one
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """A segment that a consumer is reading, as it last said; it says so twice a second while values come."""
+
+    consumer: str
+    segment: int
+    values: int  # that it has read and verified
+    count: int  # of the segment
+    at_ms: int
+
+    @property
+    def share(self) -> float:
+        """How much of the segment is read, from 0 to 1."""
+        return self.values / self.count
 
 
 @dataclass(frozen=True)
@@ -160,6 +178,7 @@ class RunFacts:
     users: int  # that the run was to write, as skus and carts are
     skus: int
     cart_count: int
+    under_way: tuple[UnderWay, ...] = ()  # by segment, at most 100
 
 
 @dataclass(frozen=True)

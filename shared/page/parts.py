@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from shared.page.facts import MAX_PARTS, Part, Reader, Span
+from shared.page.facts import MAX_PARTS, Part, Reader, Span, UnderWay
 from shared.page.segment_lines import PUBLISHED, UNPUBLISHED, SegmentLine
 from shared.verdict import FAILED, SUPERSEDED, VERIFIED
 
@@ -27,14 +27,16 @@ def segments_per_part(segments: int) -> int:
     return max(1, -(-segments // MAX_PARTS))
 
 
-def part_of(lines: Sequence[SegmentLine]) -> Part:
-    """Return one part from consecutive lines."""
+def part_of(lines: Sequence[SegmentLine], under_way: Iterable[UnderWay] = ()) -> Part:
+    """Return one part from consecutive lines, and what is being read of the run."""
+    first, last = lines[0].number, lines[-1].number
+    being_read = [each for each in under_way if first <= each.segment <= last]
     states = [line.state for line in lines]
     signals = [line.signalled_ms for line in lines if line.signalled_ms]
     taken = [line for line in lines if line.taken_ms]
     return Part(
-        first=lines[0].number,
-        last=lines[-1].number,
+        first=first,
+        last=last,
         values=sum(line.count for line in lines),
         verified=states.count(VERIFIED),
         failed=states.count(FAILED),
@@ -49,6 +51,8 @@ def part_of(lines: Sequence[SegmentLine]) -> Part:
         consumer=next((line.consumer for line in lines if line.consumer), ""),
         claimed_from=next((line.claimed_from for line in lines if line.claimed_from), ""),
         deliveries=max((line.deliveries for line in lines), default=0),
+        reading=len(being_read),
+        values_read=sum(each.values for each in being_read),
     )
 
 

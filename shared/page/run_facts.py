@@ -11,6 +11,7 @@ from shared.page.parts import part_of, readers_of, segments_per_part
 from shared.page.rates import rates_of, written_amounts
 from shared.page.run_record import RecordFacts
 from shared.page.segment_lines import MAX_FIRST, UNPUBLISHED, SegmentLine, SegmentLines
+from shared.page.under_way import Notes, under_way
 from shared.shop.records import Cart
 from shared.status.facts import RunStatus
 from shared.text import shortened
@@ -22,7 +23,9 @@ SERVER_A = "server-a"
 MAX_SHOWN = 100  # claims and outages
 
 
-def run_facts(run: RunStatus, record: RecordFacts, found: SegmentLines, carts: Iterable[Cart], now_ms: int) -> RunFacts:
+def run_facts(
+    run: RunStatus, record: RecordFacts, found: SegmentLines, carts: Iterable[Cart], *, now_ms: int, notes: Notes
+) -> RunFacts:
     """Return the facts of a run.
 
     Args:
@@ -31,9 +34,11 @@ def run_facts(run: RunStatus, record: RecordFacts, found: SegmentLines, carts: I
         found: The lines of its segments.
         carts: Those that are shown.
         now_ms: The server's clock, where the time line of an unfinished run ends.
+        notes: What consumers say of how far they are.
     """
     lines = [_line(found, record, number) for number in range(1, run.segments + 1)]
     states = [line.state for line in lines]
+    being_read = under_way(notes, found, now_ms)
     began_ms = token_ms(run.run_id)
     written = [(line.begun_ms, line.signalled_ms, line.count) for line in lines if line.begun_ms and line.signalled_ms]
     read = [line for line in lines if line.started_ms and line.ended_ms]
@@ -78,7 +83,7 @@ def run_facts(run: RunStatus, record: RecordFacts, found: SegmentLines, carts: I
         lag_ms=max((line.lag_ms for line in lines if line.taken_ms), default=None),
         outage_s_a=_seconds(outages, is_of_a=True),
         outage_s_b=_seconds(outages, is_of_a=False),
-        parts=tuple(part_of(lines[start : start + per_part]) for start in range(0, len(lines), per_part)),
+        parts=tuple(part_of(lines[start : start + per_part], being_read) for start in range(0, len(lines), per_part)),
         segments_per_part=per_part,
         readers=readers.shown,
         readers_left_out=readers.left_out,
@@ -98,6 +103,7 @@ def run_facts(run: RunStatus, record: RecordFacts, found: SegmentLines, carts: I
         users=record.record.users if record.record is not None else 0,
         skus=record.record.skus if record.record is not None else 0,
         cart_count=record.carts,
+        under_way=being_read,
     )
 
 

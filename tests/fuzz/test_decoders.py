@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from server_b.group.dead_letters import DeadLetter
 from server_b.segment.look import RECORD_FIELDS, decode_record
 from shared.errors import HandoverError
+from shared.reading import ReadingNote
 from shared.record import RunRecord, ShopCount, decode_attempts, decode_entry_id, decode_points
 from shared.shop.records import Sku, User, decode_cart_line
 from shared.signal import Signal
@@ -78,6 +79,7 @@ DECODERS: dict[str, tuple[Callable[[Any], object], st.SearchStrategy[Any]]] = {
     "signal": (Signal.decode, hash_of(SIGNAL.encode())),
     "verdict": (SegmentVerdict.decode, json_of(json.loads(VERDICT.encode()))),
     "result": (decode_result, st.dictionaries(FIELD, json_of(json.loads(VERDICT.encode())), max_size=3)),
+    "reading": (ReadingNote.decode, st.none() | FIELD | st.lists(FIELD, max_size=5).map(b" ".join)),
     "witness": (lambda raw: Witness.decode(raw, segment=1), JSON | st.fixed_dictionaries(dict.fromkeys(WITNESS, JSON))),
     "user": (lambda fields: User.decode("1", fields), hash_of({"first_name": "Ann", "last_name": "Lee"})),
     "SKU": (lambda fields: Sku.decode("a", fields), hash_of({"name": "Pen", "price": "1.50"})),

@@ -83,6 +83,10 @@ def test_consumer() -> None:
     assert (PLAIN.consumer("b 1"), SHOP.consumer("b")) == ("{signals}:consumer:b 1", "{shop1:signals}:consumer:b")
 
 
+def test_reading() -> None:
+    assert (PLAIN.reading(), SHOP.reading()) == ("{signals}:reading", "{shop1:signals}:reading")
+
+
 def _all_keys(keys: Keyspace, an_id: str, token: str, segment: int) -> dict[str, str]:
     """Return one key of each kind."""
     segment_key = keys.segment(segment)
@@ -98,6 +102,7 @@ def _all_keys(keys: Keyspace, an_id: str, token: str, segment: int) -> dict[str,
         "result": keys.result(token),
         "dead_letters": keys.dead_letters(),
         "consumer": keys.consumer("b"),
+        "reading": keys.reading(),
         "canary": keys.canary(token),
     }
 
@@ -179,6 +184,8 @@ FOREIGN_KEYS = [
     f"{{signals}}:result:{RUN_ID}0",
     f"{{other}}:result:{RUN_ID}",
     "{signals}:dead:1",
+    "{signals}:reading:b",
+    "signals:reading",
     "signals:dead",
     "signals:",
     "signals:1",

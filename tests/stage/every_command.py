@@ -48,6 +48,7 @@ def run_every_purge(guarded: Guarded) -> None:
     with connect(guarded.server) as client:  # what only an interrupted run, and server-b, leave
         client.hset(keys.canary(OLDER), "sent", OLDER)
         client.hset(keys.result(OLDER), "1", SegmentVerdict("verified", OLDER, 1, 1, 10, DIGEST).encode())
+        client.hset(keys.reading(), "b", f"{OLDER} 1 5 1577836800001")
         client.xadd(keys.dead_letters(), {"origin": "1-1", "reason": "r", "consumer": "c"})
         client.delete(keys.state(keys.segment(1)))
     guarded.purge("--dry-run", "--shop")

@@ -14,6 +14,8 @@ from shared.page.render import report_html
 from shared.page.run_facts import run_facts
 from shared.page.run_record import RecordFacts
 from shared.page.segment_lines import SegmentLines
+from shared.page.under_way import Notes
+from shared.reading import ReadingNote
 from shared.record import RunRecord
 from shared.shop.records import Cart, CartLine
 from shared.state import SegmentState
@@ -65,7 +67,13 @@ def segment(number: int, *, verdict: str = VERIFIED, segments: int = 5, outages:
 
 
 def run_of(
-    found: list[SegmentFacts], *, verdict: str = VERIFIED, segments: int = 5, outages: int = 0, is_finished: bool = True
+    found: list[SegmentFacts],
+    *,
+    verdict: str = VERIFIED,
+    segments: int = 5,
+    outages: int = 0,
+    is_finished: bool = True,
+    notes: Notes | None = None,
 ) -> RunFacts:
     """Return the facts of a run with these segments."""
     lines = SegmentLines(RUN_ID)
@@ -84,7 +92,7 @@ def run_of(
         samples=((BEGAN_MS + 100, 0), (BEGAN_MS + 200, segments * 1_000)),
     )
     line = CartLine("sku123", "AirPods", Decimal("199.99"), 1, "1")
-    return run_facts(status, times, lines, [Cart("1", (line,))], BEGAN_MS + 9_000)
+    return run_facts(status, times, lines, [Cart("1", (line,))], now_ms=BEGAN_MS + 9_000, notes=notes or {})
 
 
 def page_of(run: RunFacts | None, **changed: object) -> PageFacts:
@@ -109,6 +117,18 @@ def golden_facts() -> PageFacts:
     letter = Letter("1-1", "no signal <b>", "host-b")
     run = run_of(found, verdict=FAILED, outages=2)
     return page_of(run, dead_letters=1, letters=(letter,), wrong=("run failed",), peer=HERE)
+
+
+def being_read() -> RunFacts:
+    """Return the facts of the same run while its third segment is read, by a consumer that stands still now."""
+    notes = {
+        "host-b": ReadingNote(RUN_ID, 3, 250, BEGAN_MS + 2_000),
+        "host-c": ReadingNote(RUN_ID, 1, 5, BEGAN_MS + 9_000),  # which has a verdict
+        "host-d": ReadingNote(NEWER_ID, 3, 5, BEGAN_MS + 9_000),
+        "host-e": ReadingNote(RUN_ID, 9, 5, BEGAN_MS + 9_000),
+    }
+    found = [segment(1), segment(2), segment(3, verdict=""), segment(4, verdict="")]
+    return run_of(found, verdict=PENDING, is_finished=False, notes=notes)
 
 
 def unfinished() -> RunFacts:

@@ -23,6 +23,7 @@ from shared.page.live.peer import Peer
 from shared.page.live.views import View, Views
 from shared.page.render import VERDICTS, main_html
 from shared.page.run_choice import local_verdicts
+from shared.page.under_way import working_names
 from shared.page.words import duration
 from shared.program.options import CommonSettings
 from shared.stopping import StopRequest
@@ -131,10 +132,17 @@ class Poller:
         asked.at(stream).xinfo_groups(stream)
         asked.at(letters).xlen(letters)
         asked.at(state).hmget(state, ["run_id", "attempt"])
+        if names := self._working(run_id):
+            asked.at(keys.reading()).hmget(keys.reading(), names)
         if run_id:
             asked.at(keys.run(run_id)).hmget(keys.run(run_id), ["published", "finished_ms", "outages", "samples"])
             asked.at(keys.result(run_id)).hlen(keys.result(run_id))
         return [str(reply) for reply in asked.send(raise_on_error=False)]
+
+    def _working(self, run_id: str) -> list[str]:
+        """Return who may be reading something, as the last look at a run found."""
+        known = next((facts for facts in self._facts.values() if facts.run and facts.run.run_id == run_id), None)
+        return working_names(known.group) if known is not None else []
 
     def _opened(self) -> Endpoint:
         """Return the endpoint, opened again if it was lost."""

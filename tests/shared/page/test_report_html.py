@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
 import pytest
 
-from shared.page.facts import Claim, Letter, PageFacts
+from shared.page.facts import Claim, Letter, PageFacts, UnderWay
 from shared.page.render import main_html, report_html
 from shared.status.facts import PENDING, GroupStatus
 from shared.verdict import FAILED, SUPERSEDED, VERIFIED
 from tests.stage.hostile_texts import HOSTILE_TEXTS, unsafe_characters
 from tests.stage.html_reading import ReadHtml
-from tests.stage.page_facts import GOLDEN, golden_facts, page_of, run_of, segment, unfinished
+from tests.stage.page_facts import GOLDEN, being_read, golden_facts, page_of, run_of, segment, unfinished
 
 MAX_BYTES = 200_000
 MARKUP = ["<script>alert(1)</script>", "\"'><img src=x onerror=alert(1)>", "</style></svg></textarea>", "{{ 7 * 7 }}"]
@@ -36,6 +37,7 @@ PAGES: dict[str, Callable[[], PageFacts]] = {
     "verified": lambda: page_of(run_of([segment(n) for n in range(1, 6)])),
     "superseded": lambda: page_of(run_of([segment(n, verdict=SUPERSEDED) for n in range(1, 6)], verdict=SUPERSEDED)),
     "unfinished": lambda: page_of(unfinished()),
+    "being read": lambda: page_of(being_read()),
     "nothing published": lambda: page_of(run_of([], verdict=PENDING, is_finished=False)),
     "three outages": lambda: page_of(run_of([segment(n, outages=3) for n in range(1, 6)], outages=3)),
     "followed": lambda: page_of(run_of([segment(1, segments=1)], segments=1), is_followed=True, group=GroupStatus()),
@@ -67,6 +69,12 @@ def test_every_kind_of_run_is_one_small_file_that_needs_nothing_else(name: str) 
         ("verified", "Verified 5,000 values in 5 segments: complete, in order and once."),
         ("superseded", "5 superseded"),
         ("unfinished", "Not finished 2 of 5 segments verified, 3,000 values without a verdict."),
+        ("being read", "2 verified 1 being read 1 published, no verdict yet 1 not published"),
+        (
+            "being read",
+            "host-b reads segment 3: 250 of 1,000 values, 25 % , nothing new for 7 s The segments as a table",
+        ),
+        ("being read", "3 being read, 25 % 1,000"),
         ("nothing published", "0 of 5 segments verified"),
         ("three outages", "server-a had no server for 100 ms , from +500 ms on"),
         ("three outages", "outages of A, of B 300 ms , 300 ms"),
@@ -90,6 +98,17 @@ def test_each_state_of_a_segment_has_a_form_and_a_word_of_its_own() -> None:
     assert len(signs) == 3  # beside the full and the empty square
 
 
+def test_a_cell_fills_from_below_as_its_segment_is_read() -> None:
+    run = being_read()
+    heights = []
+    for values in (0, 250, 1_000):
+        parts = (*run.parts[:2], replace(run.parts[2], values_read=values), *run.parts[3:])
+        html = report_html(page_of(replace(run, parts=parts)))
+        (path,) = re.findall(r'class="in-cell reading" d="M22 [0-9.]+h6v([0-9.]+)h-6z"', html)
+        heights.append(float(path))
+    assert heights == [0.5, 1.5, 6.0]
+
+
 def _with(text: str) -> PageFacts:
     facts = golden_facts()
     run = facts.run
@@ -101,6 +120,7 @@ def _with(text: str) -> PageFacts:
         witness=replace(run.witness, expected=text, found=text),
         readers=tuple(replace(reader, name=text) for reader in run.readers),
         parts=tuple(replace(part, consumer=text, claimed_from=text) for part in run.parts),
+        under_way=(UnderWay(text, 1, 5, 10, run.ended_ms),),
         claims=(Claim(1, run.began_ms, text, text),),
         outages=tuple(replace(outage, program=text) for outage in run.outages),
         carts=tuple(replace(cart, lines=(replace(cart.lines[0], sku_id=text, name=text),)) for cart in run.carts),

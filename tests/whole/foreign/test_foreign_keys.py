@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 NO_SHOP: dict[str, Any] = {"users": 0, "skus": 0, "carts": 0}
 ONCE: dict[str, Any] = {"wait_s": 0.0, "settle_s": 0.0, "claim_idle_ms": 100}
 SEEDS = range(60)
+BESIDE = ["run", "result", "reading", "canary", "user", "sku", "cart", "staging"]
 REFUSED_BY = {"signals": ("a", "b", "dead"), "dead_letters": ("b", "dead"), "state": ("a",), "segment": ("a",)}
 """Which programs end with 78 at a foreign key of a kind."""
 
@@ -77,7 +78,7 @@ def test_a_whole_foreign_keyspace_survives_every_command(
     *, seed: int, hand_over: HandOver, endpoint: Endpoint, client: redis.Redis, keys: Keyspace
 ) -> None:
     rng = random.Random(seed)
-    kinds = ["signals", "dead_letters", "state", "segment", "run", "result", "canary", "user", "sku", "cart", "staging"]
+    kinds = ["signals", "dead_letters", "state", "segment", *BESIDE]
     names = [make_foreign(client, keys, kind, rng) for kind in rng.sample(kinds, rng.randint(4, len(kinds)))]
     before = snapshot(client, names)
     _every_command(hand_over, endpoint)
@@ -85,7 +86,7 @@ def test_a_whole_foreign_keyspace_survives_every_command(
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("kind", ["run", "result", "canary", "user", "sku", "cart", "staging"])
+@pytest.mark.parametrize("kind", BESIDE)
 def test_purge_removes_what_is_ours_beside_foreign_keys(
     *, kind: str, seed: int, hand_over: HandOver, endpoint: Endpoint, client: redis.Redis, keys: Keyspace
 ) -> None:
