@@ -50,18 +50,8 @@ class Consumer:
         is_start = True
         while not self.serving.is_over:
             try:
-                newest = self._join()
-                self.lease.release_waiting()
-                self.source.begin()
-                if is_start:
-                    tell_unread(self.log, self.group.unread_trimmed)
-                    self.reports.look_at_named()
-                self.reports.look_at_newest(newest, is_start=is_start)
-                self.lease.complete_before = self.reports.complete_before
+                self._begin(is_start=is_start)
                 is_start = False
-                if self.reports.final is not None:
-                    return
-                self.log.info("waiting for signals", consumer=self.group.consumer, stream=self.group.stream)
                 while not self.serving.is_over:
                     self.lease.beat()
                     entry = self.source.next_entry()
@@ -84,6 +74,18 @@ class Consumer:
             except TransientError as error:
                 self.serving.wait_out(error)
                 self.serving.back_off(error, self.source.faults, self.lease)
+
+    def _begin(self, *, is_start: bool) -> None:
+        newest = self._join()
+        self.lease.release_waiting()
+        self.source.begin()
+        if is_start:
+            tell_unread(self.log, self.group.unread_trimmed)
+            self.reports.look_at_named()
+        self.reports.look_at_newest(newest, is_start=is_start)
+        self.lease.complete_before = self.reports.complete_before
+        if self.reports.final is None:
+            self.log.info("waiting for signals", consumer=self.group.consumer, stream=self.group.stream)
 
     def _join(self) -> Signal | None:
         newest = self.group.join()
