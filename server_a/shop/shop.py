@@ -21,6 +21,7 @@ from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.opening import open_endpoint
 from shared.endpoint.optimistic import optimistic
 from shared.endpoint.scanning import Sought, scan
+from shared.endpoint.together import ask_each
 from shared.errors import InvalidInputError, NotFinishedError, WrongKeyError
 from shared.keys import Keyspace
 from shared.program.options import CommonSettings
@@ -177,7 +178,8 @@ class Shop:
         require_our_cart(key, lines)
         if is_of_user or not lines:
             return
-        if all(line.name is None for line in self.cart_of_anyone(user_id).lines):
+        sku_keys = (self.keys.sku(name.decode()) for name in lines)  # ids, or the cart would not be ours
+        if not any(fields for _, fields in ask_each(self.endpoint, sku_keys, _all_fields, skip_wrong_type=True)):
             advice = f"if it is yours, remove its lines with server-a cart remove {user_id} SKU"
             expected, got = "the cart of a user, or SKUs of ours in it", "neither: it may be anybody's"
             raise WrongKeyError(where=key, expected=expected, got=got, advice=advice)
@@ -205,6 +207,10 @@ def open_shop(common: CommonSettings) -> Iterator[Shop]:
     """Open the shop for one command. A lost connection is not retried: the person at the terminal can repeat it."""
     with closing(open_endpoint(common.endpoint)) as endpoint:
         yield Shop(endpoint, common.keys)
+
+
+def _all_fields(pipeline: NodePipeline, key: str) -> object:
+    return pipeline.hgetall(key)
 
 
 def _unknown(noun: str, record_id: str) -> InvalidInputError:

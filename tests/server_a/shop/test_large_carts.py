@@ -14,6 +14,7 @@ from shared.endpoint.opening import open_endpoint
 from shared.endpoint.scanning import HASH_COUNT
 from shared.endpoint.settings import EndpointSettings
 from shared.endpoint.url import parse_url
+from shared.errors import WrongKeyError
 from shared.keys import Keyspace
 from shared.shop.cart_text import cart_text
 from shared.shop.reader import MOST_LINES
@@ -58,6 +59,18 @@ def test_lines_that_are_left_of_a_large_cart_are_all_shown(shop: Shop, client: r
     client.hdel(keys.cart("1"), *(f"s{number}" for number in range(1, LARGE + 1) if number % 2_500))
     cart = shop.cart("1")
     assert ([line.quantity for line in cart.lines], cart.left_out) == (list(range(2_500, LARGE + 1, 2_500)), 0)
+
+
+def test_one_sku_of_ours_behind_thousands_proves_a_cart_without_user(
+    shop: Shop, client: redis.Redis, keys: Keyspace
+) -> None:
+    client.delete(keys.user("1"))
+    _fill(client, keys.cart("1"), "s", 3_000)
+    with pytest.raises(WrongKeyError):
+        shop.remove_user("1")
+    client.hset(keys.sku("s2999"), mapping={"name": "Lamp", "price": "1.50"})
+    shop.remove_user("1")
+    assert not client.exists(keys.cart("1"))
 
 
 def test_a_large_cart_costs_its_pages_and_the_skus_that_are_shown(
