@@ -23,7 +23,8 @@ def go_through_streams(endpoint: Endpoint, keys: Keyspace, *, removes: bool) -> 
     An empty stream of signals is ours if our group is in it, an empty one of dead letters if nobody has a group there
     and the signals beside it are ours.
 
-    Redis: WATCH, TYPE, XREVRANGE, XRANGE, XINFO GROUPS, then MULTI UNLINK EXEC; for each.
+    Redis: WATCH, TYPE, XREVRANGE, XINFO GROUPS, then MULTI UNLINK EXEC, for each; where the newest entry is none of
+    ours XREVRANGE and XRANGE of a hundred.
     """
     signals, dead = keys.signals(), keys.dead_letters()
     is_ours = _decide(endpoint, signals, _is_signals, removes=False)
@@ -53,11 +54,13 @@ def _decide(endpoint: Endpoint, stream: str, is_ours: Decision, *, removes: bool
         kind = cast("bytes", pipeline.type(stream))
         if kind != b"stream":
             return None if kind == b"none" else False
-        entries: list[Any] = []
-        for page in (pipeline.xrevrange(stream, count=LOOK_BACK), pipeline.xrange(stream, count=LOOK_BACK)):
-            entries += cast("list[Any]", page)
+        newest = cast("list[Any]", pipeline.xrevrange(stream, count=1))  # enough as a rule; one may be large
         groups: Any = pipeline.xinfo_groups(stream)
-        found: bool = is_ours(entries, [group["name"] for group in groups])
+        names = [group["name"] for group in groups]
+        found = is_ours(newest, names)
+        if newest and not found:
+            pages = (pipeline.xrevrange(stream, count=LOOK_BACK), pipeline.xrange(stream, count=LOOK_BACK))
+            found = is_ours([entry for page in pages for entry in cast("list[Any]", page)], names)
         if found and removes:
             pipeline.multi()
             pipeline.unlink(stream)

@@ -5,9 +5,10 @@ All of these keys are in the stream's slot, so no kill and no failover leaves an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from server_b.group.dead_letters import MAX_LETTERS, letter_fields, replaced_letters
@@ -22,6 +23,7 @@ from shared.endpoint.node_client import Command, NodePipeline
 from shared.endpoint.optimistic import Step, execute_all, optimistic, optimistic_on
 from shared.endpoint.published import LOOK_BACK
 from shared.endpoint.retry import Retry
+from shared.endpoint.stream_pages import PageSize, stream_pages
 from shared.errors import WrongKeyError
 from shared.keys import Keyspace
 from shared.ownership import is_letter, require_our_letters, require_our_result
@@ -49,6 +51,8 @@ class EntrySettler:
     endpoint: Endpoint
     keys: Keyspace
     consumer: str
+    # kept from one letter to the next, so that small ones take one round trip
+    _page: PageSize = field(init=False, default_factory=lambda: PageSize(LOOK_BACK))
 
     def acknowledge(self, entry: Entry) -> None:
         """Acknowledge an entry that needs no verdict of ours. Redis: XACK; O(1)."""
@@ -56,7 +60,7 @@ class EntrySettler:
         self.endpoint.at(stream).xack(stream, CONSUMER_GROUP, entry.entry_id)
 
     def dead_letter(self, entry: Entry, reason: str) -> None:
-        """Make a dead letter of an entry, and acknowledge it. Redis: WATCH, XREVRANGE, then MULTI XADD XACK EXEC."""
+        """Make a dead letter of an entry, and acknowledge it. Redis: WATCH, XREVRANGE, MULTI XADD XACK EXEC."""
 
         def attempt(pipeline: NodePipeline) -> None:
             letter = self._letter(pipeline, entry, reason)
@@ -127,15 +131,25 @@ class EntrySettler:
 
         Raises WrongKeyError if the stream has become somebody else's since we joined the group.
         """
-        dead = self.keys.dead_letters()
-        letters = cast("list[Any]", pipeline.xrevrange(dead, count=LOOK_BACK))
-        is_known = len(letters) < LOOK_BACK or any(is_letter(fields) for _, fields in letters)
-        oldest = [] if is_known else cast("list[Any]", pipeline.xrange(dead, count=LOOK_BACK))
-        require_our_letters(dead, [*letters, *oldest])
-        if any(fields and fields.get(b"origin") == entry.entry_id.encode() for _, fields in letters):
+        dead, origin = self.keys.dead_letters(), entry.entry_id.encode()
+        newest = [(is_letter(fields), fields.get(b"origin")) for fields in self._newest_letters(pipeline)]
+        if not any(is_ours for is_ours, _ in newest):
+            oldest = cast("list[Any]", pipeline.xrange(dead, count=LOOK_BACK)) if newest else []
+            require_our_letters(dead, oldest)
+        if any(found == origin for _, found in newest):
             return []
         fields = letter_fields(origin=entry.entry_id, reason=reason, consumer=self.consumer, fields=entry.fields or {})
         return [lambda pipeline: pipeline.xadd(dead, fields, maxlen=MAX_LETTERS, approximate=True)]
+
+    def _newest_letters(self, pipeline: NodePipeline) -> Iterator[dict[bytes, bytes]]:
+        """Yield the fields of the last hundred letters, the newest first; of large ones no more than one is held."""
+        dead, size = self.keys.dead_letters(), self._page
+
+        def read(end: str) -> list[Any]:
+            return cast("list[Any]", pipeline.xrevrange(dead, max=end, count=size.count))
+
+        entries = chain.from_iterable(stream_pages(read, start="+", count=size, where=dead))
+        yield from (fields or {} for _, fields in islice(entries, LOOK_BACK))
 
 
 @dataclass

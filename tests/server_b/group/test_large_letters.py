@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from contextlib import closing
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -127,3 +128,36 @@ def test_one_letter_proves_that_all_are_ours(own_server: Server) -> None:
         HandOver(own_server.url, keys).consume()
         sent_to_both: Any = client.info("stats")["total_net_output_bytes"]
     assert sent_to_both - sent < 2 * 8 * MIB
+
+
+def _add_large_letters(client: redis.Redis, number: int) -> None:
+    for origin in range(1, number + 1):
+        client.xadd("{signals}:dead", {"origin": f"{origin}-1", "reason": "r" * 8 * MIB, "consumer": "b"})
+
+
+def test_a_letter_is_added_beside_large_ones_of_which_one_at_a_time_is_held(own_server: Server) -> None:
+    hand_over = HandOver(own_server.url, Keyspace(""))
+    hand_over.produce(count=10)
+    with connect(own_server) as client:
+        _add_large_letters(client, 8)
+        client.xadd("signals", {"no": "signal"})
+        hand_over.produce(count=10)
+        tracemalloc.start()
+        try:
+            hand_over.consume()
+            peak_bytes = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert client.xlen("{signals}:dead") == 9
+    assert peak_bytes < 4 * 8 * MIB
+
+
+def test_a_purge_reads_one_large_letter(own_server: Server) -> None:
+    HandOver(own_server.url, Keyspace("")).produce(count=10)
+    with connect(own_server) as client:
+        _add_large_letters(client, 6)
+        client.config_resetstat()
+        ended = run_program("server-a", "purge", "--dry-run", server=own_server)
+        assert ended.exit_code == 0, ended.stderr
+        sent: Any = client.info("stats")["total_net_output_bytes"]
+    assert sent < 2 * 8 * MIB
