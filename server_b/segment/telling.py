@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from server_b.segment.reading import Reading
 from shared.endpoint.batch_connection import BatchConnection, pack
@@ -58,7 +59,8 @@ class ReadingTeller:
     log: FilteringBoundLogger
     _is_serving: bool = field(init=False, default=False)
     _due_s: float = field(init=False, default=0.0)
-    _told: tuple[Reading, int] | None = field(init=False, default=None)  # the last one, and its values
+    _reading: ref[Reading] | None = field(init=False, default=None)  # told of last; not kept, for it may hold much
+    _values: int = field(init=False, default=0)  # told of it
     _sent: BatchConnection | None = field(init=False, default=None)  # whose reply has not come yet
 
     @contextmanager
@@ -68,7 +70,7 @@ class ReadingTeller:
         try:
             yield
         finally:
-            self._is_serving, self._told = False, None
+            self._is_serving = False
             self._let_go()
 
     def tell(self, reading: Reading) -> None:
@@ -89,14 +91,14 @@ class ReadingTeller:
         now_s, values = time.monotonic(), reading.values
         if now_s < self._due_s or reading.began_s is None or now_s < reading.began_s + TELL_EVERY_S:
             return False
-        if self._told is None or self._told[0] is not reading:
+        if self._reading is None or self._reading() is not reading:
             return values > 0 and not reading.is_all_asked
-        return values > self._told[1]
+        return values > self._values
 
     def _send(self, reading: Reading) -> None:
         self._due_s = time.monotonic() + TELL_EVERY_S
         signal, values, key = reading.signal, reading.values, self.keys.reading()
-        self._told = reading, values
+        self._reading, self._values = ref(reading), values
         self._sent = BatchConnection(self.endpoint.at(key))  # its round trips are not those of values
         said = note_text(signal.run_id, signal.segment, values)
         self._sent.send(pack("EVAL", TELL, 1, key, self.consumer, said, LASTS_MS), replies=1)

@@ -9,6 +9,10 @@ class HeldReading(Relay):
     """Holds back the values on every connection that asks for chunks, past so many bytes of them, until `release`.
 
     All other connections, on which a reader tells how far it is, go on.
+
+    Attributes:
+        pings: How many came, one a second on the connection that watches the list.
+        scripts: How many came.
     """
 
     def __init__(self, server_port: int, *, after_bytes: int) -> None:
@@ -17,10 +21,14 @@ class HeldReading(Relay):
         self._readings: list[Pair] = []
         self._held: list[tuple[Pair, bytes]] = []
         self._is_released = False
+        self.pings = self.scripts = 0
         super().__init__(server_port)
 
     def take(self, pair: Pair, data: bytes, direction: Direction) -> None:
         """Forward bytes, or hold them back."""
+        if direction == "to_server":
+            self.pings += data.count(b"PING")
+            self.scripts += data.count(b"EVAL")
         if direction == "to_server" and b"LRANGE" in data and pair not in self._readings:
             self._readings.append(pair)
         is_value = direction == "to_client" and pair in self._readings
