@@ -14,7 +14,6 @@ from typing import Any, cast
 
 from shared import __version__
 from shared.endpoint.endpoint import Endpoint
-from shared.endpoint.published import signals_in
 from shared.endpoint.stream_pages import PageSize, stream_pages
 from shared.endpoint.together import PORTION_KEYS
 from shared.errors import NotAllowedError, WrongKeyError
@@ -31,9 +30,9 @@ from shared.record import decode_entry_id, signal_field
 from shared.shop.reader import read_carts
 from shared.shop.records import Cart
 from shared.status.facts import RunStatus, SegmentFacts, StreamFacts
-from shared.status.findings import Facts, Findings
-from shared.status.reading import is_young, judged, newest_runs, signalled_runs, superseded
-from shared.status.run_reading import read_runs, read_segments
+from shared.status.findings import Findings
+from shared.status.reading import facts_of, judged, newest_runs, note_signals, signalled_runs, superseded
+from shared.status.run_reading import read_runs, read_segments, segment_beyond
 from shared.status.status import judge
 from shared.status.stream_reading import read_stream
 from shared.stopping import StopRequest
@@ -72,8 +71,9 @@ class Collector:
         """Return the facts as they are now; `local` are the verdicts of a follower on this host.
 
         Redis: TIME thrice; what `read_stream`, `signalled_runs` and `newest_runs` ask; HMGET of the record; for each
-        thousand segments HMGET of verdicts and signal ids, states and lengths; the carts; XREVRANGE of dead letters;
-        HMGET of how far readings are, where anything is pending.
+        thousand segments HMGET of verdicts and signal ids, states and lengths; what `facts_of` asks, and without a
+        record a state more; the carts; XREVRANGE of dead letters; HMGET of how far readings are, where anything is
+        pending.
         """
         endpoint, keys, verdicts = self.endpoint, self.keys, local or {}
         here = endpoint_facts(endpoint, keys.signals(), is_encrypted=self.is_encrypted)
@@ -88,21 +88,10 @@ class Collector:
             shown = superseded(judged(findings, keys.result(findings.run.run_id)), stream.first_run)
         runs = [run if shown is None or run.run_id != shown.run_id else shown for run in runs]
         runs = [*runs[:1], *(superseded(run, stream.first_run) for run in runs[1:])]
-        facts = Facts(
-            runs=runs,
-            first_segment=keys.segment(1),
-            first_run=stream.first_run,
-            stream=keys.signals(),
-            foreign_entries=stream.foreign_entries,
-            group=stream.group,
-            findings=findings if is_newest else None,
-            dead_letters=stream.dead_letters,
-            not_looked_at=[],
-            is_followed=bool(runs and len(verdicts.get(runs[0].run_id, ())) == runs[0].segments),
-            has_foreign_groups=stream.has_foreign_groups,
-            run_ahead=stream.run_ahead,
-            is_young=is_young(runs, stream),
-        )
+        facts = facts_of(
+            endpoint, keys, stream, runs, findings if is_newest else None, local=verdicts,
+            beyond=segment_beyond(endpoint, keys, runs[0]) if is_newest else "",
+        )  # fmt: skip
         carts, notes = self._carts(record), read_notes(endpoint, keys, stream.group)
         status = judge(facts, endpoint.name, keys.namespace)
         told = (status.problems, status.under_way) if is_newest or shown is None else ([], [])
@@ -130,8 +119,7 @@ class Collector:
         if not known or new is None:
             self._signalled = signalled_runs(self.endpoint, self.keys, stream)
         else:
-            signals = signals_in(page[:new], server_ms=stream.server_ms)
-            self._signalled = {signal.run_id: signal.segments for signal in signals} | self._signalled
+            note_signals(self._signalled, page[:new], server_ms=stream.server_ms)
         self._newest_id = page[0][0] if page else b""
         return self._signalled
 

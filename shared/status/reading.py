@@ -78,8 +78,28 @@ def read_facts(
             judged(findings, keys.result(runs[0].run_id)),
             *(superseded(run, stream.first_run) for run in runs[1:]),
         ]
+    return facts_of(
+        endpoint, keys, stream, runs, findings, local=local or {}, not_looked_at=not_looked_at, beyond=beyond
+    )
+
+
+def facts_of(
+    endpoint: Endpoint,
+    keys: Keyspace,
+    stream: StreamFacts,
+    runs: Sequence[RunStatus],
+    findings: Findings | None,
+    *,
+    local: LocalVerdicts,
+    not_looked_at: Sequence[str] = (),
+    beyond: str,
+) -> Facts:
+    """Return what is judged, the same for `status` and for a page; `findings` are of the first run, if they are there.
+
+    Redis: HMGET and HLEN of each newer run that states name.
+    """
     return Facts(
-        runs=runs,
+        runs=list(runs),
         first_segment=keys.segment(1),
         first_run=stream.first_run,
         stream=keys.signals(),
@@ -87,26 +107,26 @@ def read_facts(
         group=stream.group,
         findings=findings,
         dead_letters=stream.dead_letters,
-        not_looked_at=not_looked_at,
+        not_looked_at=list(not_looked_at),
         letters=keys.dead_letters(),
         foreign_letters=stream.foreign_letters,
-        is_followed=bool(runs and len((local or {}).get(runs[0].run_id, ())) == runs[0].segments),
+        is_followed=bool(runs and len(local.get(runs[0].run_id, ())) == runs[0].segments),
         has_foreign_groups=stream.has_foreign_groups,
         run_ahead=stream.run_ahead,
         beyond=beyond,
         unrecorded=_unrecorded(endpoint, keys, findings, stream),
-        is_young=is_young(runs, stream),
+        is_young=_is_young(runs, stream),
     )
 
 
-def is_young(runs: Sequence[RunStatus], stream: StreamFacts) -> bool:
+def _is_young(runs: Sequence[RunStatus], stream: StreamFacts) -> bool:
     """Tell whether the newest of these runs began so late that its record and result can't have expired."""
     return bool(runs) and token_ms(runs[0].run_id) > stream.server_ms - LEAST_RETAINED_MS
 
 
 def _unrecorded(endpoint: Endpoint, keys: Keyspace, findings: Findings | None, stream: StreamFacts) -> frozenset[str]:
     """Return which of the newer runs that states name have no record, and can't be resumed. Redis: HMGET, HLEN each."""
-    newer = set(findings.newer) - {stream.first_run, stream.run_ahead} if findings is not None else set()
+    newer = set(findings.newer) - {stream.first_run} if findings is not None else set()
     found = read_runs(endpoint, keys, dict.fromkeys(newer, 0), {}) if newer else []
     return frozenset(run.run_id for run in found if not run.has_record)
 
@@ -127,21 +147,26 @@ def _begun_runs(endpoint: Endpoint, keys: Keyspace, scan_s: float) -> tuple[list
 
 
 def signalled_runs(endpoint: Endpoint, keys: Keyspace, stream: StreamFacts) -> dict[str, int]:
-    """Return the runs that the newest 20,000 entries of the stream name, each with its number of segments.
-
-    Where signals of a run contradict each other, the largest number: each segment that one of them speaks of is looked
-    for.
-    """
+    """Return the runs that the newest 20,000 entries of the stream name, each as `note_signals` notes it."""
     segments: dict[str, int] = {}
     page = stream.first_page
     for _ in range(MAX_PAGES):
-        for signal in signals_in(page, server_ms=stream.server_ms):
-            segments[signal.run_id] = max(signal.segments, segments.get(signal.run_id, 0))
+        note_signals(segments, page, server_ms=stream.server_ms)
         if len(page) < PAGE_ENTRIES or len(segments) > MAX_RUNS:
             break
         client, end = endpoint.at(keys.signals()), "(" + page[-1][0].decode()
         page = cast("list[Any]", client.xrevrange(keys.signals(), max=end, count=PAGE_ENTRIES))
     return segments
+
+
+def note_signals(segments: dict[str, int], entries: Iterable[Any], *, server_ms: int) -> None:
+    """Note the runs that these entries of the stream name, each with its number of segments.
+
+    Where signals of a run contradict each other, the largest number: each segment that one of them speaks of is looked
+    for.
+    """
+    for signal in signals_in(entries, server_ms=server_ms):
+        segments[signal.run_id] = max(signal.segments, segments.get(signal.run_id, 0))
 
 
 def newest_runs(

@@ -155,11 +155,11 @@ def read_segments(
         name = keys.segment(number)
         state = SegmentState.decode(keys.state(name), values, server_ms=server_ms)
         facts.append(SegmentFacts(number, name, state, length, verdicts.get(number)))
-    facts = _looked_again(endpoint, keys, facts)
+    facts = _looked_again(endpoint, keys, facts, server_ms)
     return with_signals(endpoint, keys, run, facts) if run.is_finished else facts
 
 
-def _looked_again(endpoint: Endpoint, keys: Keyspace, facts: list[SegmentFacts]) -> list[SegmentFacts]:
+def _looked_again(endpoint: Endpoint, keys: Keyspace, facts: list[SegmentFacts], server_ms: int) -> list[SegmentFacts]:
     """Return the segments; those whose list has another length than its state says, as a second look finds them.
 
     State and list are not read in one transaction: a segment that is published between the two is no damaged one.
@@ -173,7 +173,9 @@ def _looked_again(endpoint: Endpoint, keys: Keyspace, facts: list[SegmentFacts])
         asked.at(each.name).llen(each.name)
     replies = asked.send() if odd else []
     again = {
-        each.number: replace(each, state=SegmentState.decode(keys.state(each.name), values), length=length)
+        each.number: replace(
+            each, state=SegmentState.decode(keys.state(each.name), values, server_ms=server_ms), length=length
+        )
         for each, values, length in zip(odd, replies[::2], replies[1::2], strict=True)
     }
     return [again.get(each.number, each) for each in facts]

@@ -35,7 +35,7 @@ def _newer_runs(facts: Facts) -> list[str]:
     return [
         f"{name} is that of the newer run {run_id}; {_if_stopped(run_id)}"
         for run_id, name in begun
-        if run_id not in {facts.first_run, facts.run_ahead, *facts.unrecorded}
+        if run_id not in {facts.first_run, *facts.unrecorded}
     ]
 
 

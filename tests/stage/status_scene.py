@@ -15,6 +15,7 @@ from server_b.group.settling import EntrySettler
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import VerificationFailedError
 from shared.keys import Keyspace
+from shared.page.collecting import Collector
 from shared.signal import CONSUMER_GROUP
 from shared.status.status import Status, read_status
 from shared.tokens import make_token, token_ms
@@ -135,8 +136,10 @@ class Scene:
         self.pass_over()
 
     def look(self) -> tuple[Status, Status]:
-        """Return the status of server-a and that of server-b."""
+        """Return the status of server-a and that of server-b, checked against what the page says."""
         a, b = (read_status(self.endpoint, self.keys, is_scanned=is_scanned) for is_scanned in (True, False))
+        page = Collector(self.endpoint, self.keys, is_encrypted=False).look()
+        assert ([*page.wrong], [*page.under_way]) == (b.problems, b.under_way)
         return a, b
 
     def deliver(self, number: int = 1) -> None:

@@ -13,8 +13,10 @@ import pytest
 from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.endpoint.url import parse_url
+from shared.errors import WrongKeyError
 from shared.signal import CONSUMER_GROUP
 from shared.status.status import read_status
+from tests.stage.far_future import FAR
 from tests.stage.faulty_link import FaultyLink, resp
 from tests.stage.status_checks import DONE, UNFINISHED, WRONG, require_status
 from tests.stage.status_scene import Scene, scene
@@ -138,6 +140,18 @@ def test_a_segment_that_is_published_between_the_looks_at_state_and_list_is_no_d
     link.at(resp("LLEN"), lambda: scene.client.lpush(scene.list(2), value), nth=3)
     with closing(open_endpoint(EndpointSettings(url=parse_url(link.url)))) as linked:
         require_status(read_status(linked, scene.keys), DONE)
+
+
+@pytest.mark.parametrize("far", FAR)
+def test_a_state_of_a_run_far_ahead_is_believed_at_neither_look(scene: Scene, link: FaultyLink, far: str) -> None:
+    scene.verify()
+    scene.client.lpop(scene.list(2))
+    link.at(resp("LLEN"), lambda: scene.client.hset(scene.state(2), "run_id", far), nth=3)
+    with (
+        closing(open_endpoint(EndpointSettings(url=parse_url(link.url)))) as linked,
+        pytest.raises(WrongKeyError, match="a run id of the server's time"),
+    ):
+        read_status(linked, scene.keys)
 
 
 def test_only_server_a_knows_a_run_without_a_signal(scene: Scene) -> None:
