@@ -50,6 +50,8 @@ def run_every_purge(guarded: Guarded) -> None:
         client.hset(keys.result(OLDER), "1", SegmentVerdict("verified", OLDER, 1, 1, 10, DIGEST).encode())
         client.hset(keys.reading(), "b", f"{OLDER} 1 5 1577836800001")
         client.xadd(keys.dead_letters(), {"origin": "1-1", "reason": "r", "consumer": "c"})
+        for stream in (keys.dead_letters(), keys.signals()):
+            client.xadd(stream, {"no": "entry of ours"})  # so that older ones tell whose the stream is
         client.delete(keys.state(keys.segment(1)))
     guarded.purge("--dry-run", "--shop")
     guarded.purge("--yes", "--shop")
