@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import secrets
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
 import uvicorn
@@ -20,8 +21,19 @@ from shared.stopping import StopRequest
 BACKLOG = 128
 
 
-def serve(poller: Poller, views: Views, listen: str, *, stop: StopRequest, say: Callable[[str], None]) -> None:
+def serve(
+    poller: Poller, views: Views, listen: str, hosts: Sequence[str] = (), *,
+    stop: StopRequest, say: Callable[[str], None],
+) -> None:  # fmt: skip
     """Serve until a stop is requested, then end at once, whatever tabs are open.
+
+    Args:
+        poller: What asks Redis, in the thread of the caller.
+        views: What it shows.
+        listen: The address.
+        hosts: Names that are ours beside localhost, this host's own and addresses; the link has the first one.
+        stop: Ends it.
+        say: Gets the link.
 
     Raises:
         InvalidInputError: The address is none, or somebody else listens there.
@@ -32,7 +44,7 @@ def serve(poller: Poller, views: Views, listen: str, *, stop: StopRequest, say: 
         address = opened.getsockname()[0]
         is_loopback = ipaddress.ip_address(address.partition("%")[0]).is_loopback
         token = "" if is_loopback else secrets.token_urlsafe(24)
-        names = ("localhost", host, socket.gethostname())
+        names = ("localhost", host, socket.gethostname(), *hosts)
         app = make_app(views, poller.report, token=token, names=names, extra=poller.extra)
         config = uvicorn.Config(
             app, log_config=None, access_log=False, server_header=False, date_header=False, lifespan="off",
@@ -42,7 +54,7 @@ def serve(poller: Poller, views: Views, listen: str, *, stop: StopRequest, say: 
         thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]}, name="web server", daemon=True)
         thread.start()
         try:
-            say(_link(host, opened.getsockname()[1], token))
+            say(_link(hosts[0] if hosts else host, opened.getsockname()[1], token))
             poller.run(stop, thread.is_alive)
         finally:
             server.should_exit = True
@@ -57,6 +69,14 @@ def parse_listen(text: str) -> tuple[str, int]:
     if not host or not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65_535):
         raise InvalidInputError(where="--listen", expected="an address like 127.0.0.1:8080", got=repr(text))
     return host, int(port)
+
+
+def check_host_names(names: Iterable[str]) -> None:
+    """Raise InvalidInputError if one of them is no host name, such as a URL or a name with its port."""
+    for name in names:
+        if not re.fullmatch(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?", name):
+            expected = "a host name without a port, like page.example"
+            raise InvalidInputError(where="--allow-host", expected=expected, got=repr(name))
 
 
 def _opened(host: str, port: int, listen: str) -> socket.socket:

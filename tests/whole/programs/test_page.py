@@ -158,6 +158,23 @@ def test_loopback_has_many_names(serve: Serve, host: str) -> None:
     assert serve().ask("/style.css", Host=host).status == 200
 
 
+def test_it_answers_to_the_names_it_was_told_and_its_link_has_the_first(serve: Serve) -> None:
+    page = serve("--allow-host", "page.example", "--allow-host", "Other.Example", listen="0.0.0.0:0")
+    assert page.link.startswith("http://page.example:")
+    token = page.link.partition("?token=")[2]
+    page.headers["Cookie"] = f"handover-page={token}"
+    for host in ("page.example", "PAGE.example:443", "other.example:1", "localhost"):
+        assert page.ask("/style.css", Host=host).status == 200
+    for host in ("example", "a.page.example", "page.example.evil.example"):
+        assert page.ask("/style.css", Host=host).status == 421
+
+
+@pytest.mark.parametrize("host", ["", " ", "http://page.example", "page.example:80", "a b", "*", ".example", "a" * 254])
+def test_a_name_to_answer_to_that_is_none(host: str, server: Server, namespace: str) -> None:
+    ended = run_program("server-b", "page", "--allow-host", host, server=server, namespace=namespace)
+    require_one_sentence(ended, 2, "--allow-host")
+
+
 def test_elsewhere_than_on_loopback_it_demands_the_token_of_its_link(serve: Serve) -> None:
     page = serve(listen="0.0.0.0:0")
     token = page.link.partition("?token=")[2]
