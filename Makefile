@@ -53,6 +53,7 @@ lock: $(VENV)/.uv ## update requirements/*.lock to the newest versions
 	@$(COMPILE) --output-file requirements/run.lock
 	@$(COMPILE) --constraint requirements/run.lock --extra azure --output-file requirements/azure.lock
 	@$(COMPILE) --constraint requirements/run.lock --extra page --output-file requirements/page.lock
+	@$(COMPILE) --constraint requirements/azure.lock --constraint requirements/page.lock --extra azure --extra page --output-file requirements/azure-page.lock
 	@$(COMPILE) --constraint requirements/run.lock --extra otel --output-file requirements/otel.lock
 	@$(COMPILE) --constraint requirements/page.lock --group build --extra demo --output-file requirements/demo.lock
 	@$(COMPILE) --constraint requirements/demo.lock --constraint requirements/otel.lock --group build --extra dev --output-file requirements/dev.lock

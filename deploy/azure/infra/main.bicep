@@ -22,6 +22,9 @@ param scaleOnLag bool
 @description('Give each program only the permissions that it needs, by access strings, which are a preview. Otherwise both have all permissions.')
 param leastRights bool
 
+@description('Serve the live page at an address of its own. Only when the images are there, which is after the first deployment.')
+param page bool
+
 @minValue(1)
 param maxConsumers int
 
@@ -117,9 +120,28 @@ module programs 'programs.bicep' = {
   ]
 }
 
+module livePage 'page.bicep' = if (page) {
+  name: 'page'
+  scope: group
+  params: {
+    location: location
+    tags: tags
+    suffix: suffix
+    environmentId: programs.outputs.environmentId
+    environmentDomain: programs.outputs.environmentDomain
+    redisUrl: 'rediss://${redis.outputs.address}/0'
+    registryServer: access.outputs.registryServer
+    serverBImage: serverBImage
+    serverBIdentityId: access.outputs.serverBIdentityId
+    serverBClientId: access.outputs.serverBClientId
+  }
+}
+
 // The first output is where azd pushes the images; the commands of the README use the others.
 output AZURE_CONTAINER_REGISTRY_ENDPOINT string = access.outputs.registryServer
 output AZURE_RESOURCE_GROUP string = group.name
 output SERVER_A_JOB string = programs.outputs.jobName
 output SERVER_B_APP string = programs.outputs.appName
+output PAGE_APP string = 'page-${suffix}'
+output PAGE_HOST string = 'page-${suffix}.${programs.outputs.environmentDomain}'
 output REDIS_URL string = 'rediss://${redis.outputs.address}/0'

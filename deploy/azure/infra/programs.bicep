@@ -179,3 +179,5 @@ resource app 'Microsoft.App/containerApps@2026-07-01' = {
 
 output jobName string = job.name
 output appName string = app.name
+output environmentId string = environment.id
+output environmentDomain string = environment.properties.defaultDomain

@@ -88,7 +88,9 @@ def test_it_is_in_every_overlay_and_for_this_host_alone(engine: None, overlay: s
     assert [(port["host_ip"], port["published"], port["target"]) for port in page["ports"]] == [
         ("127.0.0.1", "8080", 8080)
     ]
-    assert page["build"]["args"]["EXTRAS"] == "page"
+    extras = page["build"]["args"]["EXTRAS"]
+    assert extras == ("azure-page" if overlay == "azure" else "page")
+    assert f"!requirements/{extras}.lock\n" in (ROOT / ".dockerignore").read_text("utf-8")
     assert page["networks"].keys() <= services["server-b"]["networks"].keys()
     assert "SERVER_B_PASSWORD" not in {name for name, value in page["environment"].items() if value}
     if overlay != "azure":

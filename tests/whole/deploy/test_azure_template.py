@@ -167,6 +167,19 @@ def test_the_images_run_without_arguments_which_the_one_before_the_first_deploym
         assert (ROOT / folder / "Dockerfile").read_text("utf-8").rstrip().endswith('CMD ["run"]')
 
 
+def test_the_live_page_is_off_and_gets_the_name_that_it_is_visited_by() -> None:
+    parameters = json.loads((AZURE / "infra" / "main.parameters.json").read_text("utf-8"))["parameters"]
+    assert parameters["page"]["value"] == "${HANDOVER_PAGE=false}"
+    assert "module livePage 'page.bicep' = if (page)" in (AZURE / "infra" / "main.bicep").read_text("utf-8")
+    page = parsed(AZURE / "infra" / "page.bicep")["resources"]["page"]["config"]
+    (container,) = page["properties"]["template"]["containers"]
+    assert container["args"] == ["page", "--listen", "0.0.0.0:8080"]
+    assert page["properties"]["configuration"]["ingress"]["targetPort"] == 8080
+    env = {each["name"]: each.get("value") for each in container["env"]}
+    assert env["SERVER_B_ALLOW_HOST"] == f"{page['name']}.${{environmentDomain}}"
+    assert "EXTRAS=azure-page" in (AZURE / "azure.yaml").read_text("utf-8")
+
+
 def test_page_and_project_ask_for_the_same_azd() -> None:
     wanted = re.search(r'azd: ">= ([\d.]+)"', (AZURE / "azure.yaml").read_text("utf-8"))
     assert wanted

@@ -40,6 +40,7 @@ def _needed(*extras: str, groups: tuple[str, ...] = ()) -> dict[str, str]:
 NEEDED = {
     "run": _needed(),
     "azure": _needed("azure"),
+    "azure-page": _needed("azure", "page"),
     "otel": _needed("otel"),
     "page": _needed("page"),
     "demo": _needed("demo", "page", groups=("build",)),
