@@ -83,9 +83,12 @@ class Reports:
                 self.log.info("run was complete before we started", run_id=run_id, cure=f"--run {run_id} ends at it")
 
     def look_at_named(self) -> None:
-        """Report the run of `--run` if it is complete already, however many entries of others wait before its own."""
+        """Report the run of `--run` if it is complete already, however many entries of others wait before its own.
+
+        Not where it is superseded: its own signal may wait among them, sent again because that verdict doesn't count.
+        """
         if run_id := self.settings.run_id:
-            self.report_if_complete(run_id)
+            self.report_if_complete(run_id, even_superseded=False)
 
     @property
     def waiting(self) -> list[str]:
@@ -106,7 +109,7 @@ class Reports:
             if self.final is None:
                 self.report_if_complete(run_id)
 
-    def report_if_complete(self, run_id: str, *, segments: int = 0) -> None:
+    def report_if_complete(self, run_id: str, *, segments: int = 0, even_superseded: bool = True) -> None:
         """Report a run, once for the same verdicts, if all its segments have theirs and are there as these say.
 
         With `segments`, how many its signals say, that takes one round trip.
@@ -115,7 +118,7 @@ class Reports:
         self.progress.examined_by_all(run_id, len(found.verdicts))
         if not found.is_decided or self._is_reported(run_id, found.verdicts):
             self._waiting.pop(run_id, None)
-        elif not self.must_wait(run_id, found):
+        elif (even_superseded or run_verdict(found.verdicts) != SUPERSEDED) and not self.must_wait(run_id, found):
             self.report(run_id, found.verdicts, found.record, MODE_GROUP)
 
     def must_wait(self, run_id: str, found: StandingRun) -> bool:
