@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -147,3 +148,18 @@ def test_a_reading_that_may_not_be_told_ends_as_any_other(guarded: Guarded) -> N
         levels = [entry["log_level"] for entry in hand_over.logged.entries if entry["event"] == NOT_TOLD]
         assert levels == ["debug"]
         assert not client.exists(Keyspace().reading())
+
+
+def test_the_rules_of_the_programs_users_are_enough_to_tell_and_to_show_it(guarded: Guarded) -> None:
+    hand_over, keys = HandOver(guarded.server.url, Keyspace()), Keyspace()
+    with connect(guarded.server) as client:
+        client.hset(keys.reading(), "gone", f"{OLDER} 1 5 17")
+        with held_reading(hand_over, guarded.server, f"server-b:{PASSWORDS['server-b']}@") as (link, report):
+            wait_until(lambda: told_by(client, keys) is not None, description="the reading is told")
+            (shown,) = json.loads(guarded.report("--json").stdout)["run"]["under_way"]
+            link.release()
+            assert report.result().verdict == "verified"
+        assert shown["consumer"] == "b"
+        assert not client.hexists(keys.reading(), "gone")
+    told = {"eval", "hrandfield", "hdel", "hset", "pexpire", "hmget", keys.reading()}
+    assert not guarded.refused() & told

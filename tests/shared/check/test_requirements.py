@@ -35,8 +35,12 @@ OPENING = {"HELLO", "AUTH", "CLUSTER", "ACL", "CLIENT"}
 """What opens a connection or an endpoint, and what `check` asks for and goes on without."""
 OF_THE_PEER = {("HGET", "canary")}
 """Sent by `server-a check --peer-url` as the peer's user."""
-SENT_ELSEWHERE = {("PING", ""), ("XREAD", "signals"), ("XRANGE", "signals"), ("UNWATCH", ""), *OF_THE_PEER}
-"""Sent by server-b only after two seconds of reading, to a replica (test_acl.py), or where something is wrong."""
+OF_READINGS = {(name, "reading") for name in ("EVAL", "HRANDFIELD", "HDEL", "HSET", "PEXPIRE", "HMGET")}
+"""Sent about a reading that lasts for longer than half a second (tests/server_b/segment/test_telling.py)."""
+SENT_ELSEWHERE = {
+    *(("PING", ""), ("XREAD", "signals"), ("XRANGE", "signals"), ("UNWATCH", "")), *OF_THE_PEER, *OF_READINGS,
+}  # fmt: skip
+"""Sent by server-b only after a while of reading, to a replica (test_acl.py), or where something is wrong."""
 
 
 def _pairs(name: str, words: Iterable[str], keys: Keyspace) -> Sent:
