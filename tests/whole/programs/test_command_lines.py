@@ -59,7 +59,7 @@ COMMAND_LINES: dict[tuple[Name, str], tuple[str, str]] = {
     ),
     ("server-b", "read"): ("", "--limit"),
     ("server-b", "explain"): ("RUN_ID", "--values --json"),
-    ("server-b", "page"): ("", "--listen --peer-url --peer-password-file --peer-tls-ca"),
+    ("server-b", "page"): ("", "--listen --allow-host --peer-url --peer-password-file --peer-tls-ca"),
     ("server-b", "report"): ("[RUN_ID]", "--html --json"),
     ("server-b", "status"): ("", "--json --watch"),
     # --json of `dead list` is more than the design has
