@@ -17,7 +17,7 @@ from server_a.run.list_digest import digest_list, read_value_bytes
 from server_a.run.publish import Publication, publish
 from shared.endpoint.batch_connection import BatchConnection, pack
 from shared.endpoint.endpoint import Endpoint
-from shared.endpoint.node_client import Command
+from shared.endpoint.node_client import Command, NodePipeline
 from shared.endpoint.published import signals_in
 from shared.endpoint.stream_pages import stream_pages
 from shared.endpoint.together import Together, portions
@@ -156,16 +156,22 @@ def _watched(connection: BatchConnection, key: str, state_key: str) -> tuple[int
 
 
 def publish_or_restore(
-    lost: LostStates, publication: Publication, *, overwrite: bool, log: FilteringBoundLogger
+    lost: LostStates,
+    publication: Publication,
+    *,
+    overwrite: bool,
+    log: FilteringBoundLogger,
+    asked: NodePipeline | None = None,
 ) -> None:
     """Publish a segment, also over a list of ours whose state was lost meanwhile; see `publish`."""
 
     def tell_conflict() -> None:
         log.info("publication repeated, its keys had changed", segment=publication.number)
 
+    endpoint, keys = lost.endpoint, lost.keys
     try:
-        publish(lost.endpoint, lost.keys, publication, overwrite=overwrite, on_conflict=tell_conflict)
+        publish(endpoint, keys, publication, overwrite=overwrite, asked=asked, on_conflict=tell_conflict)
     except WrongKeyError:
         if not lost.restore([publication.number], log):
             raise
-        publish(lost.endpoint, lost.keys, publication, overwrite=overwrite, on_conflict=tell_conflict)
+        publish(endpoint, keys, publication, overwrite=overwrite, on_conflict=tell_conflict)

@@ -47,6 +47,7 @@ def publish(
     publication: Publication,
     *,
     overwrite: bool,
+    asked: NodePipeline | None = None,
     on_conflict: Callable[[], object] = lambda: None,
 ) -> None:
     """Make a complete segment visible under its name, atomically.
@@ -54,6 +55,8 @@ def publish(
     Looks too whether the stream, which is to get its signal next, is still ours: somebody may have deleted it and made
     another since the run began. WATCH on the stream until the signal was rejected: a round trip more a segment. So
     signals on their way by then, of segments published beside this one too, are still added.
+
+    On `asked` the `questions` were sent before, behind the last batch, so that only their replies are to be read.
 
     Raises:
         WrongKeyError: A key of somebody else's is in the way; nothing was written.
@@ -64,10 +67,9 @@ def publish(
     another server has the stream); MULTI UNLINK RENAME PERSIST UNLINK HSET EXEC in another.
     """
     segment_key, staging_key, state = publication.segment_key, publication.staging_key, publication.state
-    state_key, signals = keys.state(segment_key), keys.signals()
+    state_key = keys.state(segment_key)
     fields: dict[Any, Any] = {**state.encode(), "blocks": publication.blocks}
-    is_beside = endpoint.node_of(signals) == endpoint.node_of(segment_key)
-    if not is_beside:
+    if not _is_signal_beside(endpoint, keys, segment_key):
         require_signals_still_ours(endpoint, keys, state.run_id)
 
     def attempt(pipeline: NodePipeline, replies: list[Any]) -> None:
@@ -87,11 +89,25 @@ def publish(
         pipeline.hset(state_key, mapping=fields)
         pipeline.execute()
 
-    asked_state: list[Command] = [("HMGET", state_key, *SegmentState.FIELDS), ("EXISTS", state_key)]
-    look: list[Command] = [*asked_state, ("LLEN", staging_key), ("TYPE", segment_key)]
-    look += [("XREVRANGE", signals, "+", "-", "COUNT", 1)] if is_beside else []
-    watched = [staging_key, state_key, segment_key]
-    optimistic_on(endpoint.at(segment_key), watched, look, attempt, on_conflict=on_conflict)
+    watched, look = questions(endpoint, keys, segment_key, staging_key)
+    optimistic_on(endpoint.at(segment_key), watched, look, attempt, asked=asked, on_conflict=on_conflict)
+
+
+def questions(
+    endpoint: Endpoint, keys: Keyspace, segment_key: str, staging_key: str
+) -> tuple[list[str], list[Command]]:
+    """Return what a publication depends on: the keys to watch, and the commands that look at them."""
+    state_key = keys.state(segment_key)
+    look: list[Command] = [("HMGET", state_key, *SegmentState.FIELDS), ("EXISTS", state_key)]
+    look += [("LLEN", staging_key), ("TYPE", segment_key)]
+    if _is_signal_beside(endpoint, keys, segment_key):
+        look.append(("XREVRANGE", keys.signals(), "+", "-", "COUNT", 1))
+    return [staging_key, state_key, segment_key], look
+
+
+def _is_signal_beside(endpoint: Endpoint, keys: Keyspace, segment_key: str) -> bool:
+    """Return whether one server has both the segment and the stream."""
+    return endpoint.node_of(keys.signals()) == endpoint.node_of(segment_key)
 
 
 def require_signals_still_ours(endpoint: Endpoint, keys: Keyspace, run_id: str) -> None:

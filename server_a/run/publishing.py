@@ -80,7 +80,9 @@ class Publisher:
         error: Exception | None = None
         try:
             lost = LostStates(self.endpoint, self.keys, self.stop)
-            publish_or_restore(lost, self.publication_of(done), overwrite=self.record.overwrite, log=self.log)
+            publication, overwrite = self.publication_of(done), self.record.overwrite
+            publish_or_restore(lost, publication, overwrite=overwrite, log=self.log, asked=done.take_asked())
         except Exception as caught:  # noqa: BLE001 - the story raises what is not to be repeated
             error = caught
+        done.leave()  # what failed before it was used
         self.tell(PublicationEnded(done, error, ended_s=time.monotonic()))

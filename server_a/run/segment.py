@@ -99,6 +99,8 @@ class SegmentProducer:
         """End the writers, and remove what they have under way."""
         self.writers.close()
         self.publisher.close()
+        for done in self._held.values():
+            done.leave()
         self.losses.close([*self._under_way.values(), *(done.task for done in self._held.values())])
 
     def _eligible(self) -> list[int]:
@@ -200,7 +202,9 @@ class SegmentProducer:
                 self.retry.note_freeing()
             if 1 in self._under_way:  # no other is published, and takes no room any more, before it
                 for number in [*self._held]:
-                    self._under_way[number] = self._held.pop(number).task
+                    done = self._held.pop(number)
+                    done.leave()
+                    self._under_way[number] = done.task
                     self._give_up(self._under_way[number])
         self.losses.wait_out(task, error, lost_s=lost_s)
 

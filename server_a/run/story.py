@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from server_a.run.audit import AuditFindings, audit
@@ -16,7 +17,7 @@ from server_a.run.keeping import SegmentKeeper
 from server_a.run.loss_limit import LossLimit
 from server_a.run.losses import Losses
 from server_a.run.outcome import RunSummary, await_verdict, summarize
-from server_a.run.publish import Announcer
+from server_a.run.publish import Announcer, questions
 from server_a.run.publishing import Publisher
 from server_a.run.record import RunJournal
 from server_a.run.replicas import ReplicaWait
@@ -76,7 +77,8 @@ class Story:
         self.supersession = Supersession(endpoint, keys, record, retry=retry, clock=clock)
         self.keeper = SegmentKeeper(endpoint, keys, record, source, retry, stop, self.settings.repair)
         count = min(self.at_once, writers_of(self.settings.writers, endpoint, record.segments))
-        self.writers = writers = Writers(endpoint, self.common.endpoint, source, count=count)
+        look = partial(questions, endpoint, keys)
+        self.writers = writers = Writers(endpoint, self.common.endpoint, source, look, count=count)
         self.replicas = ReplicaWait(endpoint, keys, self.settings.min_replicas, retry)
         publisher = Publisher(endpoint, keys, record, stop, log, writers.tell)
         losses = Losses(endpoint, keys, self.journal, retry, stop, log)

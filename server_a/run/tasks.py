@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.reply_times import ReplyTimes
 from shared.segments import SegmentRange
+
+ASKED_FOR_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,20 @@ class Written:
     value_bytes: int  # of all its values
     began_s: float  # when its first command was sent, on this host's monotonic clock
     times: ReplyTimes  # of its batches
+    asked: NodePipeline | None = None  # where publication's questions were sent behind the last batch; for one user
+    ended_s: float = field(default_factory=time.monotonic)  # when the last reply was read; as `began_s`
+
+    def take_asked(self) -> NodePipeline | None:
+        """Return `asked` unless it has waited so long that its answers, or its connection, are of the past."""
+        if self.asked is None or time.monotonic() - self.ended_s < ASKED_FOR_S:
+            return self.asked
+        self.leave()
+        return None
+
+    def leave(self) -> None:
+        """Close `asked`, which nobody is going to use."""
+        if self.asked is not None:
+            self.asked.close()
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from server_a.run.settings import RunSettings
 from server_a.run.tasks import Event, Lost, WriteTask, Written
 from server_a.run.values import ValueSource
 from server_a.run.writer_process import WriterProcess
-from server_a.run.writing import WriterThread
+from server_a.run.writing import Look, WriterThread
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.record import RunRecord
@@ -58,8 +58,11 @@ class _Member:
 class Writers:
     """All writers; each holds at most two tasks. Nothing is started before the first task."""
 
-    def __init__(self, endpoint: Endpoint, settings: EndpointSettings, source: ValueSource, *, count: int) -> None:
+    def __init__(
+        self, endpoint: Endpoint, settings: EndpointSettings, source: ValueSource, look: Look, *, count: int
+    ) -> None:
         self.count = count
+        self._look = look
         self._endpoint = endpoint
         self._settings = settings
         self._source = source
@@ -132,6 +135,6 @@ class Writers:
     def _new_writer(self) -> Writer:
         if self.count > 1:
             return WriterProcess(self._settings, self._source, self.tell)
-        thread = WriterThread(self._endpoint, self._source, self.tell)
+        thread = WriterThread(self._endpoint, self._source, self.tell, self._look)
         thread.start()
         return thread

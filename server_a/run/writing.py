@@ -1,7 +1,8 @@
 """Works through the tasks of one writer: a thread, in server-a's own process or in a writer process.
 
 A thread of its own, so that the story can publish and signal a segment while the next one is written. Its first batches
-are sent behind the last ones of the segment before, so that the link is never idle between two.
+are sent behind the last ones of the segment before, so that the link is never idle between two. Behind the last
+segment go the questions of its publication, which saves that a round trip.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ from server_a.run.tasks import Acknowledged, Event, Lost, WriteTask, Written
 from server_a.run.values import ValueSource
 from server_a.run.writer import SegmentWriter
 from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.node_client import Command
 from shared.errors import HandoverError, TransientError
 
 TELL_EVERY_S = 0.02
 LEAVE_AFTER_S = 6.0  # longer than the socket's time-out, which ends whatever the thread waits for
 SETTLE_S = 1.0
+Look = Callable[[str, str], tuple[list[str], list[Command]]]
+"""Returns what to watch and to ask before a segment's list is replaced by its staging list, given the two keys."""
 
 
 @dataclass
@@ -34,16 +38,20 @@ class _Attempt:
     writer: SegmentWriter
     told: int = field(init=False, default=0)  # acknowledged values that were told of
     tell_at_s: float = field(init=False, default=0.0)
+    has_asked: bool = field(init=False, default=False)  # nothing more can be sent on its connection
 
 
 class WriterThread(Thread):
     """Writes one segment after the other; `emit` gets what came of each."""
 
-    def __init__(self, endpoint: Endpoint, source: ValueSource, emit: Callable[[Event], None]) -> None:
+    def __init__(
+        self, endpoint: Endpoint, source: ValueSource, emit: Callable[[Event], None], look: Look | None = None
+    ) -> None:
         super().__init__(name="writer", daemon=True)
         self._endpoint = endpoint
         self._source = source
         self._emit = emit
+        self._look = look
         self._tasks: SimpleQueue[WriteTask | None] = SimpleQueue()
         self._is_cancelled = Flag()
         self._current: _Attempt | None = None
@@ -93,6 +101,7 @@ class WriterThread(Thread):
                 self._tell(attempt)
             while self._behind is not None:
                 self._read_behind(wait=True)
+            self._ask(attempt)
         except Exception as error:  # noqa: BLE001 - the story raises what is not to be repeated
             if self._is_cancelled.is_set():
                 self._settle(self._current)
@@ -104,11 +113,18 @@ class WriterThread(Thread):
     def _begin(self, task: WriteTask) -> _Attempt:
         """Begin on the connection of the attempt before if it leads to the right server, else on another."""
         node, behind = self._endpoint.node_of(task.segment_key), self._behind
-        if behind is not None and behind.node == node and behind.writer.connection.is_open:
+        is_usable = behind is not None and behind.writer.connection.is_open and not behind.has_asked
+        if behind is not None and behind.node == node and is_usable:
             connection = behind.writer.connection
         else:
             connection = self._endpoint.batch(task.segment_key)
         return _Attempt(task, node, SegmentWriter(connection, task.staging_key))
+
+    def _ask(self, attempt: _Attempt) -> None:
+        """Look at what the publication depends on, behind the last batch, if no segment is to be sent there."""
+        if self._look is not None and self._tasks.empty():
+            attempt.has_asked = True
+            attempt.writer.connection.watch_and_ask(*self._look(attempt.task.segment_key, attempt.task.staging_key))
 
     def _make_room(self, attempt: _Attempt, size: int) -> None:
         """Read replies until so many bytes may be sent."""
@@ -143,10 +159,11 @@ class WriterThread(Thread):
         writer, connection = attempt.writer, attempt.writer.connection
         self._tell(attempt, is_last=True)
         times = connection.flights.take_times()
+        asked = connection.to_pipeline() if attempt.has_asked else None
         self._leave(attempt)
         assert writer.began_s is not None, "a segment has at least one value"
         told = (writer.longest, writer.value_bytes, writer.began_s, times)
-        self._emit(Written(attempt.task, writer.finish(), *told))
+        self._emit(Written(attempt.task, writer.finish(), *told, asked=asked))
 
     def _lose(self, task: WriteTask, attempt: _Attempt | None, error: Exception) -> None:
         if attempt is not None:

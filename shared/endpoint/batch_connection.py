@@ -16,7 +16,7 @@ from redis.exceptions import RedisError, ResponseError
 from shared.endpoint.bounded_parser import FEW_BYTES, limit_replies
 from shared.endpoint.flights import Flights
 from shared.endpoint.known_replies import require_shape, strange
-from shared.endpoint.node_client import Command, NodeClient
+from shared.endpoint.node_client import Command, NodeClient, NodePipeline
 from shared.endpoint.strange_replies import StrangeReplyError
 from shared.endpoint.window import Window
 from shared.errors import HandoverError, TransientError
@@ -45,6 +45,7 @@ class BatchConnection:
     def __init__(self, client: NodeClient, window: Window | None = None) -> None:
         self._client = client
         self._is_watching = False
+        self._asked: list[Command] = []
         self.is_open = True
         try:
             self._connection = client.connection_pool.get_connection()
@@ -152,6 +153,23 @@ class BatchConnection:
         """Watch keys until the next transaction, without waiting; the caller reads the reply."""
         self._is_watching = True
         self.send(pack("WATCH", *keys), replies=1)
+
+    def watch_and_ask(self, names: Sequence[str], commands: Sequence[Command]) -> None:
+        """Send WATCH and commands that read behind all else; nothing more is sent here. See `to_pipeline`.
+
+        Raises TransientError if the connection is lost.
+        """
+        self._is_watching, self._asked = True, [("WATCH", *names), *commands]
+        self.send(b"".join(pack(*command) for command in self._asked), replies=0)
+
+    def to_pipeline(self) -> NodePipeline:
+        """Return a pipeline that goes on with this connection, when only what `watch_and_ask` asked is not answered."""
+        self._require_open()
+        assert self._asked, "watch_and_ask comes before"
+        assert not self.flights.replies_left, "the replies before are read first"
+        self.is_open = False
+        self.flights.abandon()
+        return NodePipeline.that_has_asked(self._client, self._connection, self._asked)
 
     def transaction(self, *commands: Command) -> list[Reply] | None:
         """Carry out commands in one MULTI/EXEC and return their replies; None when a watched key had changed.

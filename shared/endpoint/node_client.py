@@ -97,6 +97,15 @@ class NodePipeline(ShapeChecked, Pipeline):
         self._client = client
         self._is_transaction = transaction
         self._replies_read = 0  # since `execute` was called
+        self._asked: list[Command] = []  # sent, and not answered yet
+
+    @classmethod
+    def that_has_asked(cls, client: NodeClient, connection: ConnectionInterface, sent: list[Command]) -> NodePipeline:
+        """Return a pipeline on a connection on which `watch_and_ask` with these commands was sent and not answered."""
+        pipeline = cls(client, transaction=True)
+        pipeline.connection = connection  # type: ignore[assignment]  # as in `watch_and_ask`
+        pipeline._asked = sent
+        return pipeline
 
     def execute(self, raise_on_error: bool = True) -> list[Any]:
         """Send the gathered commands and return the replies in order; raise the first error among them, or leave it in.
@@ -169,19 +178,24 @@ class NodePipeline(ShapeChecked, Pipeline):
     def watch_and_ask(self, names: Sequence[str], commands: Sequence[Command]) -> list[Any]:
         """Send WATCH and commands that read, and return their replies: one round trip, where redis-py takes one each.
 
-        Raises the first error among the replies when all have been read.
+        What was asked before is not sent again. Raises the first error among the replies when all have been read.
         """
         sent: list[Command] = [("WATCH", *names), *commands]
         replies: list[Any] = []
         command = sent[0]
+        if self._asked and self._asked != sent:
+            self.reset()
         try:
             self.connection = connection = self.connection or self.connection_pool.get_connection()
-            connection.send_packed_command(connection.pack_commands(sent))
+            if not self._asked:
+                connection.send_packed_command(connection.pack_commands(sent))
+            self._asked = sent
             for command in sent:
                 try:
                     replies.append(require_asked(command, self.parse_response(connection, str(command[0]))))
                 except ResponseError as error:
                     replies.append(error)
+            self._asked = []
         except RedisError as error:
             if self.connection is not None:
                 self.connection.disconnect()
@@ -192,7 +206,11 @@ class NodePipeline(ShapeChecked, Pipeline):
         return replies[1:]
 
     def reset(self) -> None:  # type: ignore[override]
-        """Give the connection back; close one that is still watching and can't be told to stop."""
+        """Give the connection back; close one that is still watching and can't be told to stop, or has replies left."""
+        if self._asked and self.connection is not None:
+            self.connection.disconnect()
+            self.watching = False
+        self._asked = []
         try:
             super().reset()
         except RedisError:

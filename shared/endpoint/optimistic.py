@@ -55,17 +55,18 @@ def optimistic_on(
     questions: Sequence[Command],
     attempt: Callable[[NodePipeline, list[Any]], T],
     *,
+    asked: NodePipeline | None = None,
     on_conflict: Callable[[], object] = lambda: None,
 ) -> T:
     """Do as `optimistic` with questions that are sent together with WATCH; `attempt` gets their replies too.
 
-    `on_conflict` is called before each repetition.
+    The first attempt is on `asked`, on which they were sent before. `on_conflict` is called before each repetition.
     """
 
     def ask_and_attempt(pipeline: NodePipeline) -> T:
         return attempt(pipeline, pipeline.watch_and_ask(watched, questions))
 
-    return _repeat(client, watched, ask_and_attempt, on_conflict)
+    return _repeat(client, watched, ask_and_attempt, on_conflict, asked)
 
 
 def _repeat(
@@ -73,17 +74,19 @@ def _repeat(
     watched: Sequence[str],
     attempt: Callable[[NodePipeline], T],
     on_conflict: Callable[[], object] = lambda: None,
+    first: NodePipeline | None = None,
 ) -> T:
     give_up_at = time.monotonic() + LIMIT_S
     pauses = growing_pauses(FIRST_PAUSE_S, LONGEST_PAUSE_S)
     while True:
         try:
-            with closing(client.pipeline()) as pipeline:
+            with closing(first or client.pipeline()) as pipeline:
                 return attempt(pipeline)
         except WatchError as error:
             if time.monotonic() >= give_up_at:
                 where, expected = f"{watched[0]} at {client.where}", "a moment without changes by others"
                 raise NotFinishedError(where=where, expected=expected, got=f"none in {LIMIT_S:g} s") from error
+            first = None
             on_conflict()
             time.sleep(next(pauses))
 

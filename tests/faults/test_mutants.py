@@ -34,7 +34,7 @@ def another_run_writes_meanwhile(trial: Trial) -> str:
     lines.write_text("".join(f"line-{number}\n" for number in range(COUNT)), encoding="utf-8")
     with FaultyLink(trial.server.port) as link:
         # all of our values are written and none published; the other run ends where it would publish
-        link.at(resp("WATCH"), lambda: trial.kill(resp("WATCH"), "server-a", "run", "--values", str(lines)))
+        link.at(resp("RENAME"), lambda: trial.kill(resp("RENAME"), "server-a", "run", "--values", str(lines)))
         trial.produce(url=link.url)
     return trial.wrong()
 
@@ -119,7 +119,7 @@ PUBLISH, WRITER, AUDIT = "server_a/run/publish.py", "server_a/run/writer.py", "s
 MUTANTS: dict[str, tuple[Callable[[Trial], str], Mutation]] = {
     "the state is not watched at the publication": (
         a_newer_run_publishes_right_before,
-        Mutation(PUBLISH, "watched = [staging_key, state_key, segment_key]", "watched = [staging_key]"),
+        Mutation(PUBLISH, "return [staging_key, state_key, segment_key], look", "return [staging_key], look"),
     ),
     "staging keys have no attempt": (
         another_run_writes_meanwhile,

@@ -155,7 +155,7 @@ def test_a_resumed_run_counts_on(
 def test_an_attempt_is_named_while_it_is_under_way(
     hand_over: HandOver, link: FaultyLink, keys: Keyspace, client: redis.Redis, record: Callable[[], Fields]
 ) -> None:
-    """Looked at when the first segment is written, at its signal, and when the second is published.
+    """Looked at when the first segment is published, at its signal, and when the second is published.
 
     The second is written, under a token that is noted too, while the first is published and signalled.
     """
@@ -164,9 +164,9 @@ def test_an_attempt_is_named_while_it_is_under_way(
     def look(moment: str) -> None:
         seen[moment] = (_attempts(record()), {key for key in list_keys(client, keys) if ":staging:" in key})
 
-    link.at(b"WATCH", lambda: look("first"))
+    link.at(b"RENAME", lambda: look("first"))
     link.at(b"XADD", lambda: look("signal"))
-    link.at(b"WATCH", lambda: look("second"), nth=2)
+    link.at(b"RENAME", lambda: look("second"), nth=2)
     hand_over.produce(url=link.url, count=20_000, segment_values=10_000)
     both = {b"attempt:1", b"attempt:2"}
     assert set(seen["first"][0]) == set(seen["signal"][0]) == both

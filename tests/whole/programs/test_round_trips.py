@@ -25,7 +25,7 @@ from tests.stage.servers import NewServer
 from tests.stage.turns import QUIET_S, TurnCounter
 from tests.stage.waiting import wait_until
 
-MAX_TURNS: dict[Name, int] = {"server-a": 16, "server-b": 17}
+MAX_TURNS: dict[Name, int] = {"server-a": 14, "server-b": 17}
 # For a run of 10,000 values: both programs together. For a run of many segments: each program, since connections are
 # kept from one segment to the next; a program needs one for each thing it does at the same time, not for each segment.
 MAX_CONNECTIONS = 10
