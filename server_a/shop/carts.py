@@ -72,16 +72,20 @@ class CartChanger:
     def remove(self, user_id: str, sku_id: str, quantity: int) -> CartChange:
         """Remove pieces of a SKU from the cart of a user, and the line with the last of them.
 
-        A line whose quantity can't be read is removed as a whole. Neither user nor SKU need exist any more.
+        A line whose quantity can't be read is removed as a whole, if there is the user: such a field alone may be
+        anybody's. Else neither user nor SKU need exist any more.
 
         Redis: WATCH, HGETALL of both, MULTI HINCRBY or HDEL EXEC; again when the cart was changed meanwhile.
         """
         key, user_key = self.shop.keys.cart(user_id), self.shop.keys.user(user_id)
 
         def attempt(pipeline: NodePipeline) -> CartChange:
-            require_our_user(user_key, cast("Fields", self.shop.endpoint.at(user_key).hgetall(user_key)))
+            user = cast("Fields", self.shop.endpoint.at(user_key).hgetall(user_key))
+            require_our_user(user_key, user)
             lines = cast("Fields", pipeline.hgetall(key))
-            held = lines.pop(sku_id.encode(), None)
+            held = lines.get(sku_id.encode())
+            if user:
+                lines.pop(sku_id.encode(), None)  # its quantity need not be readable
             require_our_cart(key, lines)
             if held is None:
                 expected = f"a line of {sku_id} to remove from"

@@ -72,3 +72,18 @@ def test_a_cart_with_fields_that_are_no_lines_is_neither_added_to_nor_removed(
         with pytest.raises(WrongKeyError, match="--namespace"):
             command()
     assert snapshot(client, [keys.cart("42"), keys.user("42")]) == before
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_a_field_that_is_no_line_of_a_cart_without_user_is_not_removed(
+    *, seed: int, shop: Shop, client: redis.Redis, keys: Keyspace
+) -> None:
+    rng = random.Random(seed)
+    theirs = {"total": rng.choice(["", "0", "-1", "1.5", "19.90", "many", "1e3", "x" * rng.randint(1, 300)])}
+    client.hset(keys.cart("42"), mapping=theirs | {f"item{n}": "1" for n in range(rng.randint(0, 2))})  # type: ignore[arg-type]
+    before = snapshot(client, [keys.cart("42")])
+    with pytest.raises(WrongKeyError, match="--namespace"):
+        CartChanger(shop).remove("42", "total", 1)
+    assert snapshot(client, [keys.cart("42")]) == before
+    shop.write(User("42", "Ada", "Lovelace"))
+    assert CartChanger(shop).remove("42", "total", 1).left == 0
