@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from shared.errors import InvalidInputError
-from shared.tokens import is_token, is_too_late
+from shared.tokens import is_token
 
 SCHEMA_VERSION = 1
 READABLE_SCHEMA_VERSIONS = (1,)
@@ -58,12 +58,6 @@ def decode_token(where: str, name: str, raw: bytes) -> str:
         expected = "a token like 20261122T205801123Z-3f9a1c"
         raise InvalidInputError(where=f"{where} {name}", expected=expected, got=shown(raw))
     return text
-
-
-def check_not_too_late(where: str, run_id: str, server_ms: int) -> None:
-    """Refuse a run id that is so far ahead of the server's clock that no run of ours has it."""
-    if is_too_late(run_id, server_ms):
-        raise InvalidInputError(where=where, expected="a run id of the server's time", got=f"{run_id}, one of later")
 
 
 def decode_digest(where: str, raw: bytes) -> str:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from shared.errors import InvalidInputError, WrongKeyError
-from shared.fields import check_bounds, check_not_too_late, decode_digest, decode_number, decode_token
+from shared.fields import check_bounds, decode_digest, decode_number, decode_token
 from shared.segments import MAX_SEGMENT_VALUES
+from shared.tokens import require_not_too_late
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,10 @@ class SegmentState:
             check_bounds(key, "count", number, MAX_SEGMENT_VALUES, least=0)
             text = decode_digest(key, digest) if number else ""
             run = decode_token(key, "run_id", run_id)
-            if server_ms is not None:
-                check_not_too_late(f"{key} run_id", run, server_ms)
-            return cls(run, decode_token(key, "attempt", attempt), number, text)
+            state = cls(run, decode_token(key, "attempt", attempt), number, text)
         except InvalidInputError as error:
             parts = {"where": error.where, "expected": error.expected, "got": error.got}
             raise WrongKeyError(**parts, advice="use --namespace") from error
+        if server_ms is not None:
+            require_not_too_late(f"{key} run {run}", run, server_ms)
+        return state

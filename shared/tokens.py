@@ -44,15 +44,18 @@ def is_token(text: str) -> bool:
 
 
 def require_not_too_late(where: str, token: str, server_ms: int, *, most_ahead_ms: int = MOST_AHEAD_MS) -> None:
-    """Raise WrongKeyError if a token is too far ahead of the server's clock: no run of ours made it."""
-    if token_ms(token) > server_ms + most_ahead_ms:
-        expected, advice = "run ids and attempts of the server's time", "set its clock right, or use --namespace"
-        raise WrongKeyError(where=where, expected=expected, got="one of later", advice=advice)
+    """Raise WrongKeyError if a token is too far ahead of the server's clock: no run of ours made it.
+
+    `where` is what is looked at, with the token in it.
+    """
+    if is_too_late(token, server_ms, most_ahead_ms=most_ahead_ms):
+        expected, advice = "a run id of the server's time", "set the server's clock right, or use --namespace"
+        raise WrongKeyError(where=where, expected=expected, got="one more than a day ahead of it", advice=advice)
 
 
-def is_too_late(token: str, server_ms: int) -> bool:
+def is_too_late(token: str, server_ms: int, *, most_ahead_ms: int = MOST_AHEAD_MS) -> bool:
     """Tell whether a run id is more than a day ahead of the server's clock, so that no run of ours has it."""
-    return token_ms(token) > server_ms + MOST_AHEAD_MS
+    return token_ms(token) > server_ms + most_ahead_ms
 
 
 def token_ms(token: str) -> int:

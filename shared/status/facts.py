@@ -72,8 +72,7 @@ class StreamFacts:
     group: GroupStatus
     dead_letters: int
     foreign_letters: int  # entries under the dead letters' name where none that was read is one of ours
-    first_run: str  # the run that segment 1's state names; empty when there is none, or it is too far ahead
+    first_run: str  # the run that segment 1's state names; empty when there is none
     server_ms: int  # the server's clock, milliseconds since 1970
     foreign_entries: int = 0  # entries of the stream where it is somebody else's
     has_foreign_groups: bool = False  # whether it is empty, and has groups of others alone
-    run_ahead: str = ""  # the run that segment 1's state names more than a day ahead of the server's clock

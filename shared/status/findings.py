@@ -146,7 +146,6 @@ class Facts:
     foreign_letters: int = 0  # its entries where none that was read is a dead letter of ours
     is_followed: bool = False  # whether a follower on this host has all verdicts on the newest run
     has_foreign_groups: bool = False  # whether the stream is empty, and has groups of others alone
-    run_ahead: str = ""  # the run that segment 1's state names more than a day ahead of the server's clock
     beyond: str = ""  # a segment beyond those that the newest run's signals speak of, and of that run
     unrecorded: frozenset[str] = frozenset()  # newer runs that states name and that have no record
     is_young: bool = False  # whether record and result of the newest run can't have expired yet

@@ -112,7 +112,6 @@ def facts_of(
         foreign_letters=stream.foreign_letters,
         is_followed=bool(runs and len(local.get(runs[0].run_id, ())) == runs[0].segments),
         has_foreign_groups=stream.has_foreign_groups,
-        run_ahead=stream.run_ahead,
         beyond=beyond,
         unrecorded=_unrecorded(endpoint, keys, findings, stream),
         is_young=_is_young(runs, stream),

@@ -128,10 +128,6 @@ def endless_things(facts: Facts) -> list[str]:
 def _newer_things(facts: Facts) -> list[str]:
     """Return which segments are those of runs that are newer than any known one and can't be resumed."""
     newest, found = facts.runs[0].run_id if facts.runs else "", []
-    if facts.run_ahead:
-        ahead = f"run {facts.run_ahead}, which is more than a day ahead of the server's clock"
-        cure = "if it is somebody else's, or if that clock is right, give both programs a --namespace"
-        found.append(f"{facts.first_segment} is that of {ahead}; {cure}")
     if facts.first_run > newest:
         lost = f"run {facts.first_run}, of which neither a record nor a signal is here"
         found.append(f"{facts.first_segment} is that of {lost}; {_WRITE_ANOTHER}")

@@ -17,7 +17,7 @@ from shared.state import SegmentState
 from shared.status.facts import GroupStatus, StreamFacts
 from shared.status.findings import entry_order
 from shared.text import cut_text
-from shared.tokens import is_too_late
+from shared.tokens import require_not_too_late
 
 PAGE_ENTRIES = 1_000
 
@@ -27,6 +27,8 @@ def read_stream(endpoint: Endpoint, keys: Keyspace) -> StreamFacts:
 
     Redis: XLEN and XREVRANGE of two streams, XRANGE, XINFO GROUPS and CONSUMERS, HMGET, TIME; where none of the newest
     signals or dead letters is one, XRANGE or XREVRANGE of more in a second round trip.
+
+    Raises WrongKeyError if the first state is that of a run far ahead of the server's clock.
     """
     stream, dead_letters, first = keys.signals(), keys.dead_letters(), keys.state(keys.segment(1))
     asked = Together(endpoint)
@@ -43,12 +45,7 @@ def read_stream(endpoint: Endpoint, keys: Keyspace) -> StreamFacts:
     entries, oldest, page, groups, consumers, letters, newest_letters, state, now = replies
     ends = [entry[0].decode() for entry in (*oldest, *page[:1])]
     group = _group_status(entries, ends, groups, consumers)
-    first_run, server_ms = "", milliseconds(now)
-    if isinstance(state, list):
-        with suppress(WrongKeyError):  # it is somebody else's
-            decoded = SegmentState.decode(first, state)
-            first_run = decoded.run_id if decoded is not None and decoded.count else ""
-    is_ahead = bool(first_run) and is_too_late(first_run, server_ms)
+    server_ms = milliseconds(now)
     is_foreign = not are_signals_ours(endpoint, keys, page[:LOOK_BACK], groups)
     is_ours = are_letters_ours(endpoint, keys, newest_letters)
     own, foreign = (letters, 0) if is_ours else (0, letters)
@@ -58,12 +55,22 @@ def read_stream(endpoint: Endpoint, keys: Keyspace) -> StreamFacts:
         group=group,
         dead_letters=own,
         foreign_letters=foreign,
-        first_run="" if is_ahead else first_run,
+        first_run=_first_run(first, state, server_ms),
         server_ms=server_ms,
         foreign_entries=entries if is_foreign else 0,
         has_foreign_groups=is_foreign and not entries,
-        run_ahead=first_run if is_ahead else "",
     )
+
+
+def _first_run(key: str, values: Any, server_ms: int) -> str:  # noqa: ANN401 - a reply, or None
+    """Return the run that is published as segment 1; WrongKeyError if it is far ahead, also where no run is known."""
+    state = None
+    if isinstance(values, list):
+        with suppress(WrongKeyError):  # it is somebody else's
+            state = SegmentState.decode(key, values)
+    if state is not None:
+        require_not_too_late(f"{key} run {state.run_id}", state.run_id, server_ms)
+    return state.run_id if state is not None and state.count else ""
 
 
 def _without_refusal(reply: Any) -> Any:  # noqa: ANN401 - whatever the command answers
