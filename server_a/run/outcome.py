@@ -13,8 +13,8 @@ from server_a.run.states import PublishedSegment
 from shared.advice import CHECK_BOTH_ENDS
 from shared.digest import run_digest
 from shared.endpoint.endpoint import Endpoint
-from shared.endpoint.published import read_states
 from shared.endpoint.retry import Retry
+from shared.endpoint.together import Together, portions
 from shared.errors import HandoverError, NotFinishedError, TransientError, VerificationFailedError
 from shared.keys import Keyspace
 from shared.record import RunRecord
@@ -128,8 +128,8 @@ def await_verdicts(
     A verdict counts if it is about what was published, or about the same values under a later attempt (of another
     resume), and if that still is what is published when all segments have theirs.
 
-    Redis: HGETALL ten times a second, O(segments); when every segment has its verdict, HMGET of 1,000 states a round
-    trip.
+    Redis: HGETALL ten times a second, O(segments); when every segment has its verdict, HMGET of 1,000 states and LLEN
+    of their lists a round trip.
     """
     deadline = time.monotonic() + limit_s
     where, key = f"run {record.run_id}", keys.result(record.run_id)
@@ -158,12 +158,19 @@ def _replaced(endpoint: Endpoint, keys: Keyspace, record: RunRecord, verdicts: M
 
     A segment that a newer run has replaced is what a verdict of superseded says.
     """
-    numbers = {keys.state(keys.segment(n)): n for n, verdict in verdicts.items() if verdict.verdict != SUPERSEDED}
+    numbers = {keys.segment(n): n for n, verdict in verdicts.items() if verdict.verdict != SUPERSEDED}
     try:
-        for key, state in read_states(endpoint, numbers):
-            verdict = verdicts[numbers[key]]
-            if state != SegmentState(record.run_id, verdict.attempt, verdict.count, verdict.digest):
-                return f"segment {verdict.segment} lost or replaced after its verdict"
+        for portion in portions(numbers):
+            asked = Together(endpoint)
+            for name in portion:
+                asked.at(name).hmget(keys.state(name), SegmentState.FIELDS)
+                asked.at(name).llen(name)
+            replies = asked.send()
+            for name, values, length in zip(portion, replies[::2], replies[1::2], strict=True):
+                verdict, state = verdicts[numbers[name]], SegmentState.decode(keys.state(name), values)
+                is_cut = verdict.verdict == VERIFIED and length != verdict.count  # a failed one may say just that
+                if is_cut or state != SegmentState(record.run_id, verdict.attempt, verdict.count, verdict.digest):
+                    return f"segment {verdict.segment} lost or replaced after its verdict"
     except TransientError as error:
         return str(error)
     return ""

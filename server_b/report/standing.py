@@ -1,13 +1,14 @@
 """Is what the verdicts of a run say still what lies there? Looked at before the run is reported.
 
-A verdict is about a list as it was read. Until the run's last verdict is recorded a failover may have lost the list, or
-its producer may have written it again: then the next signal brings another verdict, and a report now would be false.
+A verdict is about a list as it was read. Until the run's last verdict is recorded a failover may have lost the list, a
+server may have evicted it, or its producer may have written it again: then the next signal brings another verdict, and
+a report now would be false.
 Verdicts and the record of the run are held against each other too, since each came by a signal that anybody may send.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -48,7 +49,7 @@ def read_standing(endpoint: Endpoint, keys: Keyspace, run_id: str, *, segments: 
     With `segments`, what its signals say, it takes one round trip where they are fewer than a thousand; else another
     one for each thousand segments, and none for a run that is not complete. Of a key of another type nothing is taken.
 
-    Redis: HGETALL of the result, HMGET of the record and of each state, TIME.
+    Redis: HGETALL of the result, HMGET of the record and of each state, LLEN of each list, TIME.
     """
     result_key, run_key = keys.result(run_id), keys.run(run_id)
     asked = Together(endpoint)
@@ -62,25 +63,32 @@ def read_standing(endpoint: Endpoint, keys: Keyspace, run_id: str, *, segments: 
     if not has_all(verdicts):
         return StandingRun(verdicts, record)
     if len(ahead) == len(verdicts) + 1:
-        return judged(run_id, verdicts, record, _decoded(keys, ahead, replies))
+        return judged(run_id, verdicts, record, *_decoded(keys, ahead, replies))
     return held_against_states(endpoint, keys, run_id, verdicts, record)
 
 
 def held_against_states(
     endpoint: Endpoint, keys: Keyspace, run_id: str, verdicts: dict[int, SegmentVerdict], record: RunRecord | None
 ) -> StandingRun:
-    """Return the run as `judged` does, with the states there now. Redis: HMGET of 1,000 states a round trip."""
+    """Return the run as `judged` does, with what is there now. Redis: HMGET and LLEN of 1,000 a round trip."""
     states: dict[int, SegmentState | None] = {}
+    cut: set[int] = set()
     for portion in portions(map(str, range(1, len(verdicts) + 2))):
         numbers = [int(number) for number in portion]
         asked = Together(endpoint)
         _ask_states(asked, keys, numbers)
-        states |= _decoded(keys, numbers, _without_wrong_types(asked.send(raise_on_error=False)))
-    return judged(run_id, verdicts, record, states)
+        found, found_cut = _decoded(keys, numbers, _without_wrong_types(asked.send(raise_on_error=False)))
+        states |= found
+        cut |= found_cut
+    return judged(run_id, verdicts, record, states, cut)
 
 
 def judged(
-    run_id: str, verdicts: Mapping[int, SegmentVerdict], record: RunRecord | None, states: States
+    run_id: str,
+    verdicts: Mapping[int, SegmentVerdict],
+    record: RunRecord | None,
+    states: States,
+    cut: Collection[int] = (),
 ) -> StandingRun:
     """Return a run whose segments all have their verdicts, held against its record and the states. Pure.
 
@@ -89,13 +97,17 @@ def judged(
         verdicts: By segment.
         record: None where it is not there.
         states: Of each segment and of the one behind the last; None where there is none, or it is not ours.
+        cut: Segments whose lists are not as long as their states say: a server that evicts keys takes one alone.
     """
     counted = {number: _agreeing(verdict, verdicts, record) for number, verdict in verdicts.items()}
     beyond = states.get(len(verdicts) + 1)
     if beyond is not None and beyond.run_id == run_id and beyond.count:
         last, text = len(verdicts), f"its signal says {len(verdicts)} segments, but the run has published another one"
         counted[last] = replace(counted[last], verdict=FAILED, reason=text)
-    changed = [number for number, verdict in sorted(verdicts.items()) if _is_outdated(run_id, verdict, states[number])]
+    changed = [
+        number for number, verdict in sorted(verdicts.items())
+        if _is_outdated(run_id, verdict, states[number], is_cut=number in cut)
+    ]  # fmt: skip
     newest = states[1]
     if changed and newest is not None and newest.run_id > run_id:
         # no signal of this run comes any more: a newer one has begun to replace it
@@ -124,7 +136,7 @@ def _agreeing(
     return replace(verdict, verdict=FAILED, reason=text) if text and verdict.verdict == VERIFIED else verdict
 
 
-def _is_outdated(run_id: str, verdict: SegmentVerdict, state: SegmentState | None) -> bool:
+def _is_outdated(run_id: str, verdict: SegmentVerdict, state: SegmentState | None, *, is_cut: bool) -> bool:
     """Tell whether a segment is not there as its verdict says, so that another signal of this run will follow."""
     if verdict.verdict == SUPERSEDED or (state is not None and state.run_id > run_id):
         return False  # a newer run has replaced it, so no other signal follows
@@ -133,6 +145,8 @@ def _is_outdated(run_id: str, verdict: SegmentVerdict, state: SegmentState | Non
         return was_read or verdict.verdict == VERIFIED  # what never arrived can't be there
     if state.attempt < verdict.attempt and not was_read:
         return verdict.verdict == VERIFIED
+    if is_cut and verdict.verdict == VERIFIED:  # a failed one may say just that
+        return True
     return (state.attempt, state.digest, state.count) != (verdict.attempt, verdict.digest, verdict.count)
 
 
@@ -141,19 +155,26 @@ def _ask_states(asked: Together, keys: Keyspace, numbers: Iterable[int]) -> None
     for number in numbers:
         key = keys.state(keys.segment(number))
         asked.at(key).hmget(key, SegmentState.FIELDS)
+        asked.at(key).llen(keys.segment(number))
 
 
-def _decoded(keys: Keyspace, numbers: Iterable[int], replies: list[Any]) -> dict[int, SegmentState | None]:
-    """Return the states that the replies to `_ask_states` hold, None for one that is not ours."""
+def _decoded(
+    keys: Keyspace, numbers: Iterable[int], replies: list[Any]
+) -> tuple[dict[int, SegmentState | None], set[int]]:
+    """Return what the replies to `_ask_states` say: states, None for one that is not ours, and whose list is cut."""
     now, *found = replies
     states: dict[int, SegmentState | None] = {}
-    for number, values in zip(numbers, found, strict=True):
+    cut: set[int] = set()
+    for number, values, length in zip(numbers, found[::2], found[1::2], strict=True):
         try:
             key, server_ms = keys.state(keys.segment(number)), milliseconds(now)
             states[number] = SegmentState.decode(key, values, server_ms=server_ms) if values else None
         except WrongKeyError:
             states[number] = None
-    return states
+        state = states[number]
+        if state is not None and state.count != length:
+            cut.add(number)
+    return states, cut
 
 
 def _without_wrong_types(replies: list[Any]) -> list[Any]:

@@ -163,6 +163,14 @@ def _lose_list_and_state(client: redis.Redis, state_key: str, list_key: str) -> 
     client.delete(state_key, list_key)
 
 
+def _lose_list_alone(client: redis.Redis, _state_key: str, list_key: str) -> None:
+    client.delete(list_key)
+
+
+def _cut_list(client: redis.Redis, _state_key: str, list_key: str) -> None:
+    client.lpop(list_key)
+
+
 def _name_another_attempt(client: redis.Redis, state_key: str, _list_key: str) -> None:
     client.hset(state_key, "attempt", LATER)
 
@@ -177,7 +185,15 @@ def _name_another_count(client: redis.Redis, state_key: str, _list_key: str) -> 
 
 @pytest.mark.parametrize("segment", [1, 2, 3, 4])
 @pytest.mark.parametrize(
-    "lose", [_lose_list_and_state, _name_another_attempt, _name_another_digest, _name_another_count]
+    "lose",
+    [
+        _lose_list_and_state,
+        _lose_list_alone,
+        _cut_list,
+        _name_another_attempt,
+        _name_another_digest,
+        _name_another_count,
+    ],
 )
 def test_a_verdict_on_what_is_there_no_more_is_none(
     *,

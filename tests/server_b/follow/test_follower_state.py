@@ -95,16 +95,16 @@ def test_status_on_the_followers_host_reads_its_verdicts(
     assert (there.exit_code, there.json()["runs"][0]["verdict"]) == (75, "pending")
 
 
-@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize(("number", "keeps_state"), [(1, False), (2, False), (3, False), (1, True), (3, True)])
 def test_a_follower_waits_for_a_segment_that_was_lost_after_it_was_verified(
-    number: int, following: Following, pair: ReplicatedPair
+    *, number: int, keeps_state: bool, following: Following, pair: ReplicatedPair
 ) -> None:
     """The report asks for the record once more, with all states after it; there it meets the loss."""
     run_id = following.produce(count=30, segment_values=10)
     name = "biglist" if number == 1 else f"biglist:{number}"
 
     def lose() -> None:
-        call(pair.primary, "DEL", name, f"{{{name}}}:state")
+        call(pair.primary, "DEL", name, *([] if keeps_state else [f"{{{name}}}:state"]))
         following.wait_until_in_step()
 
     with FaultyLink(pair.replica.port) as link:

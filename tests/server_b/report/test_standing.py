@@ -47,6 +47,19 @@ def test_a_run_waits_for_a_segment_that_is_not_as_its_verdict_says(
     assert judged(RUN, verdicts, None, {**states, number: state, SEGMENTS + 1: None}).waits_for == (number,)
 
 
+@pytest.mark.parametrize("number", range(1, SEGMENTS + 1))
+def test_a_list_that_is_not_as_long_as_its_state_says_is_waited_for_if_it_was_verified(number: int) -> None:
+    """A failed one may have been as short when it was read, and no other signal would follow."""
+    verdicts = {n: replace(READ, segment=n, segments=SEGMENTS) for n in range(1, SEGMENTS + 1)}
+    states: dict[int, SegmentState | None] = {**dict.fromkeys(range(1, SEGMENTS + 1), STATE), SEGMENTS + 1: None}
+    assert judged(RUN, verdicts, None, states, {number}).waits_for == (number,)
+    verdicts[number] = replace(verdicts[number], verdict=FAILED)
+    assert judged(RUN, verdicts, None, states, {number}).waits_for == ()
+    verdicts[number] = replace(verdicts[number], verdict=VERIFIED)
+    newer: SegmentState | None = replace(STATE, run_id=NEWER)
+    assert judged(RUN, verdicts, None, {**states, number: newer}, {number}).waits_for == ()  # the newer run's to tell
+
+
 @pytest.mark.parametrize(("state", "waits"), [(None, False), (EARLIER, False), (LATER, True)])
 def test_what_never_arrived_waits_only_for_a_later_attempt(state: SegmentState | None, waits: bool) -> None:  # noqa: FBT001 - a parameter
     unread = replace(READ, verdict=FAILED, reason="never arrived", started_us=0)
@@ -91,13 +104,27 @@ def _lose(client: redis.Redis, keys: Keyspace, number: int) -> None:
     client.delete(keys.segment(number), keys.state(keys.segment(number)))
 
 
+def _evict(client: redis.Redis, keys: Keyspace, number: int) -> None:
+    client.delete(keys.segment(number))
+
+
+def _cut(client: redis.Redis, keys: Keyspace, number: int) -> None:
+    client.lpop(keys.segment(number))
+
+
+def _lengthen(client: redis.Redis, keys: Keyspace, number: int) -> None:
+    client.rpush(keys.segment(number), "x")
+
+
+@pytest.mark.parametrize("lose", [_lose, _evict, _cut, _lengthen])
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_a_segment_that_was_lost_after_it_was_verified_is_waited_for(
-    number: int, hand_over: HandOver, client: redis.Redis, keys: Keyspace, link: FaultyLink
-) -> None:
+    *, lose: Callable[[redis.Redis, Keyspace, int], None], number: int, hand_over: HandOver, client: redis.Redis,
+    keys: Keyspace, link: FaultyLink,
+) -> None:  # fmt: skip
     """It goes as the last verdict is recorded; what its producer writes again is read, and then the run is reported."""
     run_id = hand_over.produce(count=30, segment_values=10).run_id
-    link.at(b"XACK", lambda: _lose(client, keys, number), nth=3)
+    link.at(b"XACK", lambda: lose(client, keys, number), nth=3)
     with pytest.raises(NotFinishedError):
         hand_over.consume(url=link.url, wait_s=1.0)
     assert hand_over.reports == []
