@@ -15,6 +15,7 @@ from server_b.segment.cut_reading import begun_again
 from server_b.segment.reader import SegmentReader
 from shared.digest import DIGEST_BYTES, blocks_of, combined_digest
 from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.reply_shapes import is_texts
 from shared.errors import SegmentChangedError
 from shared.keys import Keyspace
 from shared.signal import Signal
@@ -69,6 +70,8 @@ class Listing:
             if opening.length != length:
                 raise SegmentChangedError(where=key, expected=f"{length} values", got=f"{opening.length}")
             for chunk, values in reader.read():
+                if not is_texts(values):
+                    raise reader.strange_values()
                 if len(values) != chunk.values:
                     raise SegmentChangedError(where=key, expected="a list at rest", got="one that became shorter")
                 values.reverse()

@@ -35,7 +35,7 @@ _REPLIES: dict[str, tuple[Shape, int]] = {
     "CLUSTER SLOTS": (shapes.is_list, MANY_BYTES),
     "CONFIG GET": (shapes.is_pairs, FEW_BYTES),
     "HGETALL": (shapes.is_pairs, MOST_BYTES),
-    "HSCAN": (shapes.is_page, MANY_BYTES),
+    "HSCAN": (shapes.is_page_of_pairs, MANY_BYTES),
     "HMGET": (shapes.is_texts_or_nils, MANY_BYTES),
     "INFO": (shapes.is_text, FEW_BYTES),
     "LRANGE": (shapes.is_texts, MANY_BYTES),

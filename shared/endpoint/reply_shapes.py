@@ -60,6 +60,11 @@ def is_page(reply: object) -> bool:
     return False
 
 
+def is_page_of_pairs(reply: object) -> bool:
+    """Tell whether it is HSCAN's: a cursor, and names and values."""
+    return is_page(reply) and is_list(reply) and is_pairs(reply[1])
+
+
 def is_entry_id(reply: object) -> bool:
     """Tell whether it is the id of a stream's entry."""
     return isinstance(reply, bytes) and re.fullmatch(rb"[0-9]{1,20}-[0-9]{1,20}", reply) is not None

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from itertools import chain
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-import pytest
-
-from demo.servers import Server
-from shared.keys import Keyspace
-from tests.stage.hand_over_in_process import entries_of
 from tests.stage.inside import run_inside
+from tests.stage.lied_to import READS, WRITES, Victim, require_an_end, short_waits, victim
 from tests.stage.lying_link import LyingLink
-from tests.stage.programs import Finished, Name
+from tests.stage.programs import Name
 from tests.stage.raw import call
 from tests.stage.servers import NewServer, connect
 from tests.stage.waiting import wait_until
 
-if TYPE_CHECKING:
-    import redis
+__all__ = ["short_waits", "victim"]
 
 LIES = {
     "number": b":7\r\n",
@@ -33,6 +24,7 @@ LIES = {
     "no list": b"*-1\r\n",
     "empty list": b"*0\r\n",
     "numbers": b"*4\r\n:1\r\n:2\r\n:3\r\n:4\r\n",
+    "page with half a pair": b"*2\r\n$1\r\n0\r\n*1\r\n$1\r\na\r\n",
     "texts": b"*2\r\n$1\r\na\r\n$1\r\nb\r\n",
     "nested": b"*2\r\n*2\r\n*1\r\n:1\r\n$1\r\nx\r\n*0\r\n",
     "entry": b"*1\r\n*2\r\n$3\r\n1-1\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n",
@@ -49,60 +41,8 @@ LIES = {
     "another node": b"-MOVED 1 127.0.0.1:1\r\n",
     "no protocol": b"HTTP/1.1 400 Bad Request\r\n\r\n",
 }
-CODES = {0, 2, 65, 69, 75, 77, 78}  # documented; 70, a fault of ours, is none that a server may cause
 NAMES: tuple[Name, ...] = ("server-a", "server-b")
 _PAIRS = {"XINFO", "CONFIG", "CLUSTER", "XGROUP", "ACL", "SENTINEL"}
-_WRITES = ("run", "--count", "30", "--segment-values", "20", "--patience-s", "0")
-_READS = ("run", "--once", "--wait-s", "0.1", "--settle-s", "0.1", "--claim-idle-ms", "100")
-
-
-@dataclass
-class Victim:
-    """A server with a run on it, and the link that lies about it."""
-
-    server: Server
-    link: LyingLink
-    client: redis.Redis
-    keys: Keyspace = field(default_factory=lambda: Keyspace(""))
-    run_id: str = ""
-
-    def hand_over(self) -> None:
-        """Hand a run over, and leave a signal that is none for the dead letters."""
-        self.client.flushall()
-        assert run_inside("server-a", *_WRITES, "--url", self.server.url).exit_code == 0
-        self.client.xadd(self.keys.signals(), {"x": "y"})
-        assert run_inside("server-b", "run", "--once", "--wait-s", "9", "--url", self.server.url).exit_code == 0
-        (key,) = self.client.scan_iter("run:*")
-        self.run_id = key.decode().removeprefix("run:")
-
-    def signal_again(self) -> None:
-        """Take the verdicts away, and let the signals come once more."""
-        self.client.delete(self.keys.result(self.run_id))
-        for _, fields in entries_of(self.client, self.keys.signals())[:2]:
-            call(self.server, "XADD", self.keys.signals(), "*", *chain.from_iterable(fields.items()))
-
-    def nothing(self) -> None:
-        """Prepare nothing."""
-
-
-@pytest.fixture
-def victim(new_server: NewServer) -> Iterator[Victim]:
-    server = new_server("valkey9")
-    with LyingLink(server.port) as link, connect(server) as client:
-        victim = Victim(server, link, client)
-        victim.hand_over()
-        yield victim
-
-
-@pytest.fixture(autouse=True)
-def _short_waits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setattr("server_a.run.story.FIRST_PAUSE_S", 0.0)
-    monkeypatch.setattr("server_b.story.RETRY_S", 0.1)
-    monkeypatch.setattr("shared.endpoint.optimistic.LIMIT_S", 0.1)
-    monkeypatch.setattr("shared.endpoint.other_servers._TIMEOUT_S", 0.01)
-    monkeypatch.setattr("shared.check.link.RATE_BYTES", 65_536)
-    monkeypatch.setattr("shared.check.link.ENOUGH_ROUND_TRIPS", 10)
 
 
 def test_commands_that_only_read(victim: Victim) -> None:
@@ -126,7 +66,7 @@ def test_checks(victim: Victim) -> None:
 
 
 def test_a_run(victim: Victim) -> None:
-    _lie_about_each(victim, "server-a", _WRITES)
+    _lie_about_each(victim, "server-a", WRITES)
 
 
 def test_a_resumed_run(victim: Victim) -> None:
@@ -134,12 +74,12 @@ def test_a_resumed_run(victim: Victim) -> None:
 
 
 def test_a_consumer(victim: Victim) -> None:
-    _lie_about_each(victim, "server-b", _READS, prepare=victim.signal_again, every=1)
+    _lie_about_each(victim, "server-b", READS, prepare=victim.signal_again, every=1)
 
 
 def test_a_follower(victim: Victim) -> None:
     call(victim.server, "REPLICAOF", "127.0.0.1", 1)
-    _lie_about_each(victim, "server-b", (*_READS, "--run", victim.run_id), every=1)
+    _lie_about_each(victim, "server-b", (*READS, "--run", victim.run_id), every=1)
 
 
 def test_sentinels(victim: Victim, new_server: NewServer) -> None:
@@ -186,14 +126,5 @@ def _lie_about_each(
             link.lie(LIES[lie], about=command)
             ended = run_inside(name, *arguments, "--url", url or link.url)
             link.tell_the_truth()
-            _require_sentence(ended, name, f"{' '.join((name, *arguments))}: {lie} for {command}")
+            require_an_end(ended, name, f"{' '.join((name, *arguments))}: {lie} for {command}")
     assert link.told >= len(LIES)
-
-
-def _require_sentence(ended: Finished, name: Name, case: str) -> None:
-    assert ended.exit_code in CODES, f"{case}: {ended.exit_code} {ended.stderr[-300:]}"
-    assert "Traceback" not in ended.stderr, case
-    assert "\x1b]" not in ended.stdout + ended.stderr, case
-    sentences = [line for line in ended.stderr.splitlines() if line.startswith(f"{name}: ")]
-    expected = 0 if ended.exit_code == 0 else 1
-    assert len(sentences) == expected or (ended.stdout and not sentences), f"{case}: {ended.stderr}"

@@ -38,7 +38,7 @@ class LyingLink(Relay):
     def __init__(self, server_port: int) -> None:
         """Open the link, which says the truth."""
         self._talks: dict[Pair, _Talk] = {}
-        self._lie: Lie | None = None
+        self._change: Callable[[bytes], bytes] | None = None
         self._about = ""
         self._nth = 0  # the reply, counted over all that are asked about, to lie in place of; 0 for each
         self._seen = 0
@@ -51,15 +51,19 @@ class LyingLink(Relay):
 
         The command is one word or two, such as `XINFO GROUPS`.
         """
+        self.change(lambda _: lie if isinstance(lie, bytes) else lie(), about=about, nth=nth)
 
-        def set_lie() -> None:
-            self._lie, self._about, self._nth, self._seen = lie, about, nth, 0
+    def change(self, change: Callable[[bytes], bytes], *, about: str = "", nth: int = 0) -> None:
+        """Say what `change` makes of the true replies that `lie` would replace."""
 
-        self.order(set_lie)
+        def set_change() -> None:
+            self._change, self._about, self._nth, self._seen = change, about, nth, 0
+
+        self.order(set_change)
 
     def tell_the_truth(self) -> None:
         """End the lies."""
-        self.order(lambda: setattr(self, "_lie", None))
+        self.order(lambda: setattr(self, "_change", None))
 
     def take(self, pair: Pair, data: bytes, direction: Direction) -> None:
         """Carry requests as they are, and replies one by one."""
@@ -83,7 +87,7 @@ class LyingLink(Relay):
 
     def _said(self, command: str, reply: bytes) -> bytes:
         self.asked.append(command)
-        if self._lie is None or not (
+        if self._change is None or not (
             command == self._about or command.startswith(f"{self._about} ") or not self._about
         ):
             return reply
@@ -91,7 +95,7 @@ class LyingLink(Relay):
         if self._nth not in (0, self._seen):
             return reply
         self.told += 1
-        return self._lie if isinstance(self._lie, bytes) else self._lie()
+        return self._change(reply)
 
 
 def end_of_reply(data: bytes, start: int = 0) -> int:
