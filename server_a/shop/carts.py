@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import cast
 
 from server_a.shop.shop import Shop
+from server_a.shop.watched_cart import watched_line
 from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.optimistic import optimistic
 from shared.errors import EndpointUnreachableError, InvalidInputError, OutcomeUnknownError, WrongEndpointError
-from shared.shop.ours import require_our_cart, require_our_user
+from shared.shop.ours import require_our_user
 from shared.shop.reader import Fields
 from shared.shop.record_checks import MAX_QUANTITY, quantity_of
 from shared.text import quoted_text, stored_text
@@ -42,14 +43,13 @@ class CartChanger:
     def add(self, user_id: str, sku_id: str, quantity: int) -> CartChange:
         """Add pieces of a SKU to the cart of a user; a line holds up to 1,000,000.
 
-        Redis: WATCH, three HGETALL, MULTI HINCRBY EXEC; again when the cart was changed meanwhile.
+        Redis: WATCH, HSCAN COUNT 1000 of the whole cart, two HGETALL, MULTI HINCRBY EXEC; again when the cart was
+        changed meanwhile.
         """
         key = self.shop.keys.cart(user_id)
 
         def attempt(pipeline: NodePipeline) -> CartChange:
-            lines = cast("Fields", pipeline.hgetall(key))
-            held = lines.pop(sku_id.encode(), None)
-            require_our_cart(key, lines)
+            held = watched_line(pipeline, key, sku_id)
             # looked up while the cart is watched: removing a user changes the cart, so EXEC notices the removal
             self.shop.require_ours(user_id, sku_id)
             stored = stored_text(held or b"")
@@ -75,18 +75,15 @@ class CartChanger:
         A line whose quantity can't be read is removed as a whole, if there is the user: such a field alone may be
         anybody's. Else neither user nor SKU need exist any more.
 
-        Redis: WATCH, HGETALL of both, MULTI HINCRBY or HDEL EXEC; again when the cart was changed meanwhile.
+        Redis: WATCH, HGETALL of the user, HSCAN COUNT 1000 of the whole cart, MULTI HINCRBY or HDEL EXEC; again when
+        the cart was changed meanwhile.
         """
         key, user_key = self.shop.keys.cart(user_id), self.shop.keys.user(user_id)
 
         def attempt(pipeline: NodePipeline) -> CartChange:
             user = cast("Fields", self.shop.endpoint.at(user_key).hgetall(user_key))
             require_our_user(user_key, user)
-            lines = cast("Fields", pipeline.hgetall(key))
-            held = lines.get(sku_id.encode())
-            if user:
-                lines.pop(sku_id.encode(), None)  # its quantity need not be readable
-            require_our_cart(key, lines)
+            held = watched_line(pipeline, key, sku_id, may_be_unreadable=bool(user))
             if held is None:
                 expected = f"a line of {sku_id} to remove from"
                 raise InvalidInputError(where=f"cart {user_id}", expected=expected, got="none")

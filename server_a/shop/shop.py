@@ -11,22 +11,22 @@ is found by the next look and left. A user and the cart are in different slots o
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar, cast
 
+from server_a.shop.user_removal import UserRemoval
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.opening import open_endpoint
 from shared.endpoint.optimistic import optimistic
 from shared.endpoint.scanning import Sought, scan
-from shared.endpoint.together import ask_each
-from shared.errors import InvalidInputError, NotFinishedError, WrongKeyError
+from shared.errors import InvalidInputError
 from shared.keys import Keyspace
 from shared.program.options import CommonSettings
 from shared.program.progress import Progress
-from shared.shop.ours import require_our_cart, require_our_sku, require_our_user
+from shared.shop.ours import require_our_sku, require_our_user
 from shared.shop.reader import Fields, read_cart, read_hashes
 from shared.shop.records import Cart, Sku, User
 from shared.text import natural_order
@@ -67,14 +67,14 @@ class Shop:
 
     def user(self, user_id: str) -> User:
         """Return a user; raise InvalidInputError if there is none with this ID."""
-        fields = self._fields(self.keys.user(user_id))
+        fields = self.fields(self.keys.user(user_id))
         if not fields:
             raise _unknown("user", user_id)
         return User.decode(user_id, fields)
 
     def sku(self, sku_id: str) -> Sku:
         """Return a SKU; raise InvalidInputError if there is none with this ID."""
-        fields = self._fields(self.keys.sku(sku_id))
+        fields = self.fields(self.keys.sku(sku_id))
         if not fields:
             raise _unknown("SKU", sku_id)
         return Sku.decode(sku_id, fields)
@@ -97,14 +97,14 @@ class Shop:
             (self.keys.user(user_id), require_our_user, self.user, user_id),
             (self.keys.sku(sku_id), require_our_sku, self.sku, sku_id),
         ):
-            fields = self._fields(key)
+            fields = self.fields(key)
             require_ours(key, fields)
             if not fields:
                 read(record_id)
 
     def name_of_sku(self, sku_id: str) -> str:
         """Return the name of a SKU, or its ID when it has none or is no longer sold."""
-        return Sku.decode(sku_id, self._fields(self.keys.sku(sku_id))).name or sku_id
+        return Sku.decode(sku_id, self.fields(self.keys.sku(sku_id))).name or sku_id
 
     def users(self) -> Iterator[User]:
         """Yield all users in natural order of their IDs; keys of other types or spellings are skipped.
@@ -119,47 +119,20 @@ class Shop:
         return self._listed("sku", self.keys.sku, Sku.decode)
 
     def remove_user(self, user_id: str) -> None:
-        """Remove a user, then the cart of that user.
-
-        In this order, an addition that is under way finds its watched cart changed, and then no user.
-
-        Redis: HGETALL of each, then of each WATCH, HGETALL, MULTI UNLINK EXEC; when there is no cart, with HSET.
-        """
-        cart_key, user_key = self.keys.cart(user_id), self.keys.user(user_id)
-        user, lines = self._fields(user_key), self._fields(cart_key)
-        if not user and not lines:
+        """Remove a user, then the cart of that user; cost and order are those of `UserRemoval`."""
+        if not UserRemoval(self, user_id).run():
             raise _unknown("user", user_id)
-        require_our_user(user_key, user)
-        self._require_whole_cart(user_id, lines, is_of_user=bool(user))
-        self._remove(user_key, require_our_user)
-
-        def attempt(pipeline: NodePipeline) -> None:
-            found = cast("Fields", pipeline.hgetall(cart_key))
-            # the user is gone by now, so other lines than those seen with the user may be anybody's
-            self._require_whole_cart(user_id, found, is_of_user=bool(user) and found == lines)
-            pipeline.multi()
-            if found:
-                pipeline.unlink(cart_key)
-                pipeline.execute()
-                return
-            # create the key and remove it at once, so that whoever watches it sees a change
-            pipeline.hset(cart_key, "removed", "1")
-            pipeline.unlink(cart_key)
-            with suppress(NotFinishedError):  # a server without memory refuses this, and the addition as well
-                pipeline.execute()
-
-        optimistic(self.endpoint.at(cart_key), [cart_key], attempt)
 
     def remove_sku(self, sku_id: str) -> None:
-        """Remove a SKU; carts keep their lines of it.
+        """Remove a SKU; carts keep their lines of it. Redis: see `remove`."""
+        if not self.remove(self.keys.sku(sku_id), require_our_sku):
+            raise _unknown("SKU", sku_id)
+
+    def remove(self, key: str, require_ours: Callable[[str, Fields], None]) -> bool:
+        """Remove a record of ours and return whether there was one.
 
         Redis: WATCH, HGETALL, MULTI UNLINK EXEC; again when the key was changed meanwhile.
         """
-        if not self._remove(self.keys.sku(sku_id), require_our_sku):
-            raise _unknown("SKU", sku_id)
-
-    def _remove(self, key: str, require_ours: Callable[[str, Fields], None]) -> bool:
-        """Remove a record of ours and return whether there was one."""
 
         def attempt(pipeline: NodePipeline) -> bool:
             fields = cast("Fields", pipeline.hgetall(key))
@@ -172,19 +145,11 @@ class Shop:
 
         return optimistic(self.endpoint.at(key), [key], attempt)
 
-    def _require_whole_cart(self, user_id: str, lines: Fields, *, is_of_user: bool) -> None:
-        """Raise WrongKeyError for a cart that may be somebody else's, to be removed whole."""
-        key = self.keys.cart(user_id)
-        require_our_cart(key, lines)
-        if is_of_user or not lines:
-            return
-        sku_keys = (self.keys.sku(name.decode()) for name in lines)  # ids, or the cart would not be ours
-        if not any(fields for _, fields in ask_each(self.endpoint, sku_keys, _all_fields, skip_wrong_type=True)):
-            advice = f"if it is yours, remove its lines with server-a cart remove {user_id} SKU"
-            expected, got = "the cart of a user, or SKUs of ours in it", "neither: it may be anybody's"
-            raise WrongKeyError(where=key, expected=expected, got=got, advice=advice)
+    def fields(self, key: str) -> Fields:
+        """Return all fields of a hash.
 
-    def _fields(self, key: str) -> Fields:
+        Redis: HGETALL.
+        """
         return cast("Fields", self.endpoint.at(key).hgetall(key))
 
     def _listed(
@@ -207,10 +172,6 @@ def open_shop(common: CommonSettings) -> Iterator[Shop]:
     """Open the shop for one command. A lost connection is not retried: the person at the terminal can repeat it."""
     with closing(open_endpoint(common.endpoint)) as endpoint:
         yield Shop(endpoint, common.keys)
-
-
-def _all_fields(pipeline: NodePipeline, key: str) -> object:
-    return pipeline.hgetall(key)
 
 
 def _unknown(noun: str, record_id: str) -> InvalidInputError:

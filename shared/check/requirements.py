@@ -54,8 +54,8 @@ SERVER_A = (
     Requirement("run --min-replicas", "WAIT 0 1", is_needed=False),
     Requirement(
         "user, sku and cart",
-        f"{_each('HGETALL UNLINK WATCH', 'user sku cart')}; HLEN {{cart}}; HSCAN {{cart}} 0; HINCRBY {{cart}} f 1; "
-        "HDEL {cart} f",
+        f"{_each('HGETALL', 'user sku')}; {_each('UNLINK WATCH', 'user sku cart')}; HLEN {{cart}}; HSCAN {{cart}} 0; "
+        "HINCRBY {cart} f 1; HDEL {cart} f",
         is_needed=False,
     ),
     Requirement("user list, sku list and status", "SCAN 0", is_needed=False),

@@ -94,6 +94,7 @@ class NodePipeline(ShapeChecked, Pipeline):
 
     def __init__(self, client: NodeClient, *, transaction: bool) -> None:
         super().__init__(client.connection_pool, client.response_callbacks, transaction, None)
+        self.where = client.where
         self._client = client
         self._is_transaction = transaction
         self._replies_read = 0  # since `execute` was called

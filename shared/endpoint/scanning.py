@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 
 from shared.endpoint.endpoint import Endpoint
-from shared.endpoint.node_client import NodeClient
+from shared.endpoint.node_client import NodeClient, NodePipeline
 from shared.errors import WrongEndpointError
 
 COUNT = 10_000
@@ -58,8 +58,8 @@ def pages(client: NodeClient, *sought: Sought) -> Iterator[Page]:
     raise _endless(client, "SCAN")
 
 
-def hash_pages(client: NodeClient, key: str, *, cursor: int = 0) -> Iterator[dict[bytes, bytes]]:
-    """Yield the fields of a hash by pages, from a cursor on; a field may come twice.
+def hash_pages(client: NodeClient | NodePipeline, key: str, *, cursor: int = 0) -> Iterator[dict[bytes, bytes]]:
+    """Yield the fields of a hash by pages, from a cursor on; a field may come twice. A pipeline is one that watches.
 
     Redis: HSCAN COUNT 1000 until the cursor is 0; O(fields).
     """
@@ -75,7 +75,7 @@ def hash_pages(client: NodeClient, key: str, *, cursor: int = 0) -> Iterator[dic
     raise _endless(client, "HSCAN")
 
 
-def _endless(client: NodeClient, command: str) -> WrongEndpointError:
+def _endless(client: NodeClient | NodePipeline, command: str) -> WrongEndpointError:
     expected, got = f"a {command} that goes on and ends", "one without end"
     return WrongEndpointError(where=client.where, expected=expected, got=got, advice="check what answers there")
 

@@ -27,7 +27,8 @@ def read_carts(endpoint: Endpoint, keys: Keyspace, user_ids: Iterable[str], *, m
 
     Of a cart with more than `most_lines` only so many, whichever come first; it costs no more, however large it is.
 
-    Redis: HLEN and HSCAN COUNT 100 for each cart, and HGETALL for each SKU in them, both pipelined; O(lines read).
+    Redis: HLEN and HSCAN COUNT 100 for each cart, and HGETALL for each SKU in them, both pipelined; O(lines read). One
+    that was larger before takes HSCAN COUNT 1000 to its end.
     """
     user_ids = list(user_ids)
     found = _some_lines(endpoint, [keys.cart(user_id) for user_id in user_ids], most_lines)
@@ -47,8 +48,6 @@ def read_cart(endpoint: Endpoint, keys: Keyspace, user_id: str, *, passed: Calla
     asked.at(key).hlen(key)
     asked.at(key).hscan(key, 0, count=HASH_COUNT)
     length, (cursor, fields) = asked.send()
-    if cursor and length <= MOST_LINES:  # a hash that was larger before, whose few lines lie far apart
-        fields, cursor = read_hashes(endpoint, [key]).get(key, {}), 0
     passed(len(fields))
     for page in hash_pages(endpoint.at(key), key, cursor=cursor) if cursor else ():
         passed(len(page))
@@ -72,7 +71,15 @@ def _some_lines(endpoint: Endpoint, cart_keys: list[str], most: int) -> dict[str
         found[key] = (first, max(0, length - len(first)))
     cut_short = [key for key, (fields, left_out) in found.items() if left_out and len(fields) + left_out <= most]
     # a hash that was larger before: the part that was scanned did not hold the few it has
-    return found | {key: (fields, 0) for key, fields in read_hashes(endpoint, cut_short).items()}
+    return found | {key: (_first(_all_lines(endpoint, key), most), 0) for key in cut_short}
+
+
+def _all_lines(endpoint: Endpoint, key: str) -> Fields:
+    """Return the few lines of a hash that was larger before; by pages, for which HSCAN is permission enough."""
+    lines: Fields = {}
+    for page in hash_pages(endpoint.at(key), key):
+        lines |= page
+    return lines
 
 
 def read_hashes(endpoint: Endpoint, keys: Iterable[str], *, skip_wrong_type: bool = False) -> dict[str, Fields]:
