@@ -35,7 +35,7 @@ local time = redis.call('TIME')
 local now = time[1] .. string.format('%03d', math.floor(time[2] / 1000))
 local found, old = redis.call('HRANDFIELD', KEYS[1], 100, 'WITHVALUES'), {}
 for place = 2, #found, 2 do
-  local ms = string.match(found[place], '^%d%d%d%d%d%d%d%dT%d+Z%-%x+ %d+ %d+ (%d+)$')
+  local ms = string.match(found[place], '^%d%d%d%d%d%d%d%dT%d+Z%-%x+ %d+ %d+ %d+ (%d+)$')
   if not ms then return 0 end
   if tonumber(ms) < tonumber(now) - tonumber(ARGV[3]) then old[#old + 1] = found[place - 1] end
 end
@@ -98,9 +98,10 @@ class ReadingTeller:
     def _send(self, reading: Reading) -> None:
         self._due_s = time.monotonic() + TELL_EVERY_S
         signal, values, key = reading.signal, reading.values, self.keys.reading()
+        lasted_ms = int((time.monotonic() - (reading.began_s or 0.0)) * 1_000)
         self._reading, self._values = ref(reading), values
         self._sent = BatchConnection(self.endpoint.at(key))  # its round trips are not those of values
-        said = note_text(signal.run_id, signal.segment, values)
+        said = note_text(signal.run_id, signal.segment, values, lasted_ms)
         self._sent.send(pack("EVAL", TELL, 1, key, self.consumer, said, LASTS_MS), replies=1)
 
     def _take_reply(self) -> None:

@@ -89,7 +89,7 @@ class Deed:
 
 @dataclass(frozen=True)
 class Reader:
-    """A consumer that has read segments of the run."""
+    """A consumer that has read segments of the run, or reads its first one."""
 
     name: str
     segments: int
@@ -105,7 +105,8 @@ class UnderWay:
     segment: int
     values: int  # that it has read and verified
     count: int  # of the segment
-    at_ms: int
+    began_ms: int
+    at_ms: int  # when it said so
 
     @property
     def share(self) -> float:

@@ -56,9 +56,11 @@ def part_of(lines: Sequence[SegmentLine], under_way: Iterable[UnderWay] = ()) ->
     )
 
 
-def readers_of(read: Iterable[SegmentLine], began_ms: int, ended_ms: int) -> Readers:
-    """Return who has read what, from the lines of the segments that were read."""
+def readers_of(read: Iterable[SegmentLine], under_way: Iterable[UnderWay], began_ms: int, ended_ms: int) -> Readers:
+    """Return who has read what, from the lines of the segments that were read, and who reads."""
     by_name: defaultdict[str, list[SegmentLine]] = defaultdict(list)
+    reading = {each.consumer for each in under_way}
+    by_name.update({name: [] for name in reading})
     for line in read:
         by_name[line.consumer].append(line)
     gap_ms = (ended_ms - began_ms) // (2 * MAX_SPANS)
@@ -69,7 +71,7 @@ def readers_of(read: Iterable[SegmentLine], began_ms: int, ended_ms: int) -> Rea
         )
         for name, lines in by_name.items()
     ]  # fmt: skip
-    most = sorted(found, key=lambda reader: (-reader.values, reader.name))[:MAX_READERS]
+    most = sorted(found, key=lambda reader: (reader.name not in reading, -reader.values, reader.name))[:MAX_READERS]
     return Readers(tuple(sorted(most, key=lambda reader: (reader.read_ms, reader.name))), len(found) - len(most))
 
 

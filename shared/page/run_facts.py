@@ -48,12 +48,15 @@ def run_facts(
     moments += [outage.to_ms for outage in outages]
     ended_ms = max([began_ms, *moments, *([] if is_over else [now_ms])])
     write_s = (max(end for _, end, _ in written) - min(begin for begin, _, _ in written)) / 1_000 if written else 0.0
-    read_s = (max(line.ended_ms for line in read) - min(line.started_ms for line in read)) / 1_000 if read else 0.0
+    times_read = [(line.started_ms, line.ended_ms, line.count) for line in read]
+    times_read += [(each.began_ms, each.at_ms, each.values) for each in being_read]
+    read_s = (
+        (max(end for _, end, _ in times_read) - min(begin for begin, _, _ in times_read)) / 1_000 if times_read else 0.0
+    )
     per_part = segments_per_part(run.segments)
-    readers = readers_of(read, began_ms, ended_ms)
+    readers = readers_of(read, being_read, began_ms, ended_ms)
     claims = sorted(found.claims.values(), key=_when)
     first = [value for number in sorted(found.firsts, reverse=True) for value in found.firsts[number]]
-    values_read = sum(line.count for line in read)
     return RunFacts(
         run_id=run.run_id,
         verdict=run.verdict,
@@ -79,7 +82,7 @@ def run_facts(
         write_s=write_s,
         read_s=read_s,
         written_per_s=_per_s(sum(line.count for line in lines if line.signalled_ms), write_s),
-        read_per_s=_per_s(values_read, read_s),
+        read_per_s=_per_s(sum(values for _, _, values in times_read), read_s),
         lag_ms=max((line.lag_ms for line in lines if line.taken_ms), default=None),
         outage_s_a=_seconds(outages, is_of_a=True),
         outage_s_b=_seconds(outages, is_of_a=False),
@@ -91,12 +94,7 @@ def run_facts(
         claims_left_out=max(0, len(claims) - MAX_SHOWN),
         outages=tuple(outages[:MAX_SHOWN]),
         outages_left_out=max(0, len(outages) - MAX_SHOWN),
-        rates=rates_of(
-            began_ms,
-            ended_ms,
-            written_amounts(record.samples) or written,
-            [(line.started_ms, line.ended_ms, line.count) for line in read],
-        ),
+        rates=rates_of(began_ms, ended_ms, written_amounts(record.samples) or written, times_read),
         first=tuple(first[:MAX_FIRST]),
         last=found.last,
         carts=tuple(carts),

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from shared.page.axis import WIDTH, Axis, Tick
-from shared.page.facts import Deed, Outage, RunFacts, Span
+from shared.page.facts import Deed, Outage, RunFacts, Span, UnderWay
 from shared.page.words import counted, duration, short_number
 
 MAX_ROWS = 4
@@ -59,6 +59,8 @@ class Lane:
     height: int = 0
     bars: list[Bar] = field(default_factory=list)
     path: str = ""  # all bars in one shape, where they are many
+    open: list[Bar] = field(default_factory=list)  # what is being read, until its consumer said so last
+    filled: str = ""  # in these, how much of the segment is read, from below as in its cell
     whiskers: str = ""  # from a signal to the moment it was taken: the lag
     marks: list[Mark] = field(default_factory=list)
     lines: list[Mark] = field(default_factory=list)  # through all lanes, where a deed began
@@ -118,9 +120,14 @@ def _signals(run: RunFacts, axis: Axis) -> Lane:
 def _reading(run: RunFacts, axis: Axis) -> Iterable[Lane]:
     for reader in run.readers:
         spans = [(span, "read for ") for span in reader.read_ms]
-        note = counted(reader.segments, "segment")
+        now = [each for each in run.under_way if each.consumer == reader.name]
+        doing = [f"segment {each.segment:,}: {int(each.share * 100)} %" for each in now]
+        note = counted(reader.segments, "segment") if reader.segments else ", ".join(doing)
         lane = _lane("read", f"{reader.name or 'server-b'} reads", note, spans, axis, rows=1)
-        lane.more = f", {short_number(reader.values)} value{'s' if reader.values != 1 else ''}"
+        if reader.segments:
+            lane.more = f", {short_number(reader.values)} value{'s' if reader.values != 1 else ''}"
+            lane.more += "".join(f"; now {each}" for each in doing)
+        _draw_open(lane, now, axis)
         own = [part for part in run.parts if part.consumer == reader.name and part.signalled_ms and part.taken_ms]
         middle = _LABEL + _ROW / 2 - 1
         waits = _merged((axis.x(part.signalled_ms or 0), axis.x(part.taken_ms or 0)) for part in own)
@@ -140,19 +147,35 @@ def _lane(
     ends: list[float] = []
     bars = []
     for (begin, end), text in sorted(spans):
-        x = axis.x(begin)
-        width = max(_LEAST, axis.x(end) - x)
-        x = min(x, WIDTH - width)
+        x, width = _place(begin, end, axis)
         row = next((i for i, until in enumerate(ends) if until <= x + 0.05), len(ends))
         row = min(row, rows - 1)
         ends[row : row + 1] = [max(x + width, *ends[row : row + 1])] if row < len(ends) else [x + width]
-        bars.append(Bar(x, _LABEL + row * _ROW, round(width, 1), _ROW - 2, text + duration(end - begin)))
+        bars.append(Bar(x, _LABEL + row * _ROW, width, _ROW - 2, text + duration(end - begin)))
     lane = Lane(kind, label, note, height=_LABEL + _ROW * max(1, len(ends)))
     if len(bars) <= MAX_TITLED:
         lane.bars = bars
     else:
         lane.path = "".join(f"M{b.x:g} {b.y:g}h{b.width:g}v{b.height:g}h-{b.width:g}z" for b in bars)
     return lane
+
+
+def _draw_open(lane: Lane, now: Iterable[UnderWay], axis: Axis) -> None:
+    """Draw in a lane what is being read: a frame as wide as it has lasted, filled as far as the segment is read."""
+    for each in now:
+        x, width = _place(each.began_ms, each.at_ms, axis)
+        height = _ROW - 2
+        title = f"segment {each.segment:,}: {each.values:,} of {counted(each.count, 'value')} read in "
+        lane.open.append(Bar(x, _LABEL, width, height, title + duration(each.at_ms - each.began_ms)))
+        filled = round(height * each.share, 1)
+        lane.filled += f"M{x:g} {_LABEL + height - filled:g}h{width:g}v{filled:g}h-{width:g}z"
+
+
+def _place(begin_ms: int, end_ms: int, axis: Axis) -> tuple[float, float]:
+    """Return where a bar begins and how wide it is, so that it can be seen however short it lasted."""
+    x = axis.x(begin_ms)
+    width = max(_LEAST, axis.x(end_ms) - x)
+    return min(x, WIDTH - width), round(width, 1)
 
 
 def _band(outage: Outage, axis: Axis) -> Band:

@@ -53,5 +53,6 @@ def under_way(notes: Notes, found: SegmentLines, now_ms: int) -> tuple[UnderWay,
             continue
         if line.state == PUBLISHED and line.count:
             consumer, values = shortened(name, MAX_NAME_BYTES), min(note.values, line.count)
-            shown[note.segment] = UnderWay(consumer, note.segment, values, line.count, note.at_ms)
+            began_ms = min(max(note.began_ms, line.signalled_ms), note.at_ms)  # nothing is read before it is announced
+            shown[note.segment] = UnderWay(consumer, note.segment, values, line.count, began_ms, note.at_ms)
     return tuple(shown[segment] for segment in sorted(shown))

@@ -122,10 +122,10 @@ def golden_facts() -> PageFacts:
 def being_read() -> RunFacts:
     """Return the facts of the same run while its third segment is read, by a consumer that stands still now."""
     notes = {
-        "host-b": ReadingNote(RUN_ID, 3, 250, BEGAN_MS + 2_000),
-        "host-c": ReadingNote(RUN_ID, 1, 5, BEGAN_MS + 9_000),  # which has a verdict
-        "host-d": ReadingNote(NEWER_ID, 3, 5, BEGAN_MS + 9_000),
-        "host-e": ReadingNote(RUN_ID, 9, 5, BEGAN_MS + 9_000),
+        "host-b": ReadingNote(RUN_ID, 3, 250, BEGAN_MS + 1_200, BEGAN_MS + 2_000),
+        "host-c": ReadingNote(RUN_ID, 1, 5, BEGAN_MS + 8_000, BEGAN_MS + 9_000),  # which has a verdict
+        "host-d": ReadingNote(NEWER_ID, 3, 5, BEGAN_MS + 8_000, BEGAN_MS + 9_000),
+        "host-e": ReadingNote(RUN_ID, 9, 5, BEGAN_MS + 8_000, BEGAN_MS + 9_000),
     }
     found = [segment(1), segment(2), segment(3, verdict=""), segment(4, verdict="")]
     return run_of(found, verdict=PENDING, is_finished=False, notes=notes)

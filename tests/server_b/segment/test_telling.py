@@ -69,14 +69,15 @@ def test_a_reading_that_lasts_is_told_and_shown(
     hand_over: HandOver, server: Server, client: redis.Redis, keys: Keyspace, endpoint: Endpoint
 ) -> None:
     now_ms = endpoint.server_us(keys.reading()) // 1_000
-    client.hset(keys.reading(), "gone", f"{OLDER} 1 5 {now_ms - LASTS_MS - 1}")
-    client.hset(keys.reading(), "other", f"{OLDER} 1 5 {now_ms}")
+    client.hset(keys.reading(), "gone", f"{OLDER} 1 5 400 {now_ms - LASTS_MS - 1}")
+    client.hset(keys.reading(), "other", f"{OLDER} 1 5 400 {now_ms}")
     with held_reading(hand_over, server) as (link, report):
         wait_until(lambda: client.hexists(keys.reading(), "b"), description="the reading is told")
         told = ReadingNote.decode(told_by(client, keys))
         run = run_on_page(endpoint, keys)
         assert told is not None
         assert (told.run_id, told.segment, 0 < told.values < COUNT, told.at_ms >= now_ms) == (run.run_id, 1, True, True)
+        assert now_ms <= told.began_ms <= told.at_ms - int(telling.TELL_EVERY_S * 1_000)
         assert client.hkeys(keys.reading()).count(b"gone") == 0
         assert client.hexists(keys.reading(), "other")
         assert 0 < client.pttl(keys.reading()) <= LASTS_MS
@@ -116,7 +117,9 @@ FOREIGN: dict[str, Callable[[Any, str], object]] = {
     "a string": lambda client, key: client.set(key, "theirs"),
     "a list": lambda client, key: client.rpush(key, "theirs"),
     "a hash": lambda client, key: client.hset(key, "b", "theirs"),
-    "a hash like ours": lambda client, key: client.hset(key, mapping={"b": f"{OLDER} 1 5 17", "c": f"{OLDER} 1 5"}),
+    "a hash like ours": lambda client, key: client.hset(
+        key, mapping={"b": f"{OLDER} 1 5 4 17", "c": f"{OLDER} 1 5 17"}
+    ),
 }
 
 
@@ -153,7 +156,7 @@ def test_a_reading_that_may_not_be_told_ends_as_any_other(guarded: Guarded) -> N
 def test_the_rules_of_the_programs_users_are_enough_to_tell_and_to_show_it(guarded: Guarded) -> None:
     hand_over, keys = HandOver(guarded.server.url, Keyspace()), Keyspace()
     with connect(guarded.server) as client:
-        client.hset(keys.reading(), "gone", f"{OLDER} 1 5 17")
+        client.hset(keys.reading(), "gone", f"{OLDER} 1 5 4 17")
         with held_reading(hand_over, guarded.server, f"server-b:{PASSWORDS['server-b']}@") as (link, report):
             wait_until(lambda: told_by(client, keys) is not None, description="the reading is told")
             (shown,) = json.loads(guarded.report("--json").stdout)["run"]["under_way"]

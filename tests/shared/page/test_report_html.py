@@ -11,13 +11,25 @@ import pytest
 
 from shared.page.facts import Claim, Letter, PageFacts, UnderWay
 from shared.page.render import main_html, report_html
+from shared.reading import ReadingNote
 from shared.status.facts import PENDING, GroupStatus
-from shared.verdict import FAILED, SUPERSEDED, VERIFIED
+from shared.verdict import FAILED, SUPERSEDED, VERIFIED, SegmentVerdict
 from tests.stage.hostile_texts import HOSTILE_TEXTS, unsafe_characters
 from tests.stage.html_reading import ReadHtml
-from tests.stage.page_facts import GOLDEN, being_read, golden_facts, page_of, run_of, segment, unfinished
+from tests.stage.page_facts import (
+    BEGAN_MS,
+    GOLDEN,
+    RUN_ID,
+    being_read,
+    golden_facts,
+    page_of,
+    run_of,
+    segment,
+    unfinished,
+)
 
 MAX_BYTES = 200_000
+NOTE_OF_FIRST = ReadingNote(RUN_ID, 1, 500, BEGAN_MS + 1_000, BEGAN_MS + 1_500)
 MARKUP = ["<script>alert(1)</script>", "\"'><img src=x onerror=alert(1)>", "</style></svg></textarea>", "{{ 7 * 7 }}"]
 
 
@@ -109,6 +121,45 @@ def test_a_cell_fills_from_below_as_its_segment_is_read() -> None:
     assert heights == [0.5, 1.5, 6.0]
 
 
+def test_what_is_being_read_is_a_frame_on_the_time_line_of_its_consumer() -> None:
+    """From 1.2 s after the run began until its consumer said so last, at 2 s of 9; a quarter of the segment is read."""
+    run = being_read()
+    html = report_html(page_of(run))
+    (frame,) = re.findall(r'<rect class="open" x="(.+?)" y="20" width="(.+?)" height="10"><title>(.+?)</title>', html)
+    assert frame == ("133.3", "88.9", "segment 3: 250 of 1,000 values read in 800 ms")
+    assert html.count('<path d="M133.3 27.5h88.9v2.5h-88.9z"/>') == 1
+    assert "host-b reads 2 segments , 2,000 values; now segment 3: 25 %" in ReadHtml(html).text
+    assert run.rates.read[20] == 23  # in the 75 ms from 1.5 s on
+
+
+def test_who_has_read_nothing_yet_has_a_lane_too() -> None:
+    run = run_of([segment(1, verdict="")], verdict=PENDING, is_finished=False, notes={"new": NOTE_OF_FIRST})
+    text = ReadHtml(report_html(page_of(run))).text
+    assert "new reads segment 1: 50 %" in text
+    assert "read 0 segments of this run" not in text
+    assert (run.read_per_s, run.values_left) == (1_000, 5_000)
+    assert "At the rate so far that takes 4.5 s." in text
+
+
+def test_those_who_read_now_are_drawn_before_those_who_have_read() -> None:
+    found = [replace(segment(n, segments=20), verdict=_read_by(n)) for n in range(1, 20)]
+    run = run_of(
+        [*found, segment(20, verdict="")],
+        segments=20,
+        verdict=PENDING,
+        is_finished=False,
+        notes={"new": replace(NOTE_OF_FIRST, segment=20)},
+    )
+    assert "new" in {reader.name for reader in run.readers}
+    assert (len(run.readers), run.readers_left_out) == (8, 12)
+
+
+def _read_by(number: int) -> SegmentVerdict:
+    verdict = segment(number, segments=20).verdict
+    assert verdict is not None
+    return replace(verdict, consumer=f"host-{number}")
+
+
 def _with(text: str) -> PageFacts:
     facts = golden_facts()
     run = facts.run
@@ -120,7 +171,7 @@ def _with(text: str) -> PageFacts:
         witness=replace(run.witness, expected=text, found=text),
         readers=tuple(replace(reader, name=text) for reader in run.readers),
         parts=tuple(replace(part, consumer=text, claimed_from=text) for part in run.parts),
-        under_way=(UnderWay(text, 1, 5, 10, run.ended_ms),),
+        under_way=(UnderWay(text, 1, 5, 10, run.began_ms, run.ended_ms),),
         claims=(Claim(1, run.began_ms, text, text),),
         outages=tuple(replace(outage, program=text) for outage in run.outages),
         carts=tuple(replace(cart, lines=(replace(cart.lines[0], sku_id=text, name=text),)) for cart in run.carts),
