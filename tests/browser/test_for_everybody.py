@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from demo.servers import Server
+from tests.stage.accessible import WIDTHS, require_accessible, what_scrolls_sideways
 from tests.stage.browsing import Scheme, Visitor
 from tests.stage.page_facts import GOLDEN
 from tests.stage.page_process import Serve
@@ -19,7 +19,6 @@ from tests.stage.runs import produce
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-WIDTHS = (1440, 800, 390)
 _FOCUSED = """() => {
   const found = document.activeElement;
   const style = getComputedStyle(found);
@@ -32,8 +31,8 @@ _FOCUSED = """() => {
 def test_axe_finds_nothing_in_a_report_with_everything_in_it(visitor: Visitor, width: int, scheme: Scheme) -> None:
     tab = visitor.open(GOLDEN.as_uri(), width=width, scheme=scheme)
     tab.locator("summary").click()
-    _require_no_violation(tab)
-    assert _scrolls_sideways(tab) == []
+    require_accessible(tab)
+    assert what_scrolls_sideways(tab) == []
 
 
 @pytest.mark.parametrize("server_kind", ["valkey9"], indirect=True)
@@ -43,16 +42,16 @@ def test_axe_finds_nothing_on_the_page(
     page = serve()
     tab = visitor.open(page.link)
     expect(tab.locator("h1")).to_have_text("No run is here")
-    _require_no_violation(tab)
+    require_accessible(tab)
     produce(server.url, "--count", "3000", "--segment-values", "1000", namespace=namespace)
     expect(tab.locator("h1")).to_have_text("Not finished")
-    _require_no_violation(tab)
+    require_accessible(tab)
     run_program("server-b", "run", "--once", "--wait-s", "60", server=server, namespace=namespace)
     expect(tab.locator("h1")).to_have_text("Verified")
     for width in WIDTHS:
         tab.set_viewport_size({"width": width, "height": 800})
-        _require_no_violation(tab)
-        assert _scrolls_sideways(tab) == []
+        require_accessible(tab)
+        assert what_scrolls_sideways(tab) == []
 
 
 @pytest.mark.parametrize("server_kind", ["valkey9"], indirect=True)
@@ -87,18 +86,3 @@ def _reached_by_tab(tab: Page, wanted: str) -> list[str]:
         assert kind == "BODY" or outline == "solid", f"{name} does not show its focus"
         reached.append(name)
     return reached
-
-
-def _require_no_violation(tab: Page) -> None:
-    found: Any = Axe().run(tab)
-    assert not found.violations_count, found.generate_report()
-
-
-def _scrolls_sideways(tab: Page) -> list[str]:
-    """Return what makes the whole page wider than its window; a table scrolls inside its frame."""
-    found: list[str] = tab.evaluate(
-        """() => document.documentElement.scrollWidth <= innerWidth ? [] :
-        [...document.querySelectorAll("body *")].filter(each => each.getBoundingClientRect().right > innerWidth + 1)
-        .map(each => each.outerHTML.slice(0, 80))"""
-    )
-    return found

@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 from demo.stage.buttons import BUTTONS
-from tests.stage.browsing import Visitor
+from tests.stage.accessible import WIDTHS, require_accessible, what_scrolls_sideways
+from tests.stage.browsing import Scheme, Visitor
 from tests.stage.stage_page import StagePage
 
 pytestmark = [
@@ -39,6 +40,19 @@ def test_each_button_does_what_it_says(played: StagePage, visitor: Visitor, name
         expect(tab.locator("#time-line .claim")).not_to_have_count(0)
     if name in ("cut-link", "promote"):
         expect(tab.locator("#time-line .outage")).not_to_have_count(0)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_on_the_stage(played: StagePage, visitor: Visitor, scheme: Scheme) -> None:
+    """The buttons with what they promise, and the list of what was done, beside the page of a run that goes on."""
+    tab = visitor.open(played.link, scheme=scheme)
+    tab.get_by_role("button", name=BUTTONS["delay-link"].label, exact=True).click()
+    expect(tab.locator("#done tbody tr")).not_to_have_count(0)
+    for width in WIDTHS:
+        tab.set_viewport_size({"width": width, "height": 800})
+        expect(tab.locator("#verdict")).to_be_visible()
+        require_accessible(tab)
+        assert what_scrolls_sideways(tab) == []
 
 
 def test_the_page_of_another_site_can_not_press(played: StagePage, visitor: Visitor) -> None:
