@@ -6,6 +6,7 @@ and again, then only at segments without a verdict that have moved, and at signa
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from shared.keys import Keyspace
 from shared.page.endpoint_facts import endpoint_facts
 from shared.page.facts import EndpointFacts, Letter, PageFacts
 from shared.page.open_segments import OpenSegments
+from shared.page.part_sums import PartSums
 from shared.page.run_facts import run_facts
 from shared.page.run_record import NO_RECORD, RecordFacts, read_record
 from shared.page.segment_lines import SegmentLines
@@ -38,6 +40,7 @@ from shared.status.stream_reading import read_stream
 from shared.stopping import StopRequest
 from shared.text import cut_text
 from shared.tokens import is_too_late
+from shared.verdict import FAILED, SUPERSEDED, VERIFIED
 
 MAX_CARTS = 10
 MAX_CART_LINES = 10
@@ -57,7 +60,7 @@ class Collector:
     peer: EndpointFacts | None = None
     peer_away: str = ""
     stop: StopRequest | None = None
-    _lines: SegmentLines = field(init=False, default_factory=lambda: SegmentLines(""))
+    _sums: PartSums = field(init=False, default_factory=lambda: PartSums(SegmentLines("")))
     _open: OpenSegments = field(init=False)
     _is_finished: bool = field(init=False, default=False)
     _signalled: dict[str, int] = field(init=False, default_factory=dict)
@@ -66,6 +69,16 @@ class Collector:
     def __post_init__(self) -> None:
         """Know nothing of any run yet."""
         self._open = OpenSegments(self.endpoint, self.keys, self.most_open)
+
+    @property
+    def _lines(self) -> SegmentLines:
+        """What is known of each segment."""
+        return self._sums.lines
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether a further look may find something new, even where nothing becomes new in Redis."""
+        return self._open.is_behind
 
     def look(self, local: LocalVerdicts | None = None) -> PageFacts:
         """Return the facts as they are now; `local` are the verdicts of a follower on this host.
@@ -101,7 +114,7 @@ class Collector:
             endpoint=here,
             peer=self.peer,
             peer_away=self.peer_away,
-            run=run_facts(shown, record, self._lines, carts, now_ms=here.clock_ms, notes=notes) if shown else None,
+            run=run_facts(shown, record, self._sums, carts, now_ms=here.clock_ms, notes=notes) if shown else None,
             runs=tuple(runs),
             group=stream.group,
             is_followed=endpoint.kind.is_replica,
@@ -140,7 +153,7 @@ class Collector:
         """Return what the segments amount to, having read those that may have changed."""
         (run,) = read_runs(self.endpoint, self.keys, {run.run_id: run.segments}, local)
         if run.run_id != self._lines.run_id or not self.most_open or max(self._lines.lines, default=0) > run.segments:
-            self._lines = SegmentLines(run.run_id)
+            self._sums = PartSums(SegmentLines(run.run_id))
             self._open = OpenSegments(self.endpoint, self.keys, self.most_open)
         elif run.is_finished and not self._is_finished:
             self._open.stale.update(self._lines.lines)  # its audit may have replaced what was read before
@@ -173,10 +186,11 @@ class Collector:
 
     def _add_known(self, findings: Findings, looked_at: frozenset[int]) -> None:
         """Count the verdicts that earlier looks have read."""
-        for number, line in self._lines.lines.items():
-            if number not in looked_at and line.is_judged:
-                findings.verdicts.numbers[line.state] += 1
-                findings.recorded += 1
+        lines = self._lines.lines
+        known = self._lines.states - Counter(lines[number].state for number in looked_at if number in lines)
+        for state in (VERIFIED, FAILED, SUPERSEDED):
+            findings.verdicts.numbers[state] += known[state]
+            findings.recorded += known[state]
         for verdict, reason in self._lines.reasons.items():
             findings.verdicts.reasons.setdefault(verdict, reason)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from shared.page.facts import MAX_PARTS, Part, Reader, Span, UnderWay
+from shared.page.rates import Amount
 from shared.page.segment_lines import PUBLISHED, UNPUBLISHED, SegmentLine
 from shared.verdict import FAILED, SUPERSEDED, VERIFIED
 
@@ -27,16 +28,14 @@ def segments_per_part(segments: int) -> int:
     return max(1, -(-segments // MAX_PARTS))
 
 
-def part_of(lines: Sequence[SegmentLine], under_way: Iterable[UnderWay] = ()) -> Part:
-    """Return one part from consecutive lines, and what is being read of the run."""
-    first, last = lines[0].number, lines[-1].number
-    being_read = [each for each in under_way if first <= each.segment <= last]
+def part_of(lines: Sequence[SegmentLine]) -> Part:
+    """Return one part from consecutive lines."""
     states = [line.state for line in lines]
     signals = [line.signalled_ms for line in lines if line.signalled_ms]
     taken = [line for line in lines if line.taken_ms]
     return Part(
-        first=first,
-        last=last,
+        first=lines[0].number,
+        last=lines[-1].number,
         values=sum(line.count for line in lines),
         verified=states.count(VERIFIED),
         failed=states.count(FAILED),
@@ -51,25 +50,37 @@ def part_of(lines: Sequence[SegmentLine], under_way: Iterable[UnderWay] = ()) ->
         consumer=next((line.consumer for line in lines if line.consumer), ""),
         claimed_from=next((line.claimed_from for line in lines if line.claimed_from), ""),
         deliveries=max((line.deliveries for line in lines), default=0),
-        reading=len(being_read),
-        values_read=sum(each.values for each in being_read),
     )
 
 
-def readers_of(read: Iterable[SegmentLine], under_way: Iterable[UnderWay], began_ms: int, ended_ms: int) -> Readers:
-    """Return who has read what, from the lines of the segments that were read, and who reads."""
-    by_name: defaultdict[str, list[SegmentLine]] = defaultdict(list)
+def with_reading(part: Part, under_way: Iterable[UnderWay]) -> Part:
+    """Return a part with what is being read of it, of all that is being read of its run."""
+    own = [each for each in under_way if part.first <= each.segment <= part.last]
+    return replace(part, reading=len(own), values_read=sum(each.values for each in own)) if own else part
+
+
+def readers_of(
+    read: Iterable[Mapping[str, tuple[int, Sequence[Amount]]]],
+    under_way: Iterable[UnderWay],
+    began_ms: int,
+    ended_ms: int,
+) -> Readers:
+    """Return who has read what, from what was read of each part, and who reads."""
+    segments: Counter[str] = Counter()
+    amounts: defaultdict[str, list[Amount]] = defaultdict(list)
     reading = {each.consumer for each in under_way}
-    by_name.update({name: [] for name in reading})
-    for line in read:
-        by_name[line.consumer].append(line)
+    segments.update(dict.fromkeys(reading, 0))
+    for each in read:
+        for name, (number, own) in each.items():
+            segments[name] += number
+            amounts[name] += own
     gap_ms = (ended_ms - began_ms) // (2 * MAX_SPANS)
     found = [
         Reader(
-            name, len(lines), sum(line.count for line in lines),
-            _merged([(line.started_ms, line.ended_ms) for line in lines], gap_ms),
+            name, number, sum(values for _, _, values in amounts[name]),
+            _merged([(begin, end) for begin, end, _ in amounts[name]], gap_ms),
         )
-        for name, lines in by_name.items()
+        for name, number in segments.items()
     ]  # fmt: skip
     most = sorted(found, key=lambda reader: (reader.name not in reading, -reader.values, reader.name))[:MAX_READERS]
     return Readers(tuple(sorted(most, key=lambda reader: (reader.read_ms, reader.name))), len(found) - len(most))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from shared.digest import combined_digest
 from shared.page.facts import Claim, Outage, RunFacts
-from shared.page.parts import part_of, readers_of, segments_per_part
-from shared.page.rates import rates_of, written_amounts
+from shared.page.part_sums import PartSum, PartSums
+from shared.page.parts import readers_of, segments_per_part, with_reading
+from shared.page.rates import Amount, rates_of, written_amounts
 from shared.page.run_record import RecordFacts
-from shared.page.segment_lines import MAX_FIRST, UNPUBLISHED, SegmentLine, SegmentLines
+from shared.page.segment_lines import MAX_FIRST, SegmentLines
 from shared.page.under_way import Notes, under_way
 from shared.shop.records import Cart
 from shared.status.facts import RunStatus
@@ -24,39 +24,35 @@ MAX_SHOWN = 100  # claims and outages
 
 
 def run_facts(
-    run: RunStatus, record: RecordFacts, found: SegmentLines, carts: Iterable[Cart], *, now_ms: int, notes: Notes
+    run: RunStatus, record: RecordFacts, sums: PartSums, carts: Iterable[Cart], *, now_ms: int, notes: Notes
 ) -> RunFacts:
     """Return the facts of a run.
 
     Args:
         run: Its status, judged.
         record: Nothing where it is not here.
-        found: The lines of its segments.
+        sums: What its segments amount to.
         carts: Those that are shown.
         now_ms: The server's clock, where the time line of an unfinished run ends.
         notes: What consumers say of how far they are.
     """
-    lines = [_line(found, record, number) for number in range(1, run.segments + 1)]
-    states = [line.state for line in lines]
+    found, summed = sums.lines, sums.of(run.segments, record)
+    parts = [each.part for each in summed]
     being_read = under_way(notes, found, now_ms)
     began_ms = token_ms(run.run_id)
-    written = [(line.begun_ms, line.signalled_ms, line.count) for line in lines if line.begun_ms and line.signalled_ms]
-    read = [line for line in lines if line.started_ms and line.ended_ms]
+    written = [each.written for each in summed if each.written is not None]
+    times_read = [amount for each in summed for _, amounts in each.read.values() for amount in amounts]
+    times_read += [(each.began_ms, each.at_ms, each.values) for each in being_read]
     is_over = run.verdict in (VERIFIED, FAILED, SUPERSEDED) and (run.is_finished or not run.has_record)
     outages = _outages(record, found)
-    moments = [record.finished_ms, *(end for _, end, _ in written), *(line.ended_ms for line in lines)]
+    moments = [began_ms, record.finished_ms, *(each.ended_ms for each in summed)]
     moments += [outage.to_ms for outage in outages]
-    ended_ms = max([began_ms, *moments, *([] if is_over else [now_ms])])
-    write_s = (max(end for _, end, _ in written) - min(begin for begin, _, _ in written)) / 1_000 if written else 0.0
-    times_read = [(line.started_ms, line.ended_ms, line.count) for line in read]
-    times_read += [(each.began_ms, each.at_ms, each.values) for each in being_read]
-    read_s = (
-        (max(end for _, end, _ in times_read) - min(begin for begin, _, _ in times_read)) / 1_000 if times_read else 0.0
-    )
-    per_part = segments_per_part(run.segments)
-    readers = readers_of(read, being_read, began_ms, ended_ms)
+    ended_ms = max([*moments, *([] if is_over else [now_ms])])
+    write_s, read_s = _lasted_s(written), _lasted_s(times_read)
+    readers = readers_of([each.read for each in summed], being_read, began_ms, ended_ms)
     claims = sorted(found.claims.values(), key=_when)
     first = [value for number in sorted(found.firsts, reverse=True) for value in found.firsts[number]]
+    digest, verified = _digest(summed), sum(part.verified for part in parts)
     return RunFacts(
         run_id=run.run_id,
         verdict=run.verdict,
@@ -66,28 +62,28 @@ def run_facts(
         source=record.record.source if record.record is not None else "",
         has_record=run.has_record,
         is_finished=run.is_finished,
-        count=run.count or sum(line.count for line in lines),
+        count=run.count or sum(part.values for part in parts),
         segments=run.segments,
-        published=sum(state != UNPUBLISHED for state in states),
-        verified=states.count(VERIFIED),
-        failed=states.count(FAILED),
-        superseded=states.count(SUPERSEDED),
+        published=run.segments - sum(part.unpublished for part in parts),
+        verified=verified,
+        failed=sum(part.failed for part in parts),
+        superseded=sum(part.superseded for part in parts),
         shop_kept=record.shop_kept,
         began_ms=began_ms,
         finished_ms=record.finished_ms,
         ended_ms=ended_ms,
-        digest_a=_digest(lines),
-        digest_b=_digest(lines) if states.count(VERIFIED) == len(lines) else "",
-        values_left=sum(line.count for line in lines if not line.is_judged),
+        digest_a=digest,
+        digest_b=digest if verified == run.segments else "",
+        values_left=sum(each.values_left for each in summed),
         write_s=write_s,
         read_s=read_s,
-        written_per_s=_per_s(sum(line.count for line in lines if line.signalled_ms), write_s),
+        written_per_s=_per_s(sum(each.values_signalled for each in summed), write_s),
         read_per_s=_per_s(sum(values for _, _, values in times_read), read_s),
-        lag_ms=max((line.lag_ms for line in lines if line.taken_ms), default=None),
+        lag_ms=max((part.lag_ms for part in parts if part.lag_ms is not None), default=None),
         outage_s_a=_seconds(outages, is_of_a=True),
         outage_s_b=_seconds(outages, is_of_a=False),
-        parts=tuple(part_of(lines[start : start + per_part], being_read) for start in range(0, len(lines), per_part)),
-        segments_per_part=per_part,
+        parts=tuple(with_reading(part, being_read) for part in parts),
+        segments_per_part=segments_per_part(run.segments),
         readers=readers.shown,
         readers_left_out=readers.left_out,
         claims=tuple(claims[:MAX_SHOWN]),
@@ -105,18 +101,15 @@ def run_facts(
     )
 
 
-def _line(found: SegmentLines, record: RecordFacts, number: int) -> SegmentLine:
-    """Return a segment's line; where nothing is known of it yet, the record says how many values it is to have."""
-    line = found.lines.get(number) or SegmentLine(number, UNPUBLISHED)
-    if line.count or record.record is None or number > record.record.segments:
-        return line
-    count = record.record.range_of(number).count
-    return SegmentLine(number, UNPUBLISHED, count) if number not in found.lines else replace(line, count=count)
+def _digest(summed: Iterable[PartSum]) -> str:
+    digests = [each.digests for each in summed]
+    known = [raw for raw in digests if raw is not None]
+    return combined_digest(known).hex() if known and len(known) == len(digests) else ""
 
 
-def _digest(lines: Sequence[SegmentLine]) -> str:
-    digests = [line.digest for line in lines]
-    return combined_digest(digests).hex() if lines and all(digests) else ""
+def _lasted_s(amounts: Sequence[Amount]) -> float:
+    """Return how long it took from the first to the last."""
+    return (max(end for _, end, _ in amounts) - min(begin for begin, _, _ in amounts)) / 1_000 if amounts else 0.0
 
 
 def _outages(record: RecordFacts, found: SegmentLines) -> list[Outage]:

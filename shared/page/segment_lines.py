@@ -6,6 +6,7 @@ change. Keeping the verdicts themselves was rejected: they are some hundred byte
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from shared.page.facts import Claim, Outage
@@ -61,6 +62,9 @@ class SegmentLines:
     reasons: dict[str, str] = field(default_factory=dict)  # of each verdict, of the first segment that was read
     claims: dict[int, Claim] = field(default_factory=dict)
     outages: dict[int, list[Outage]] = field(default_factory=dict)  # of the consumers, by segment
+    states: Counter[str] = field(default_factory=Counter)  # how many lines have each
+    changed: set[int] = field(default_factory=set)  # segments whose lines were not summed yet
+    _judged: set[int] = field(default_factory=set)
     _names: dict[str, str] = field(default_factory=dict)  # each consumer's once, however many segments it has read
 
     def add(self, segment: SegmentFacts, signal_id: str) -> None:
@@ -81,7 +85,12 @@ class SegmentLines:
             begun_ms=min(begun_ms, signalled_ms) if signalled_ms else begun_ms,
             signalled_ms=signalled_ms,
         )
+        if number in self.lines:
+            self.states[self.lines[number].state] -= 1
         self.lines[number] = self._read(line, counted) if counted is not None else line
+        self.states[line.state] += 1
+        self.changed.add(number)
+        (self._judged.add if line.is_judged else self._judged.discard)(number)
 
     def _read(self, line: SegmentLine, verdict: SegmentVerdict) -> SegmentLine:
         number, names = line.number, self._names
@@ -121,7 +130,7 @@ class SegmentLines:
 
     def open_numbers(self, segments: int) -> list[int]:
         """Return the segments that have no verdict yet that counts."""
-        return [n for n in range(1, segments + 1) if n not in self.lines or not self.lines[n].is_judged]
+        return [number for number in range(1, segments + 1) if number not in self._judged]
 
 
 def moment(milliseconds: int) -> int:

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from shared.page.facts import EndpointFacts, Letter, PageFacts, RunFacts
+from shared.page.part_sums import PartSums
 from shared.page.render import report_html
 from shared.page.run_facts import run_facts
 from shared.page.run_record import RecordFacts
@@ -92,7 +93,7 @@ def run_of(
         samples=((BEGAN_MS + 100, 0), (BEGAN_MS + 200, segments * 1_000)),
     )
     line = CartLine("sku123", "AirPods", Decimal("199.99"), 1, "1")
-    return run_facts(status, times, lines, [Cart("1", (line,))], now_ms=BEGAN_MS + 9_000, notes=notes or {})
+    return run_facts(status, times, PartSums(lines), [Cart("1", (line,))], now_ms=BEGAN_MS + 9_000, notes=notes or {})
 
 
 def page_of(run: RunFacts | None, **changed: object) -> PageFacts:

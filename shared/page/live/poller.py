@@ -30,7 +30,7 @@ from shared.stopping import StopRequest
 
 POLL_S = 0.25
 REFRESH_S = 2.0  # what no pulse tells, such as how long a consumer has been idle
-MOST_OPEN = 5_000
+MOST_OPEN = 1_000  # takes about 0.3 s
 
 
 @dataclass
@@ -117,7 +117,7 @@ class Poller:
             collector.peer, collector.peer_away = self.peer.facts, self.peer.away
         self.looks += 1
         facts = collector.look(local_verdicts(endpoint, self.common))
-        self._pulses[run_id] = (None if facts.notes else pulse), time.monotonic()
+        self._pulses[run_id] = (None if collector.is_behind else pulse), time.monotonic()
         wanted = {view.run_id for view in self.views.wanted()}
         for kept in (self._collectors, self._pulses, self._facts):
             for other in set(kept) - wanted - {run_id}:

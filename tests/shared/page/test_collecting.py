@@ -13,21 +13,27 @@ from shared.keys import Keyspace
 from shared.page import open_segments
 from shared.page.collecting import Collector
 from shared.page.facts import PageFacts
+from shared.page.part_sums import PartSums
+from shared.page.run_record import NO_RECORD
+from shared.page.segment_lines import SegmentLines
+from shared.verdict import FAILED
 from tests.stage.hand_over_in_process import HandOver
+from tests.stage.page_facts import BEGAN_MS, RUN_ID, segment
 from tests.stage.servers import connect
 
-pytestmark = pytest.mark.parametrize("server_kind", ["valkey9"], indirect=True)
+ON_VALKEY = pytest.mark.parametrize("server_kind", ["valkey9"], indirect=True)
 SEGMENTS, MOST = 60, 20
 
 
 @pytest.fixture
 def collector(endpoint: Endpoint, keys: Keyspace, monkeypatch: pytest.MonkeyPatch) -> Collector:
     """A collector to which 60 segments are many."""
-    for name, value in (("FEW", 10), ("LOWEST", 2), ("IN_TURN", 3)):
+    for name, value in (("FEW", 10), ("LOWEST", 2), ("IN_TURN", 3), ("NEAR", 4), ("ASKED_IN_TURN", 7)):
         monkeypatch.setattr(open_segments, name, value)
     return Collector(endpoint, keys, is_encrypted=False, most_open=MOST)
 
 
+@ON_VALKEY
 def test_several_looks_see_all_and_then_only_what_moves(
     collector: Collector, hand_over: HandOver, server: Server
 ) -> None:
@@ -48,6 +54,38 @@ def test_several_looks_see_all_and_then_only_what_moves(
     assert seen.run == whole.run
 
 
+@ON_VALKEY
+def test_a_look_asks_where_a_run_moves_and_in_turn_of_all(
+    collector: Collector, hand_over: HandOver, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(open_segments, "PORTION_KEYS", 1)  # so that each segment is asked for by commands of its own
+    run_id = hand_over.produce(count=SEGMENTS, segment_values=1).run_id
+    *_, last = _looks(collector)
+    assert last.run is not None
+    quiet = _hmgets(server, collector)
+    with connect(server) as client:
+        client.hset(collector.keys.run(run_id), "published", str(SEGMENTS - 1))
+    moving = [_hmgets(server, collector) - quiet]
+    assert 0 < moving[0] <= 2 * (4 + 4 + 7)
+    while collector.is_behind:
+        moving.append(_hmgets(server, collector) - quiet)
+    assert len(moving) in (9, 10)  # turns of seven, one of which is cut by the last segment
+    assert _hmgets(server, collector) == quiet
+
+
+def test_only_parts_with_a_segment_that_was_read_are_summed_again() -> None:
+    lines = SegmentLines(RUN_ID)
+    for number in range(1, 2_001):
+        lines.add(segment(number, segments=2_000), f"{BEGAN_MS + number}-0")
+    sums = PartSums(lines)
+    before = sums.of(2_000, NO_RECORD)
+    lines.add(segment(9, segments=2_000, verdict=FAILED), f"{BEGAN_MS + 9}-0")
+    after = sums.of(2_000, NO_RECORD)
+    assert [old is new for old, new in zip(before, after, strict=True)] == [part != 4 for part in range(1_000)]
+    assert after == PartSums(lines).of(2_000, NO_RECORD)
+
+
+@ON_VALKEY
 def test_what_was_seen_before_the_audit_is_read_again(
     collector: Collector, hand_over: HandOver, server: Server
 ) -> None:
@@ -65,6 +103,7 @@ def test_what_was_seen_before_the_audit_is_read_again(
     assert (seen.run.verified, seen.run.verdict) == (SEGMENTS - 1, "pending")
 
 
+@ON_VALKEY
 def test_a_newer_run_is_seen_among_new_signals(collector: Collector, hand_over: HandOver) -> None:
     hand_over.produce(count=SEGMENTS, segment_values=1)
     collector.look()
@@ -79,9 +118,17 @@ def _looks(collector: Collector) -> Iterator[PageFacts]:
     for _ in range(20):
         facts = collector.look()
         yield facts
-        if not facts.notes:
+        if not facts.notes and not collector.is_behind:
             return
     raise AssertionError("20 looks did not see everything")
+
+
+def _hmgets(server: Server, collector: Collector) -> int:
+    """Look, and return how many HMGET that took."""
+    with connect(server) as client:
+        client.config_resetstat()
+        collector.look()
+        return int(client.info("commandstats")["cmdstat_hmget"]["calls"])
 
 
 def _read(server: Server) -> int:
