@@ -1,4 +1,4 @@
-"""The documents: each link leads somewhere, and what CONTRIBUTING.md names exists."""
+"""The documents: each link leads somewhere, what CONTRIBUTING.md names exists, and tables that list all do."""
 
 from __future__ import annotations
 
@@ -56,3 +56,20 @@ def test_each_marker_that_contributing_names_exists() -> None:
     named = set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
     assert named
     assert named <= markers
+
+
+def test_contributing_names_each_room() -> None:
+    table = CONTRIBUTING.partition("| room |")[2].partition("\n\n")[0]
+    named = set(re.findall(r"`([\w/]+)/`", table))
+    programs = [path for name in ("server_a", "server_b", "shared") for path in (ROOT / name).glob("*/__init__.py")]
+    tests = [path for path in (ROOT / "tests").iterdir() if path.is_dir() and list(path.glob("**/*.py"))]
+    same = {"server_a", "server_b", "shared", "demo", "bench"}  # "the same rooms again"
+    assert {str(path.parent.relative_to(ROOT)) for path in programs} <= named
+    assert {path.name for path in tests} - same <= named
+
+
+def test_the_page_on_security_says_what_each_user_may_do() -> None:
+    page = (ROOT / "docs" / "security.md").read_text("utf-8")
+    table = page.partition("## What each user may do")[2].partition("\n\n`purge`")[0]
+    named = re.findall(r"^\| `([\w-]+)` \|", table, re.MULTILINE)
+    assert sorted(named) == sorted(path.stem for path in (ROOT / "deploy" / "acl").glob("*.acl"))

@@ -54,6 +54,6 @@ def test_the_function_hands_over_and_notes_all_that_is_printed(new_server: NewSe
 def test_each_policy_is_run_with_key_and_entra() -> None:
     policies = {policy.value for policy in ClusteringPolicy}
     loops = re.findall(r"for policy in ([\w ]+); do\n(.*?)^done", PAGE, re.MULTILINE | re.DOTALL)
-    assert [set(named.split()) for named, _ in loops] == [policies] * 4
+    assert [set(named.split()) for named, _ in loops] == [policies] * 5
     ways = [options for _, body in loops for options in re.findall(r"hand_over \S+ \S+ (.+)", body)]
     assert ways == ["--password-file key", "--auth entra"]
