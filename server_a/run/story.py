@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import closing, suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -112,7 +112,8 @@ class Story:
         counts = {"shop_kept": shop_kept, "lost": lost, "rewritten": self.segments_rewritten}
         summary = summarize(record, self.published, self.segments, self.retry, **counts)
         tell = self.log.debug if screen.is_all else self.log.info  # the summary beside it says the same
-        tell("run finished", **asdict(replace(summary, reply_ms=None)))
+        # without `reply_ms`, an object, for which a log line has no room
+        tell("run finished", **{name: value for name, value in asdict(summary).items() if name != "reply_ms"})
         return summary
 
     def await_verdict(self) -> str:
