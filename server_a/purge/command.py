@@ -45,5 +45,7 @@ def purge(common: CommonSettings, *, dry_run: bool, shop: bool, yes: bool) -> No
         if not yes and not ask(question):
             say("Nothing was removed.")
             return
-        removed = purging.remove(found).keys
-    say_outcome(f"Removed {removed:,} {'key' if removed == 1 else 'keys'}.")
+        gone = purging.remove(found)
+    removed, emptied = gone.keys, len(gone.emptied)
+    streams = f", emptied {emptied} {'stream' if emptied == 1 else 'streams'}" if emptied else ""
+    say_outcome(f"Removed {removed:,} {'key' if removed == 1 else 'keys'}{streams}.")

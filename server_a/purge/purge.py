@@ -134,8 +134,11 @@ class Purge:
             survey.add("segment", numbers[number], [numbers[number]] if number in ours else [])
 
     def _add_streams(self, survey: Survey, *, removes: bool) -> None:
-        for kind, key, is_ours in go_through_streams(self.endpoint, self.keys, removes=removes):
-            survey.add(kind, key, [key] if is_ours else [])
+        for kind, found in go_through_streams(self.endpoint, self.keys, removes=removes):
+            if found.is_ours and found.groups:
+                survey.emptied[found.key] = found.groups
+            else:
+                survey.add(kind, found.key, [found.key] if found.is_ours else [])
 
 
 def _number(key: str) -> int:

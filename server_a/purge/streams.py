@@ -1,8 +1,13 @@
-"""The two streams: the signals, removed last because they prove lists, and before them the dead letters."""
+"""The two streams: the signals, removed last because they prove lists, and before them the dead letters.
+
+One that others have groups in is emptied and stays: with it what they know of it would be gone. Leaving its entries too
+was rejected: a server-b would wait for their lists.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, cast
 
 from shared.endpoint.endpoint import Endpoint
@@ -13,47 +18,63 @@ from shared.keys import Keyspace
 from shared.ownership import is_letter, is_signal
 from shared.signal import CONSUMER_GROUP
 
+
+@dataclass(frozen=True)
+class FoundStream:
+    """A stream under a name of ours; `groups` are those of others in it."""
+
+    key: str
+    is_ours: bool
+    groups: tuple[bytes, ...] = ()
+
+
 Decision = Callable[[list[Any], list[bytes]], bool]
 """Tells from a stream's entries and the names of its groups whether it is ours."""
 
 
-def go_through_streams(endpoint: Endpoint, keys: Keyspace, *, removes: bool) -> Iterator[tuple[str, str, bool]]:
-    """Yield kind, name and whether it is ours of each of the two streams that exists, removed if it is to be.
+def go_through_streams(endpoint: Endpoint, keys: Keyspace, *, removes: bool) -> Iterator[tuple[str, FoundStream]]:
+    """Yield the kind of each of the two streams that exists and what it is, removed or emptied if it is to be.
 
-    An empty stream of signals is ours if our group is in it, an empty one of dead letters if nobody has a group there
-    and the signals beside it are ours.
+    An empty stream of signals is ours if our group alone is in it, an empty one of dead letters if nobody has a group
+    there and the signals beside it are ours.
 
     Redis: WATCH, TYPE, XREVRANGE, XINFO GROUPS, then MULTI UNLINK EXEC, for each; where the newest entry is none of
-    ours XREVRANGE and XRANGE of a hundred.
+    ours XREVRANGE and XRANGE of a hundred. Where others have groups XTRIM, and for signals XGROUP DESTROY and CREATE.
     """
     signals, dead = keys.signals(), keys.dead_letters()
-    is_ours = _decide(endpoint, signals, _is_signals, removes=False)
+    found = _decide(endpoint, signals, _is_signals, own_group=CONSUMER_GROUP, removes=False)
+    is_ours = found is not None and found.is_ours
     letters = _decide(
-        endpoint, dead, lambda found, groups: _is_dead(found, groups, is_beside_ours=bool(is_ours)), removes=removes
+        endpoint, dead, lambda entries, groups: _is_dead(entries, groups, is_beside_ours=is_ours), removes=removes
     )
     if letters is not None:
-        yield "dead_letters", dead, letters
+        yield "dead_letters", letters
     if removes:
-        is_ours = _decide(endpoint, signals, _is_signals, removes=True)
-    if is_ours is not None:
-        yield "signals", signals, is_ours
+        found = _decide(endpoint, signals, _is_signals, own_group=CONSUMER_GROUP, removes=True)
+    if found is not None:
+        yield "signals", found
 
 
 def _is_signals(entries: list[Any], groups: list[bytes]) -> bool:
-    return any(is_signal(fields) for _, fields in entries) if entries else CONSUMER_GROUP.encode() in groups
+    return any(is_signal(fields) for _, fields in entries) if entries else groups == [CONSUMER_GROUP.encode()]
 
 
 def _is_dead(entries: list[Any], groups: list[bytes], *, is_beside_ours: bool) -> bool:
     return any(is_letter(fields) for _, fields in entries) if entries else is_beside_ours and not groups
 
 
-def _decide(endpoint: Endpoint, stream: str, is_ours: Decision, *, removes: bool) -> bool | None:
-    """Return whether a stream is ours, and remove it then if it is to be; None where there is none."""
+def _decide(
+    endpoint: Endpoint, stream: str, is_ours: Decision, *, removes: bool, own_group: str = ""
+) -> FoundStream | None:
+    """Return what a stream is, and remove it then if it is ours and is to be; None where there is none.
 
-    def attempt(pipeline: NodePipeline) -> bool | None:
+    Where others have groups in it, it stays, without entries and with a new `own_group`, if any.
+    """
+
+    def attempt(pipeline: NodePipeline) -> FoundStream | None:
         kind = cast("bytes", pipeline.type(stream))
         if kind != b"stream":
-            return None if kind == b"none" else False
+            return None if kind == b"none" else FoundStream(stream, is_ours=False)
         newest = cast("list[Any]", pipeline.xrevrange(stream, count=1))  # enough as a rule; one may be large
         groups: Any = pipeline.xinfo_groups(stream)
         names = [group["name"] for group in groups]
@@ -61,10 +82,21 @@ def _decide(endpoint: Endpoint, stream: str, is_ours: Decision, *, removes: bool
         if newest and not found:
             pages = (pipeline.xrevrange(stream, count=LOOK_BACK), pipeline.xrange(stream, count=LOOK_BACK))
             found = is_ours([entry for page in pages for entry in cast("list[Any]", page)], names)
+        others = tuple(name for name in names if name != own_group.encode())
         if found and removes:
             pipeline.multi()
-            pipeline.unlink(stream)
+            _queue_removal(pipeline, stream, own_group, is_kept=bool(others))
             pipeline.execute()
-        return found
+        return FoundStream(stream, found, others)
 
     return optimistic(endpoint.at(stream), [stream], attempt)
+
+
+def _queue_removal(pipeline: NodePipeline, stream: str, own_group: str, *, is_kept: bool) -> None:
+    if not is_kept:
+        pipeline.unlink(stream)
+        return
+    pipeline.xtrim(stream, maxlen=0, approximate=False)
+    if own_group:  # anew, for entries are pending in it that are gone; without it we would take the stream for theirs
+        pipeline.xgroup_destroy(stream, own_group)
+        pipeline.xgroup_create(stream, own_group, id="$")

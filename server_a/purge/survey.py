@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from shared.text import joined_lines
+from shared.text import joined_lines, shown_text, stored_text
 
 EXAMPLES = 3
 MAX_REMEMBERED = 100_000
@@ -55,11 +55,13 @@ class Survey:
     """What was found, by kind, and how many keys have names of ours and hold something else.
 
     Attributes:
+        emptied: Streams of ours that stay, without their entries, with the groups that others have in them.
         carts: Those that stay because nothing tells whose they are.
         names: By kind, what a removal has to look at again; empty where it was more than `MAX_REMEMBERED`.
     """
 
     kinds: dict[str, Tally] = field(default_factory=dict)
+    emptied: dict[str, tuple[bytes, ...]] = field(default_factory=dict)
     foreign: Tally = field(default_factory=Tally)
     carts: Tally = field(default_factory=Tally)
     names: dict[str, list[str]] = field(default_factory=dict)
@@ -90,7 +92,9 @@ class Survey:
     def text(self, *, with_shop: bool) -> str:
         """Return the survey as people read it."""
         found = [(self.kinds[kind], shown) for kind, shown in _SHOWN.items() if kind in self.kinds]
-        lines = [_line(tally, shown) for tally, shown in found] or ["Nothing of ours was found."]
+        lines = [_line(tally, shown) for tally, shown in found]
+        lines += [_emptied_line(key, groups) for key, groups in self.emptied.items()]
+        lines = lines or ["Nothing of ours was found."]
         if self.carts.keys:
             what = "with names of carts of ours that stay, without the user and all SKUs of ours that prove them"
             lines += [_line(self.carts, what), _CART_NOTE]
@@ -102,3 +106,9 @@ class Survey:
 def _line(tally: Tally, shown: str) -> str:
     more = ", …" if tally.keys > len(tally.examples) else ""
     return f"{tally.keys:>9,} {'key' if tally.keys == 1 else 'keys'}: {shown} ({', '.join(tally.examples)}{more})"
+
+
+def _emptied_line(key: str, groups: tuple[bytes, ...]) -> str:
+    names = ", ".join(shown_text(stored_text(name)) for name in groups[:EXAMPLES])
+    more = ", …" if len(groups) > EXAMPLES else ""
+    return f"{1:>9,} key: stream that is emptied and stays, since others have groups in it ({key}: {names}{more})"

@@ -80,6 +80,11 @@ SERVER_A_PURGE = (
     Requirement("remove signals and dead letters", _each("WATCH TYPE XRANGE XREVRANGE UNLINK", "signals dead_letters")),
     Requirement("tell whose an empty stream is", "XINFO GROUPS {signals}; XINFO GROUPS {dead_letters}"),
     Requirement(
+        "empty a stream that others have groups in",
+        "XTRIM {signals} MAXLEN 0; XTRIM {dead_letters} MAXLEN 0; XGROUP DESTROY {signals} g; "
+        "XGROUP CREATE {signals} g $",
+    ),
+    Requirement(
         "remove the shop",
         f"{_each('WATCH HLEN HMGET UNLINK', 'user sku')}; {_each('WATCH HLEN HSCAN UNLINK', 'cart')}",
         is_needed=False,

@@ -52,9 +52,14 @@ def run_every_purge(guarded: Guarded) -> None:
         client.xadd(keys.dead_letters(), {"origin": "1-1", "reason": "r", "consumer": "c"})
         for stream in (keys.dead_letters(), keys.signals()):
             client.xadd(stream, {"no": "entry of ours"})  # so that older ones tell whose the stream is
+            client.xgroup_create(stream, "workers")  # of others: the stream is emptied and stays
         client.delete(keys.state(keys.segment(1)))
     guarded.purge("--dry-run", "--shop")
     guarded.purge("--yes", "--shop")
+    with connect(guarded.server) as client:
+        for stream in (keys.dead_letters(), keys.signals()):
+            client.xgroup_destroy(stream, "workers")
+    guarded.purge("--yes")
 
 
 def run_every_command_of_server_b(guarded: Guarded) -> None:
