@@ -78,7 +78,7 @@ class Keyspace:
         return f"{{{self.signals()}}}:dead"
 
     def consumer(self, name: str) -> str:
-        """STRING. The token of the process that uses a name of `--consumer`; empty if it ended. B alone. 5 seconds."""
+        """STRING. The token of the process that uses a name of `--consumer`, or `ended`. B alone. 5 seconds."""
         return f"{{{self.signals()}}}:consumer:{name}"
 
     def reading(self) -> str:

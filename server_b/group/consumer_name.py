@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from server_b.group.scripts import NameUse
 from server_b.group.signal_group import SignalGroup
 from shared.errors import WrongEndpointError
+from shared.ownership import foreign_error
 from shared.stopping import StopRequest
 
 KEEP_EVERY_S = 1.5
@@ -40,7 +41,7 @@ class ConsumerName:
 
         A process that has no token, as one of an earlier version, is known by the group: it reads once a second.
 
-        Raises WrongEndpointError if a living process uses the name.
+        Raises WrongEndpointError if a living process uses the name, WrongKeyError if somebody else uses its key.
 
         Redis: EVAL and XINFO CONSUMERS, twice a second, for six seconds at most.
         """
@@ -51,7 +52,7 @@ class ConsumerName:
     def _take(self) -> None:
         began = time.monotonic()
         while True:
-            use = self.group.keep_name()
+            use = self._keep()
             if use is NameUse.OURS_AFTER_ANOTHER:
                 return
             idle_ms = self.group.idle_ms()
@@ -69,8 +70,15 @@ class ConsumerName:
 
     def keep(self) -> None:
         """Keep the name, as is due every 1.5 seconds; WrongEndpointError if another process has taken it meanwhile."""
-        if self.is_given and self.group.keep_name() is NameUse.OTHERS:
+        if self.is_given and self._keep() is NameUse.OTHERS:
             raise self._in_use()
+
+    def _keep(self) -> NameUse:
+        use = self.group.keep_name()
+        if use is NameUse.FOREIGN:
+            key = self.group.keys.consumer(self.group.consumer)
+            raise foreign_error(key, "no key, or the token of a server-b", "a key of somebody else's")
+        return use
 
     def _in_use(self) -> WrongEndpointError:
         return WrongEndpointError(

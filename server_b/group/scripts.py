@@ -7,12 +7,19 @@ from enum import IntEnum
 # Changes an entry's claim only while the entry is still ours: XCLAIM alone would take it back from whoever claimed it.
 # Where other processes may have our name, only while its token is ours: their entries look like ours.
 # KEYS[1] signals stream [KEYS[2] the name's token] · ARGV group, consumer, entry id (empty: the name alone) [our token,
-# token to set, its milliseconds], then options of XCLAIM · returns 2 if the process that had the name has ended
+# token to set, its milliseconds], then options of XCLAIM · returns 2 if the process that had the name has ended, 3 if
+# somebody else has put something of his own under the token's name
 RENEW = """
-local owner = KEYS[2] and redis.call('GET', KEYS[2])
-if owner and owner ~= '' and owner ~= ARGV[4] then return 0 end
+local owner = KEYS[2] and redis.pcall('GET', KEYS[2])
+if type(owner) == 'table' then
+  if not string.find(owner.err, 'WRONGTYPE', 1, true) then return owner end
+  owner = 'of another type'
+end
+if owner and owner ~= 'ended' and owner ~= ARGV[4] then
+  return ARGV[3] == '' and not string.find(owner, '^%x+$') and 3 or 0
+end
 if KEYS[2] then redis.call('SET', KEYS[2], ARGV[5], 'PX', ARGV[6]) end
-if ARGV[3] == '' then return owner == '' and 2 or 1 end
+if ARGV[3] == '' then return owner == 'ended' and 2 or 1 end
 local pending = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2])
 if #pending == 0 then return 0 end
 redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, ARGV[3], unpack(ARGV, KEYS[2] and 7 or 4))
@@ -40,3 +47,7 @@ class NameUse(IntEnum):
     OTHERS = 0  # of another process, which lives
     OURS = 1
     OURS_AFTER_ANOTHER = 2  # of another process until a moment ago, which has ended and said so
+    FOREIGN = 3  # its key holds what no process of ours writes
+
+
+ENDED = "ended"  # instead of a token: its process has ended; an empty text was rejected, for it may be anybody's

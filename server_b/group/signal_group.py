@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from server_b.group.entry import Entry, entry_of
-from server_b.group.scripts import REMOVE, RENEW, NameUse
+from server_b.group.scripts import ENDED, REMOVE, RENEW, NameUse
 from server_b.group.trimmed import unread_trimmed
 from shared.endpoint.endpoint import Endpoint, milliseconds
 from shared.endpoint.node_client import NodeClient
@@ -199,7 +199,7 @@ class SignalGroup:
         A removal that is delivered late must not meet an entry that another process of our name has taken. Redis: EVAL.
         """
         if self.token:
-            self._renew("", "")
+            self._renew(ENDED, "")
         else:
             self._remove(self.consumer, silent_ms=0)
 

@@ -44,7 +44,8 @@ def spoilt(rng: Random, ours: dict[str, str], needed: Iterable[str]) -> dict[str
     return found if rng.random() < 0.5 else {key: value for key, value in found.items() if key != name}
 
 
-def _other_type(client: redis.Redis, key: str, rng: Random, *, but: str) -> None:
+def make_other_type(client: redis.Redis, key: str, rng: Random, *, but: str) -> None:
+    """Put something of others under a name, of any type but one."""
     makers: dict[str, Callable[[], Any]] = {
         "string": lambda: client.set(key, word(rng)),
         "list": lambda: client.rpush(key, *(word(rng) for _ in range(rng.randint(1, 20)))),
@@ -108,9 +109,9 @@ def make_foreign(client: redis.Redis, keys: Keyspace, kind: str, rng: Random) ->
         "cart": lambda: {f"item{number}": str(rng.randint(1, 9)) for number in range(rng.randint(1, 4))},
     }
     if kind in ("segment", "staging"):
-        _other_type(client, key, rng, but="")
+        make_other_type(client, key, rng, but="")
     elif rng.random() < 0.2:
-        _other_type(client, key, rng, but="stream" if kind in ("signals", "dead_letters") else "hash")
+        make_other_type(client, key, rng, but="stream" if kind in ("signals", "dead_letters") else "hash")
     elif kind in ("signals", "dead_letters"):
         _stream(client, key, rng, near[kind])
     else:

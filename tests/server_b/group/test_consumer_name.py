@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,11 @@ from server_b.group.consumer_name import ConsumerName
 from server_b.group.scripts import NameUse
 from server_b.group.signal_group import SignalGroup
 from shared.endpoint.endpoint import Endpoint
-from shared.errors import WrongEndpointError
+from shared.errors import WrongEndpointError, WrongKeyError
 from shared.keys import Keyspace
 from shared.signal import CONSUMER_GROUP
 from shared.stopping import StopRequest
+from tests.stage.foreign_keys import make_other_type, snapshot
 from tests.stage.hand_over_in_process import Group, HandOver
 from tests.stage.programs import StartProgram, run_program
 from tests.stage.waiting import wait_until
@@ -157,3 +159,25 @@ def test_default_names_are_unique(server: Server, namespace: str, hand_over: Han
         found.add(ended.json()["consumer"].rsplit("-", 1)[1])
     assert len(found) == 3
     assert all(len(suffix) == 4 and int(suffix, 16) >= 0 for suffix in found)
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_what_others_have_under_the_name_of_a_token_stays_and_is_named(
+    *, seed: int, group: Group, members: dict[str, SignalGroup], client: redis.Redis, keys: Keyspace
+) -> None:
+    rng, key = random.Random(seed), keys.consumer("x")
+    if seed % 2:
+        make_other_type(client, key, rng, but="string")
+    else:
+        client.set(key, rng.choice(["", "theirs", "-1", "x" * 32, "{}", "0x12", "ended ", "Ended", "\xff"]))
+    if seed % 3 == 0:
+        client.pexpire(key, 3_600_000)
+    before = (snapshot(client, [key]), client.execute_command("PEXPIRETIME", key))
+    with closing(StopRequest()) as stop:
+        name = ConsumerName(members["first"], stop)
+        for use in (name.take, name.keep):
+            with pytest.raises(WrongKeyError, match="--namespace") as caught:
+                use()
+            assert caught.value.where == key
+    members["first"].leave()
+    assert (snapshot(client, [key]), client.execute_command("PEXPIRETIME", key)) == before
