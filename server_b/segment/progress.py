@@ -17,7 +17,7 @@ LOOK_EVERY_S = 1.0
 
 @dataclass
 class _Run:
-    """The run in hand."""
+    """The run in hand. What can be added up is, since a sum over 100,000 segments after each took minutes in all."""
 
     run_id: str
     segments: int
@@ -25,14 +25,23 @@ class _Run:
     segment_values: int
     line: Progress
     ours: dict[int, tuple[bool, int]] = field(default_factory=dict)  # segment → whether it is verified, and its values
+    verified: int = 0  # segments of ours
+    values: int = 0  # in segments of ours
     others: int = 0  # segments that others gave a verdict
     values_of_others: int = 0
     look_at_s: float = 0.0
 
+    def note(self, segment: int, *, is_verified: bool, values: int) -> int:
+        """Note a segment of ours, and return the values that it was noted with before, as a later attempt is."""
+        was_verified, noted = self.ours.get(segment, (False, 0))
+        self.ours[segment] = is_verified, values
+        self.verified += is_verified - was_verified
+        self.values += values - noted
+        return noted
+
     def tell(self) -> None:
         """Say how many segments are verified; of those that others read only that they have a verdict is known."""
-        verified = sum(is_verified for is_verified, _ in self.ours.values())
-        failed, of = len(self.ours) - verified, f"of {self.segments:,}"
+        verified, failed, of = self.verified, len(self.ours) - self.verified, f"of {self.segments:,}"
         more = [f"{failed:,} not"] if failed else []
         more += [f"{self.others:,} by others"] if self.others else []
         noun = "segment" if self.segments == 1 else "segments"
@@ -74,9 +83,7 @@ class RunProgress:
         """Count a segment that got a verdict of ours; see `examined_by_all` for how many have one now."""
         run = self._run
         if run is not None and run.run_id == signal.run_id:
-            _, counted = run.ours.get(signal.segment, (False, 0))
-            run.line.count(-counted)  # read again, as a later attempt is
-            run.ours[signal.segment] = verdict.verdict == VERIFIED, signal.count
+            run.line.count(-run.note(signal.segment, is_verified=verdict.verdict == VERIFIED, values=signal.count))
             self.examined_by_all(run.run_id, of_all)
 
     def examined_by_all(self, run_id: str, segments: int) -> None:
@@ -85,7 +92,7 @@ class RunProgress:
         if run is None or run.run_id != run_id:
             return
         others = max(0, min(segments, run.segments) - len(run.ours))
-        left = run.count - sum(count for _, count in run.ours.values())
+        left = run.count - run.values
         # which of them others read is not asked; it matters only for the last one, which may be shorter
         values = left if len(run.ours) + others >= run.segments else min(left, others * run.segment_values)
         run.line.count(values - run.values_of_others)
