@@ -7,14 +7,28 @@ from typing import NamedTuple
 
 import pytest
 
+from shared.endpoint.settings import SOCKET_TIMEOUT_S
 from shared.endpoint.window import FIRST_BYTES, LATEST_REPLY_S, LEAST_BYTES, MAX_BYTES, Flight, Window
 
 BATCH_BYTES = 14_000
+SENDING_BYTES_PER_S = 150e6  # of the program
 
 
 class Link(NamedTuple):
+    """A link that carries its first `before` bytes faster."""
+
     round_trip_s: float
     bytes_per_s: float
+    before: int = 0
+    bytes_per_s_before: float = 1e9
+
+    def take_s(self, sent: int) -> float:
+        """Return how long the batch takes that is sent behind so many bytes."""
+        return BATCH_BYTES / (self.bytes_per_s_before if sent < self.before else self.bytes_per_s)
+
+    def total_s(self, total: int) -> float:
+        """Return how long so many bytes take at least."""
+        return self.before / self.bytes_per_s_before + (total - self.before) / self.bytes_per_s + self.round_trip_s
 
 
 class Passage(NamedTuple):
@@ -31,7 +45,8 @@ def pass_over(link: Link, total_bytes: int, window: Window) -> Passage:
     while sent < total_bytes or under_way:
         if sent < total_bytes and window.has_room(BATCH_BYTES):
             flight = window.sent(BATCH_BYTES, now_s=now_s)
-            free_at_s = max(free_at_s, now_s) + BATCH_BYTES / link.bytes_per_s
+            now_s += BATCH_BYTES / SENDING_BYTES_PER_S
+            free_at_s = max(free_at_s, now_s) + link.take_s(sent)
             under_way.append((flight, free_at_s + link.round_trip_s))
             sent += BATCH_BYTES
             most = max(most, window.in_flight)
@@ -61,6 +76,51 @@ def test_on_a_slow_link_no_reply_is_late_and_no_time_is_lost(link: Link) -> None
     passage = pass_over(link, total, Window())
     assert passage.took_s <= 1.05 * (total / link.bytes_per_s + link.round_trip_s)
     assert passage.latest_reply_s <= max(LATEST_REPLY_S, LEAST_BYTES / link.bytes_per_s) + link.round_trip_s + 0.3
+
+
+CREDITS = [
+    Link(ms / 1_000, 250e3, before=credit_kib * 1_024)
+    for ms in (0.1, 5, 20, 60, 200)
+    for credit_kib in (64, 256, 512, 768, 1_024)
+]
+
+
+@pytest.mark.parametrize("link", CREDITS)
+def test_a_link_that_is_slow_when_its_credit_is_spent_answers_within_half_of_the_time_out(link: Link) -> None:
+    total = link.before + int(link.bytes_per_s * 20)
+    passage = pass_over(link, total, Window())
+    assert passage.latest_reply_s <= SOCKET_TIMEOUT_S / 2 + link.round_trip_s
+    assert passage.took_s <= 1.1 * link.total_s(total)
+
+
+DROPS = [
+    Link(ms / 1_000, slow * 1e3, before=100_000_000, bytes_per_s_before=fast * 1e6)
+    for ms in (0.1, 5, 20)
+    for fast, slow in ((10, 100), (10, 250), (25, 250))
+]
+
+
+@pytest.mark.parametrize("link", DROPS)
+def test_a_link_that_becomes_slow_in_the_midst_answers_within_the_time_out(link: Link) -> None:
+    total = link.before + int(link.bytes_per_s * 20)
+    passage = pass_over(link, total, Window())
+    assert passage.latest_reply_s < SOCKET_TIMEOUT_S
+    assert passage.took_s <= 1.1 * link.total_s(total)
+
+
+@pytest.mark.parametrize("link", [Link(ms / 1_000, 100e3, 100_000_000, 10e6) for ms in (60, 200)])
+def test_what_was_under_way_when_a_far_link_became_slow_is_all_that_is_late(link: Link) -> None:
+    window = Window()
+    pass_over(link, link.before + int(link.bytes_per_s * 60), window)
+    assert window.limit <= 1.01 * link.bytes_per_s * LATEST_REPLY_S
+
+
+@pytest.mark.parametrize(("before_s", "after_s"), [(0.0001, 0.08), (0.005, 0.08), (0.08, 0.005)])
+def test_a_link_that_becomes_longer_or_shorter_is_used_as_well(before_s: float, after_s: float) -> None:
+    window = Window()
+    pass_over(Link(before_s, 20e6), 40_000_000, window)
+    passage = pass_over(Link(after_s, 20e6), 400_000_000, window)
+    assert passage.took_s <= 20 + 3
 
 
 def test_at_most_8_mib_are_ever_in_flight() -> None:
