@@ -9,6 +9,7 @@ from typing import NamedTuple, cast
 
 from server_b.segment.chunks import ChunkSize, chunk_size, chunks_from_head
 from server_b.segment.cut_reading import begun_again
+from server_b.segment.listing import STEADY_BYTES
 from server_b.segment.look import RECORD_FIELDS, decode_record
 from server_b.segment.reader import SegmentReader
 from shared.endpoint.endpoint import Endpoint
@@ -79,7 +80,8 @@ def _segment_values(endpoint: Endpoint, keys: Keyspace, segment: CurrentSegment)
     count = state.count if state is not None else endpoint.at(key).llen(key)
     expected = (state.run_id.encode(), state.attempt.encode()) if state is not None else (None, None)
     with closing(SegmentReader(endpoint, keys, key, expected=expected)) as reader:
-        size = size.within(reader.most)
+        # of a list without a record one value may be longer than that, so that each would be asked for alone
+        size = size.within(min(reader.most, STEADY_BYTES) if state is not None else reader.most)
         opening = reader.open(chunks_from_head(count, chunk_values=size.values), count=count, size=size)
         if opening.length != count:
             raise NotFinishedError(where=key, expected=f"{count} values", got=f"{opening.length}")

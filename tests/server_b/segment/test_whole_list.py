@@ -48,6 +48,18 @@ def test_large_values_come_whole(hand_over: HandOver, endpoint: Endpoint, keys: 
     assert _read(endpoint, keys) == lines[::-1]
 
 
+def test_lines_come_in_parts_that_a_slow_link_carries_in_time(
+    hand_over: HandOver, endpoint: Endpoint, keys: Keyspace, tmp_path: Path
+) -> None:
+    """A whole block of these is 2 MB, which a link of 250 kB/s carries in eight seconds."""
+    lines = [b"%02000d" % number for number in range(1_500)]
+    (tmp_path / "values").write_bytes(b"\n".join(lines))
+    hand_over.produce(values=str(tmp_path / "values"))
+    parts = list(values_in_reverse(endpoint, keys, limit=None))
+    assert [value for part in parts for value in part] == lines[::-1]
+    assert max(sum(map(len, part)) for part in parts) <= 512 * 1024
+
+
 def test_a_list_of_somebody_elses_is_read_too(endpoint: Endpoint, keys: Keyspace, client: redis.Redis) -> None:
     client.rpush(keys.segment(1), *numbers(2_500))
     assert _read(endpoint, keys) == numbers(2_500)
