@@ -53,10 +53,12 @@ class Window:
     """About twice the measured rate times the round trip, at most 8 MiB, and never more than a second's worth.
 
     It is kept for a server across segments and connections. The round trip is the shortest seen: later replies are
-    longer under way because of what we have in flight ourselves. When it is ten seconds old, or the rate has fallen,
-    one batch is sent alone and tells what it is now. The rate is the best of the last moments, so that the window
-    follows one that falls. Until a link has carried 1 MiB hardly more than at first is in flight, and later at most
-    four times what it has carried: one that carries its first bytes out of credit is fast until that is spent.
+    longer under way because of what we have in flight ourselves, or because the link is restless: then the window
+    grows more slowly, and not at all where they are late by a quarter of a second. When it is ten seconds old, or the
+    rate has fallen, one batch is sent alone and tells what it is now. The rate is the best of the last moments, so
+    that the window follows one that falls. Until a link has carried 1 MiB hardly more than at first is in flight, and
+    later at most four times what it has carried: one that carries its first bytes out of credit is fast until that is
+    spent.
 
     Each lost connection halves what may be in flight, because a server may cut a client that asks too far ahead, and
     says nothing (`client-output-buffer-limit`).
@@ -162,9 +164,10 @@ class Window:
             is_fast = self._round_trip_s > _FAR_S and self._late_bytes < FIRST_BYTES // 2
             gain = FAST_GAIN if is_fast else GAIN
             wanted = min(gain * rate * self._round_trip_s, TRUST * carried)
-        else:  # replies are late already: no more is sent than before
+        else:
             self._late_bytes += flight.size if flight.is_full else 0
-            wanted = min(GAIN * rate * self._round_trip_s, self.limit)
+            is_full = took_s - self._round_trip_s > LATEST_REPLY_S / 4  # else the link may only be restless
+            wanted = min(GAIN * rate * self._round_trip_s, self.limit + (0 if is_full else flight.size // 4))
         return int(min(self.most, max(least, wanted), latest))
 
     def abandoned(self, size: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from random import Random
 from typing import NamedTuple
 
 import pytest
@@ -15,12 +16,13 @@ SENDING_BYTES_PER_S = 150e6  # of the program
 
 
 class Link(NamedTuple):
-    """A link that carries its first `before` bytes faster."""
+    """A link that carries its first `before` bytes faster, and each batch up to `restless_s` later than the best."""
 
     round_trip_s: float
     bytes_per_s: float
     before: int = 0
     bytes_per_s_before: float = 1e9
+    restless_s: float = 0.0
 
     def take_s(self, sent: int) -> float:
         """Return how long the batch takes that is sent behind so many bytes."""
@@ -42,17 +44,20 @@ def pass_over(link: Link, total_bytes: int, window: Window) -> Passage:
     now_s = free_at_s = latest_s = 0.0
     sent = answered = most = 0
     under_way: deque[tuple[Flight, float]] = deque()
+    rng, arrives_s = Random(1), 0.0
     while sent < total_bytes or under_way:
         if sent < total_bytes and window.has_room(BATCH_BYTES):
             flight = window.sent(BATCH_BYTES, now_s=now_s)
             now_s += BATCH_BYTES / SENDING_BYTES_PER_S
             free_at_s = max(free_at_s, now_s) + link.take_s(sent)
-            under_way.append((flight, free_at_s + link.round_trip_s))
+            # in order: what is behind a batch that is late is as late
+            arrives_s = max(arrives_s, free_at_s + link.round_trip_s + rng.random() * link.restless_s)
+            under_way.append((flight, arrives_s))
             sent += BATCH_BYTES
             most = max(most, window.in_flight)
         else:
-            flight, arrives_s = under_way.popleft()
-            now_s = max(now_s, arrives_s)
+            flight, came_s = under_way.popleft()
+            now_s = max(now_s, came_s)
             took_s = window.answered(flight, now_s=now_s)
             answered += BATCH_BYTES
             latest_s = max(latest_s, took_s) if answered > FIRST_BYTES * 2 else latest_s
@@ -68,6 +73,22 @@ def test_a_fast_link_is_never_idle_for_long(link: Link) -> None:
     total = int(link.bytes_per_s * 2)
     took_s = pass_over(link, total, Window()).took_s
     assert took_s <= total / link.bytes_per_s + 5 * link.round_trip_s + 0.05
+
+
+RESTLESS_LINKS = [
+    Link(ms / 1_000, rate * 1e6, restless_s=share * ms / 1_000)
+    for ms in (5, 20, 80)
+    for rate in (5, 20, 60)
+    for share in (0.25, 0.5, 1)
+]
+
+
+@pytest.mark.parametrize("link", RESTLESS_LINKS)
+def test_a_restless_link_is_used_though_most_replies_are_late(link: Link) -> None:
+    longest_s = link.round_trip_s + link.restless_s
+    total = int(link.bytes_per_s * 2)
+    least_s = total / min(link.bytes_per_s, MAX_BYTES / longest_s)
+    assert pass_over(link, total, Window()).took_s <= 1.5 * least_s + 12 * longest_s
 
 
 @pytest.mark.parametrize("link", SLOW_LINKS)
