@@ -159,6 +159,9 @@ def dead_list_command(common: CommonSettings, *, as_json: bool) -> None:
     for letter in letters:
         text = shown_text(f"{letter.origin}  {letter.reason}  (from {letter.consumer})")
         say(json_text(letter.as_json()) if as_json else text)
+    if dead.others and not as_json:
+        entries = "entry is no dead letter and stays" if dead.others == 1 else "entries are no dead letters and stay"
+        say(f"{dead.others:,} {entries}.")
 
 
 @dead_group.command("retry")

@@ -9,7 +9,7 @@ may have any size, also one that the server would not take from us again; a vali
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, cast
 
@@ -21,7 +21,7 @@ from shared.endpoint.published import LOOK_BACK, signals_in
 from shared.endpoint.stream_pages import PageSize, stream_pages
 from shared.errors import InvalidInputError
 from shared.keys import Keyspace
-from shared.ownership import is_signal
+from shared.ownership import is_letter, is_signal
 from shared.text import cut_text, stored_text
 from shared.verdict import SegmentVerdict
 
@@ -73,6 +73,11 @@ def _beginning(fields: Mapping[bytes, bytes]) -> dict[bytes, bytes]:
     return {name[:MAX_FIELD_BYTES]: value[:MAX_FIELD_BYTES] for name, value in first}
 
 
+def _is_own(fields: Mapping[bytes, bytes]) -> bool:
+    """Tell whether an entry between our letters is one too, by its origin and reason."""
+    return is_letter({b"consumer": b"", **fields})
+
+
 def replaced_letters(pipeline: NodePipeline, stream: str, run_id: str, verdict: SegmentVerdict) -> list[bytes]:
     """Return the ids of the letters about older attempts at a segment than a verdict is on.
 
@@ -83,7 +88,7 @@ def replaced_letters(pipeline: NodePipeline, stream: str, run_id: str, verdict: 
     for page in _pages(lambda: pipeline, stream):
         for letter_id, fields in page:
             own = DeadLetter.decode(letter_id.decode(), fields).fields
-            signal = next(signals_in([(letter_id, own)]), None)
+            signal = next(signals_in([(letter_id, own)]), None) if _is_own(fields) else None
             if signal is not None and (signal.run_id, signal.segment) == (run_id, verdict.segment):
                 found += [letter_id] if signal.attempt < verdict.attempt else []
     return found
@@ -101,10 +106,15 @@ def _pages(at: Callable[[], NodeClient | NodePipeline], stream: str) -> Iterator
 
 @dataclass
 class DeadLetters:
-    """Lists, retries and drops dead letters."""
+    """Lists, retries and drops dead letters; entries of others between them are left.
+
+    Attributes:
+        others: How many such entries `list_letters` found.
+    """
 
     endpoint: Endpoint
     keys: Keyspace
+    others: int = field(init=False, default=0)
 
     def require_ours(self) -> None:
         """Raise WrongKeyError if the signals or the dead letters are somebody else's. Redis: see `require_streams`."""
@@ -113,8 +123,14 @@ class DeadLetters:
     def list_letters(self) -> list[DeadLetter]:
         """Return all dead letters, oldest first. Redis: XRANGE COUNT 1, then more, until the end; O(letters)."""
         stream = self.keys.dead_letters()
-        entries = chain.from_iterable(_pages(lambda: self.endpoint.at(stream), stream))
-        return [DeadLetter.decode(letter_id.decode(), fields) for letter_id, fields in entries]
+        letters: list[DeadLetter] = []
+        self.others = 0
+        for letter_id, fields in chain.from_iterable(_pages(lambda: self.endpoint.at(stream), stream)):
+            if _is_own(fields):
+                letters.append(DeadLetter.decode(letter_id.decode(), fields))
+            else:
+                self.others += 1
+        return letters
 
     def choose(self, origins: tuple[str, ...]) -> list[DeadLetter]:
         """Return the letters of these origins; all letters when no origin is given."""
