@@ -21,8 +21,10 @@ def begun_again(endpoint: Endpoint, key: str, read: Callable[[], Iterator[list[b
             for values in read():
                 has_begun = True
                 yield values
-        except TransientError:
+        except TransientError as error:
             most = endpoint.most_ahead(key)
+            if has_begun and not error.answered:
+                error.advice = "the connection was lost in the middle of the list; run it again"
             if has_begun or most >= asked:
                 raise
             asked = most
