@@ -16,6 +16,7 @@ from server_a.run.values import NumberSource, ValueSource
 from shared.check.memory import ask_memory, taken_memory
 from shared.endpoint.endpoint import Endpoint, microseconds
 from shared.endpoint.our_streams import ask_signals, require_signals
+from shared.endpoint.published import signals_in
 from shared.endpoint.together import PORTION_KEYS, Together, without_errors
 from shared.errors import InvalidInputError, WrongKeyError
 from shared.keys import Keyspace
@@ -92,17 +93,16 @@ def new_run(
     Redis: TIME, INFO memory of each server, XREVRANGE of the signals, and HMGET, EXISTS and TYPE for each segment and
     at least 100 more: one round trip for 1,000 segments.
     """
-    segment_values = settings.number("segment_values")
-    segments = segments_of(source.count, segment_values)
+    segments = segments_of(source.count, settings.number("segment_values"))
     if segments > MAX_SEGMENTS:
         expected, advice = f"at most {MAX_SEGMENTS} segments", "take larger segments"
         raise InvalidInputError(where="--segment-values", expected=expected, got=f"{segments}", advice=advice)
     seen = Found(states=dict(lost))
-    server_us = 0
+    server_us, signalled = 0, ""
     probed = segments + PROBE_ABSENT  # an older run may have left segments beyond ours
     for first in range(1, probed + 1, PORTION_KEYS):
         numbers = range(first, min(first + PORTION_KEYS, probed + 1))
-        kinds, server_us = _look(endpoint, keys, numbers, seen)
+        kinds, server_us, signalled = _look(endpoint, keys, numbers, seen)
         foreign = [n for n, kind in kinds.items() if n <= segments and is_foreign(seen.states.get(n), kind)]
         if foreign and not settings.overwrite:
             raise foreign_list_error(keys.segment(foreign[0]))
@@ -110,7 +110,8 @@ def new_run(
     states = seen.states
     if max(states, default=0) > segments:
         states.update(states_upward(endpoint, keys, after=probed))
-    newest = max((state.run_id for state in states.values()), default="")
+    # a signal that was damaged on the way may name a run of later, which would count as the newest one otherwise
+    newest = max([signalled, *(state.run_id for state in states.values())])
     run_id = make_token(server_us // 1_000, after=newest)
     return NewRun(record_of(settings, source, run_id, command=command), server_us, seen)
 
@@ -128,8 +129,11 @@ def new_run_or_restore(
         return new_run(lost.endpoint, lost.keys, settings, source, command=command)
 
 
-def _look(endpoint: Endpoint, keys: Keyspace, numbers: range, seen: Found) -> tuple[dict[int, bytes], int]:
-    """Add what is seen of segments; return the types of the keys of their lists, and the server's clock in µs."""
+def _look(endpoint: Endpoint, keys: Keyspace, numbers: range, seen: Found) -> tuple[dict[int, bytes], int, str]:
+    """Add what is seen of segments; return the types of the keys of their lists, the server's clock, and a run.
+
+    The clock is in microseconds; the run is the newest that one of the last hundred signals names, empty without one.
+    """
     signals = keys.signals()
     asked = Together(endpoint)
     nodes = ask_memory(asked, map(keys.segment, numbers))
@@ -148,4 +152,6 @@ def _look(endpoint: Endpoint, keys: Keyspace, numbers: range, seen: Found) -> tu
         state = our_state(keys.state(keys.segment(number)), values, exists=bool(exists))
         if state is not None:
             seen.states[number] = state
-    return dict(zip(numbers, replies[2::3], strict=True)), microseconds(now)
+    server_us = microseconds(now)
+    signalled = max((signal.run_id for signal in signals_in(newest, server_ms=server_us // 1_000)), default="")
+    return dict(zip(numbers, replies[2::3], strict=True)), server_us, signalled

@@ -27,6 +27,8 @@ from shared.status.under_way import is_all_read, resume, unfinished_things, verd
 from shared.verdict import FAILED, SUPERSEDED
 
 _WRITE_ANOTHER = "it can't be resumed without its record, so write another with: server-a run"
+_WRITE_BESIDE = "its result takes no verdict, so write another with: server-a run"
+_WRITE_FOLLOWED = "its verdicts are on this host alone, so write another with: server-a run"
 _IF_FOREIGN = "if it is somebody else's, give both programs a --namespace"
 
 
@@ -89,17 +91,28 @@ def wrong_things(facts: Facts) -> list[str]:
         findings = facts.findings
         if findings is not None:
             lost = findings.lost if run.has_record else []
-            cure = f"write it again with: {resume(run.run_id)}" if run.has_record else _WRITE_ANOTHER
+            cure = _no_resume(facts, run) or f"write it again with: {resume(run.run_id)}"
             found += [f"{sentence}; {cure}" for sentence in [*lost, *findings.damaged]]
             more = findings.kinds["lost"] - len(findings.lost) if run.has_record else 0
             more += findings.kinds["damaged"] - len(findings.damaged)
             if more:
                 found.append(f"{more:,} more segments of run {run.run_id} are damaged or not there")
         if run.verdict == FAILED:
-            found.append(f"run {run.run_id} failed: {run.reason}")
+            repair = f"write that again with: {resume(run.run_id)} --repair"
+            cure = _no_resume(facts, run) or (_WRITE_FOLLOWED if facts.is_followed else repair)
+            found.append(f"run {run.run_id} failed: {run.reason}; {cure}")
     if facts.dead_letters:
         found.append(f"{facts.dead_letters} dead letters; see server-b dead list")
     return found
+
+
+def _no_resume(facts: Facts, run: RunStatus) -> str:
+    """Return why a run can't be brought to its end by resuming it, with what can; empty where it can."""
+    if facts.findings is not None and facts.findings.newer:
+        return f"run {max(facts.findings.newer)} has begun to replace it, so it can't be resumed"
+    if not run.has_record:
+        return _WRITE_ANOTHER
+    return _WRITE_BESIDE if run.verdict == PENDING and run.reason else ""
 
 
 def endless_things(facts: Facts) -> list[str]:
@@ -113,8 +126,8 @@ def endless_things(facts: Facts) -> list[str]:
         causes = [f"{kinds[cause]:,} {cause}" for cause in LOST_CAUSES if kinds.get(cause)]
         foreign = [run.reason] if run.verdict == PENDING and run.reason else []
         if causes or foreign:
-            cure = f"; signal again with: {resume(run.run_id)}" if causes else ""
-            found.append(f"{verdicts_so_far(run)}: {', '.join([*foreign, *causes])}{cure}")
+            cure = _no_resume(facts, run) or f"signal again with: {resume(run.run_id)}"
+            found.append(f"{verdicts_so_far(run)}: {', '.join([*foreign, *causes])}; {cure}")
         if facts.beyond:
             signals = f"its signals speak of {run.segments} segments alone"
             found.append(f"{facts.beyond} is that of run {run.run_id} too, though {signals}; {_WRITE_ANOTHER}")

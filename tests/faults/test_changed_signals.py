@@ -127,6 +127,25 @@ def test_a_run_that_was_killed_behind_such_a_signal_is_brought_to_its_end(
     _require_verified(hand_over.produce(resume=run_id), hand_over, client, keys)
 
 
+@pytest.mark.parametrize(("field", "place", "digit"), CHANGES)
+def test_a_run_of_one_segment_that_was_killed_behind_such_a_signal_is_brought_to_its_end(
+    *, field: str, place: int, digit: bytes, server: Server, hand_over: HandOver
+) -> None:
+    """The one entry of the stream may be no signal then; by its id and the run's, which the record has, it is ours."""
+    with FlippingLink(server.port, field, place, digit) as changing, FaultyLink(changing.port) as link:
+        link.at(b"XRANGE", lambda: None, is_forwarded=False)  # the audit
+        with pytest.raises(EndpointUnreachableError):
+            hand_over.produce(url=link.url, count=10, patience_s=0)
+        assert changing.changed
+    run_id = next(entry["run_id"] for entry in hand_over.logged.entries if entry["event"] == "run started")
+    with suppress(HandoverError):
+        hand_over.consume(run_id=run_id, settle_s=0.05, max_deliveries=1, wait_s=0.1)
+    hand_over.produce(resume=run_id)
+    with suppress(VerificationFailedError):
+        hand_over.consume(run_id=run_id, settle_s=0.05, max_deliveries=1)
+    assert hand_over.consume(run_id=run_id, settle_s=0.05, max_deliveries=1).verdict == "verified"
+
+
 Loss = Callable[["redis.Redis", str, str], object]
 
 

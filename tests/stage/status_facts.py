@@ -44,6 +44,7 @@ def status_of(
     first_run: str = RUN,
     dead_letters: int = 0,
     not_looked_at: Iterable[str] = (),
+    is_followed: bool = False,
 ) -> Status:
     """Return the status of a newest run with these segments."""
     findings = Findings(run, group)
@@ -51,4 +52,4 @@ def status_of(
         findings.add(segment)
     runs = [judged(findings, "result")]
     facts = Facts(runs, "biglist", first_run, "signals", 0, group, findings, dead_letters, list(not_looked_at))
-    return judge(facts, "redis://here", "")
+    return judge(replace(facts, is_followed=is_followed), "redis://here", "")

@@ -172,3 +172,19 @@ def test_the_lists_of_the_json_object_are_there_however_empty() -> None:
         *("endpoint", "namespace", "runs", "group", "dead_letters", "troubles", "under_way", "not_looked_at"),
         *("is_empty", "exit_code"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("run", "is_followed", "advice"),
+    [
+        (FINISHED, False, f"server-a run --resume {RUN} --repair"),
+        (FINISHED, True, "its verdicts are on this host alone, so write another with: server-a run"),
+        (FORGOTTEN, False, "write another with: server-a run"),
+        (FORGOTTEN, True, "write another with: server-a run"),
+    ],
+)
+def test_a_failed_run_is_told_with_what_mends_it(*, run: RunStatus, is_followed: bool, advice: str) -> None:
+    """A repair needs the verdicts at server-a's URL, and a resume the record."""
+    failed = replace(DONE, verdict=verdict_on(FAILED))
+    (said,) = status_of([failed], run, is_followed=is_followed).problems
+    assert said.endswith(advice)
