@@ -102,19 +102,21 @@ def require_our_signals(key: str, entries: Entries, groups: Iterable[Mapping[str
     """
     from shared.signal import CONSUMER_GROUP  # which the commands of the shop need not import
 
-    entries = list(entries)
-    if not entries:
+    entries = iter(entries)
+    first = next(entries, None)
+    if first is None:
         names = [group["name"] for group in groups]
         if names and CONSUMER_GROUP.encode() not in names:
             raise foreign_error(key, "no stream, or one with signals", "an empty one that others have groups in")
-    elif not any(is_signal(fields) for _, fields in entries):
+    elif not (is_signal(first[1]) or any(is_signal(fields) for _, fields in entries)):
         raise foreign_error(key, "no stream, or one with signals", "entries of somebody else's")
 
 
 def require_our_letters(key: str, entries: Entries) -> None:
     """Raise WrongKeyError if a stream under the dead letters' name is somebody else's; an empty one is not."""
-    entries = list(entries)
-    if entries and not any(is_letter(fields) for _, fields in entries):
+    entries = iter(entries)
+    first = next(entries, None)
+    if first is not None and not (is_letter(first[1]) or any(is_letter(fields) for _, fields in entries)):
         raise foreign_error(key, "no stream, or one with dead letters", "entries of somebody else's")
 
 

@@ -13,7 +13,7 @@ from typing import Any, cast
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.optimistic import optimistic
-from shared.endpoint.published import LOOK_BACK
+from shared.endpoint.our_streams import entries_at_ends
 from shared.keys import Keyspace
 from shared.ownership import is_letter, is_signal
 from shared.signal import CONSUMER_GROUP
@@ -80,8 +80,7 @@ def _decide(
         names = [group["name"] for group in groups]
         found = is_ours(newest, names)
         if newest and not found:
-            pages = (pipeline.xrevrange(stream, count=LOOK_BACK), pipeline.xrange(stream, count=LOOK_BACK))
-            found = is_ours([entry for page in pages for entry in cast("list[Any]", page)], names)
+            found = any(is_ours([entry], names) for entry in entries_at_ends(pipeline, stream))
         others = tuple(name for name in names if name != own_group.encode())
         if found and removes:
             pipeline.multi()

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any, cast
 
 from server_b.follow.checkpoint import START
 from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.our_streams import newest_entries
 from shared.endpoint.published import LOOK_BACK, signals_in
 from shared.endpoint.stream_pages import PageSize, require_order, stream_pages
-from shared.ownership import is_signal, require_our_signals
+from shared.ownership import require_our_signals
 from shared.signal import Signal
 
 RawEntry = tuple[str, dict[bytes, bytes]]
@@ -30,10 +32,13 @@ class SignalStream:
     key: str
 
     def require_ours(self) -> None:
-        """Raise WrongKeyError if the stream is somebody else's. Redis: XREVRANGE; XREAD if none is a signal."""
-        newest = cast("list[Any]", self.endpoint.at(self.key).xrevrange(self.key, count=LOOK_BACK))
-        oldest = self._read(START, count=LOOK_BACK) if not any(is_signal(fields) for _, fields in newest) else []
-        require_our_signals(self.key, [*newest, *oldest], [])
+        """Raise WrongKeyError if the stream is somebody else's.
+
+        Redis: XREVRANGE COUNT 1; where that is no signal more of them, then XREAD.
+        """
+        newest = newest_entries(self.endpoint.at(self.key), self.key)
+        oldest = islice(chain.from_iterable(self._pages()), LOOK_BACK)
+        require_our_signals(self.key, chain(newest, oldest), [])
 
     def newest_id(self) -> str:
         """Return the id of the newest entry; `START` when there is none. Redis: XREVRANGE COUNT 1; O(1)."""

@@ -16,8 +16,8 @@ from typing import Any, cast
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import NodeClient, NodePipeline
 from shared.endpoint.optimistic import Step, execute_all, optimistic
-from shared.endpoint.our_streams import require_streams
-from shared.endpoint.published import LOOK_BACK, signals_in
+from shared.endpoint.our_streams import entries_at_ends, require_streams
+from shared.endpoint.published import signals_in
 from shared.endpoint.stream_pages import PageSize, stream_pages
 from shared.errors import InvalidInputError
 from shared.keys import Keyspace
@@ -180,8 +180,7 @@ class DeadLetters:
 
     def _require_signals_beside(self, letter: DeadLetter, pipeline: NodePipeline) -> None:
         signals = self.keys.signals()
-        pages = (pipeline.xrevrange(signals, count=LOOK_BACK), pipeline.xrange(signals, count=LOOK_BACK))
-        if not any(is_signal(fields) for page in pages for _, fields in cast("list[Any]", page)):
+        if not any(is_signal(fields) for _, fields in entries_at_ends(pipeline, signals)):
             raise InvalidInputError(
                 where=f"dead letter {letter.origin}", expected="a signal, since there is none beside it",
                 got="something else", advice=f"remove it with server-b dead drop {letter.origin}",

@@ -21,6 +21,7 @@ from server_b.segment.examiner import NEVER_ARRIVED
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import Command, NodePipeline
 from shared.endpoint.optimistic import Step, execute_all, optimistic, optimistic_on
+from shared.endpoint.our_streams import entries_at_ends
 from shared.endpoint.published import LOOK_BACK
 from shared.endpoint.retry import Retry
 from shared.endpoint.stream_pages import PageSize, stream_pages
@@ -134,8 +135,7 @@ class EntrySettler:
         dead, origin = self.keys.dead_letters(), entry.entry_id.encode()
         newest = [(is_letter(fields), fields.get(b"origin")) for fields in self._newest_letters(pipeline)]
         if not any(is_ours for is_ours, _ in newest):
-            oldest = cast("list[Any]", pipeline.xrange(dead, count=LOOK_BACK)) if newest else []
-            require_our_letters(dead, oldest)
+            require_our_letters(dead, entries_at_ends(pipeline, dead) if newest else [])
         if any(found == origin for _, found in newest):
             return []
         fields = letter_fields(origin=entry.entry_id, reason=reason, consumer=self.consumer, fields=entry.fields or {})

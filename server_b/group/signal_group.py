@@ -14,8 +14,8 @@ from server_b.group.scripts import ENDED, REMOVE, RENEW, NameUse
 from server_b.group.trimmed import unread_trimmed
 from shared.endpoint.endpoint import Endpoint, milliseconds
 from shared.endpoint.node_client import NodeClient
-from shared.endpoint.our_streams import PROOF_LETTERS, require_letters, require_signals, without_missing_key
-from shared.endpoint.published import LOOK_BACK, newest_signals, signals_in
+from shared.endpoint.our_streams import PROOF_ENTRIES, require_letters, require_signals, without_missing_key
+from shared.endpoint.published import newest_signals, signals_in
 from shared.endpoint.stream_pages import require_order
 from shared.endpoint.together import Together
 from shared.endpoint.translation import is_reply
@@ -65,14 +65,14 @@ class SignalGroup:
         Raises WrongKeyError if stream or dead letters are somebody else's; nothing is written then.
 
         Redis: XREVRANGE of both, XINFO GROUPS and CONSUMERS, XRANGE COUNT 1, XLEN, TIME in one round trip; without a
-        group XGROUP CREATE MKSTREAM; an EVAL for each silent name.
+        group XGROUP CREATE MKSTREAM; an EVAL for each silent name; XREVRANGE of more where the newest is no signal.
         """
         dead = self.keys.dead_letters()
         pipeline = self._client.pipeline(transaction=False)
         pipeline.xinfo_groups(self.stream)
         pipeline.xinfo_consumers(self.stream, CONSUMER_GROUP)
-        pipeline.xrevrange(self.stream, count=LOOK_BACK)
-        pipeline.xrevrange(dead, count=PROOF_LETTERS)
+        pipeline.xrevrange(self.stream, count=PROOF_ENTRIES)
+        pipeline.xrevrange(dead, count=PROOF_ENTRIES)
         pipeline.xrange(self.stream, count=1)
         pipeline.xlen(self.stream)
         pipeline.time()
@@ -86,7 +86,8 @@ class SignalGroup:
             if is_silent and stored_text(consumer["name"]) != self.consumer:
                 self._remove(consumer["name"], silent_ms=SILENT_CONSUMER_MS)
         self.unread_trimmed = unread_trimmed(groups, oldest, length)
-        return next(signals_in(newest, server_ms=milliseconds(now)), None)
+        signal = next(signals_in(newest, server_ms=milliseconds(now)), None)
+        return signal if signal is not None or not newest else self.newest_signal()
 
     def _create(self) -> bool:
         """Create the group; return False if another consumer has just done so."""

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from shared.endpoint.endpoint import Endpoint, milliseconds
-from shared.endpoint.our_streams import PROOF_LETTERS, are_letters_ours, are_signals_ours
+from shared.endpoint.our_streams import PROOF_ENTRIES, are_letters_ours, are_signals_ours
 from shared.endpoint.published import LOOK_BACK
 from shared.endpoint.together import Together
 from shared.endpoint.translation import is_reply
@@ -38,7 +38,7 @@ def read_stream(endpoint: Endpoint, keys: Keyspace) -> StreamFacts:
     asked.at(stream).xinfo_groups(stream)
     asked.at(stream).xinfo_consumers(stream, CONSUMER_GROUP)
     asked.at(dead_letters).xlen(dead_letters)
-    asked.at(dead_letters).xrevrange(dead_letters, count=PROOF_LETTERS)
+    asked.at(dead_letters).xrevrange(dead_letters, count=PROOF_ENTRIES)
     asked.at(first).hmget(first, SegmentState.FIELDS)
     asked.at(stream).time()
     replies = map(_without_refusal, asked.send(raise_on_error=False))
