@@ -88,6 +88,11 @@ def spelled_number(text: str) -> int | None:
     return number if number < 10**18 else None
 
 
+def decimal_number(text: str) -> int | None:
+    """Return the number that up to 18 ASCII digits spell; None for anything else, such as `²`, which is a digit too."""
+    return int(text) if re.fullmatch("[0-9]{1,18}", text) else None
+
+
 def shown(raw: bytes) -> str:
     """Return the first 60 bytes of a field as a message may quote them."""
     text = raw[:60].decode("utf-8", "backslashreplace")

@@ -20,6 +20,7 @@ from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.retry import growing_pauses
 from shared.endpoint.server_kind import hello_fields
 from shared.errors import HandoverError, NotFinishedError, TransientError, WrongEndpointError
+from shared.fields import decimal_number
 from shared.keys import Keyspace
 from shared.stopping import StopRequest
 from shared.tokens import make_token
@@ -136,4 +137,4 @@ def _connection_id(endpoint: Endpoint, key: str) -> int:
         number = hello_fields(endpoint.at(key).execute_command("HELLO")).get("id", "")
     except WrongEndpointError:  # a proxy that does not know HELLO
         return 0
-    return int(number) if number.isdecimal() else 0
+    return decimal_number(number) or 0

@@ -22,6 +22,7 @@ from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import Command
 from shared.endpoint.settings import EndpointSettings
 from shared.errors import HandoverError, NotAllowedError, TransientError, WrongEndpointError
+from shared.fields import decimal_number
 from shared.keys import Keyspace
 
 OLDEST_VERSION = (6, 2)
@@ -124,12 +125,17 @@ def _kind_problems(endpoint: Endpoint, job: Job) -> list[Problem]:
     kind = endpoint.kind
     if kind.is_replica and job.refusal:
         return [Problem(f"{endpoint.name} is a read-only replica: {job.refusal}", WrongEndpointError.exit_code)]
-    parts = kind.version.split(".")[:2]
-    # a version that is not made of numbers counts as a new one
-    if all(part.isdigit() for part in parts) and tuple(map(int, parts)) < OLDEST_VERSION:
+    if is_too_old(kind.version):
         text = f"{endpoint.name} has version {kind.version}: 6.2 is the oldest that has every command; upgrade it"
         return [Problem(text, WrongEndpointError.exit_code)]
     return []
+
+
+def is_too_old(version: str) -> bool:
+    """Tell whether a server lacks commands that we need; one whose version is not made of numbers counts as new."""
+    parts = [decimal_number(part) for part in version.split(".")[:2]]
+    numbers = tuple(part for part in parts if part is not None)
+    return len(numbers) == len(parts) and numbers < OLDEST_VERSION
 
 
 def _user(endpoint: Endpoint, keys: Keyspace, settings: EndpointSettings) -> str | None:

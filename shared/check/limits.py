@@ -12,7 +12,8 @@ from typing import Any
 from shared.check.memory import shown_bytes
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.together import Together
-from shared.errors import NotAllowedError, TransientError, WrongEndpointError
+from shared.errors import HandoverError, NotAllowedError, WrongEndpointError
+from shared.fields import decimal_number
 
 LEAST_TIMEOUT_S = 10  # the programs send something on each connection that they need every few seconds
 _NAMES = ("client-output-buffer-limit", "maxmemory-clients", "timeout")
@@ -37,9 +38,9 @@ def read_limits(endpoint: Endpoint, keys: Iterable[str]) -> dict[str, dict[str, 
 def _settings(replies: Iterable[Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     for reply in replies:
-        if isinstance(reply, TransientError):
+        if isinstance(reply, HandoverError) and not isinstance(reply, (NotAllowedError, WrongEndpointError)):
             raise reply
-        if not isinstance(reply, (NotAllowedError, WrongEndpointError)):
+        if isinstance(reply, Mapping):
             found |= {_text(name): _text(value) for name, value in reply.items()}
     return found
 
@@ -59,7 +60,7 @@ def limit_notes(node: str, settings: Mapping[str, str], *, asked_bytes: int) -> 
     notes = []
     words = settings.get("client-output-buffer-limit", "").split()
     pairs = zip(words[::4], words[1::4], words[2::4], strict=False)
-    limits = [int(limit) for name, *both in pairs if name == "normal" for limit in both if limit.isdigit()]
+    limits = [decimal_number(limit) for name, *both in pairs if name == "normal" for limit in both]
     least = min((limit for limit in limits if limit), default=0)
     if 0 < least < 2 * asked_bytes:
         notes.append(
@@ -68,10 +69,11 @@ def limit_notes(node: str, settings: Mapping[str, str], *, asked_bytes: int) -> 
         )
     clients = settings.get("maxmemory-clients", "0")
     if clients not in ("0", "0%"):
-        shown = shown_bytes(int(clients)) if clients.isdigit() else f"{clients} of maxmemory"
+        most = decimal_number(clients)
+        shown = shown_bytes(most) if most is not None else f"{clients} of maxmemory"
         notes.append(f"{node} cuts connections when all of its clients take more than {shown} (maxmemory-clients)")
-    timeout = settings.get("timeout", "0")
-    if timeout.isdigit() and 0 < int(timeout) < LEAST_TIMEOUT_S:
+    timeout = decimal_number(settings.get("timeout", "0")) or 0
+    if 0 < timeout < LEAST_TIMEOUT_S:
         cure = f"set it to 0, or to {LEAST_TIMEOUT_S} at least"
         notes.append(f"{node} cuts a connection that is silent for {timeout} s (timeout): {cure}")
     return notes

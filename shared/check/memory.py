@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from shared.check.findings import MemoryFindings, Problem
 from shared.endpoint.endpoint import Endpoint
@@ -85,11 +85,15 @@ def decode_memory(name: str, info: Mapping[str, object]) -> NodeMemory | None:
     """Return what redis-py's form of INFO memory says, or None when it lacks what we need."""
     names = ("used_memory", "maxmemory", "total_system_memory", "mem_not_counted_for_evict", "lazyfree_pending_objects")
     used, *others = (info.get(field) for field in names)
-    if not isinstance(used, int):
+    if not _is_size(used):
         return None
-    max_bytes, host_bytes, uncounted, freeing = (other if isinstance(other, int) else 0 for other in others)
+    max_bytes, host_bytes, uncounted, freeing = (other if _is_size(other) else 0 for other in others)
     policy = str(info.get("maxmemory_policy", "unknown"))
     return NodeMemory(name, used, max_bytes, host_bytes, policy, uncounted, is_freeing=freeing > 0)
+
+
+def _is_size(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and 0 <= value < 2**63
 
 
 def memory_findings(nodes: list[NodeMemory], count: int | None, needs: Mapping[str, Need]) -> MemoryFindings:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
 from demo.servers import Server
-from shared.check.limits import limit_notes
+from shared.check.limits import limit_notes, read_limits
+from shared.endpoint.opening import open_endpoint
+from shared.endpoint.settings import EndpointSettings
+from shared.endpoint.url import parse_url
+from shared.errors import FullServerError
 from tests.stage.check_runs import PROGRAMS, check, user_url
+from tests.stage.lying_link import LyingLink
 from tests.stage.programs import Name
 from tests.stage.servers import connect
 
@@ -58,3 +65,15 @@ def test_check_warns_of_them_and_ends_with_0(program: Name, own_server: Server) 
     assert all(any(name in note for note in found["notes"]) for name in expected)
     # who may not ask is told nothing
     assert check(program, user_url(own_server, "-config"))[1]["notes"] == []
+
+
+def test_a_server_too_full_for_a_question_is_full(own_server: Server) -> None:
+    with (
+        LyingLink(own_server.port) as link,
+        closing(open_endpoint(EndpointSettings(url=parse_url(link.url)))) as endpoint,
+    ):
+        link.lie(b"-OOM command not allowed when used memory > 'maxmemory'.\r\n", about="CONFIG GET")
+        with pytest.raises(FullServerError):
+            read_limits(endpoint, ["biglist"])
+        link.lie(b"-NOPERM this user has no permissions\r\n", about="CONFIG GET")
+        assert read_limits(endpoint, ["biglist"]) == {endpoint.node_of("biglist"): {}}
