@@ -12,6 +12,7 @@ READABLE_SCHEMA_VERSIONS = (1,)
 _WHOLE, _FRACTION = r"([0-9]+|[0-9]{1,3}(?:(?:_[0-9]{3})+|(?:,[0-9]{3})+))", r"(?:\.([0-9]+))?"
 _SPELLED = re.compile(_WHOLE + _FRACTION + "(?:e([0-9]{1,2})|([km]))?", re.ASCII | re.IGNORECASE)
 _MOST_CHARACTERS = 24
+_NUMBER, _DIGEST = re.compile(rb"[0-9]{1,18}"), re.compile(rb"[0-9a-f]{32}")
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -39,7 +40,7 @@ def check_run_id(where: str, text: str) -> None:
 
 def decode_number(where: str, name: str, raw: bytes, *, least: int = 1) -> int:
     """Return the whole number that a field spells in ASCII digits."""
-    if not re.fullmatch(rb"[0-9]{1,18}", raw) or int(raw) < least:
+    if not _NUMBER.fullmatch(raw) or int(raw) < least:
         raise InvalidInputError(where=f"{where} {name}", expected=f"a whole number from {least}", got=shown(raw))
     return int(raw)
 
@@ -62,7 +63,7 @@ def decode_token(where: str, name: str, raw: bytes) -> str:
 
 def decode_digest(where: str, raw: bytes) -> str:
     """Return the digest that a field holds, 32 lower-case hex digits."""
-    if not re.fullmatch(rb"[0-9a-f]{32}", raw):
+    if not _DIGEST.fullmatch(raw):
         raise InvalidInputError(where=f"{where} digest", expected="32 lower-case hex digits", got=shown(raw))
     return raw.decode("ascii")
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 import os
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from shared.errors import WrongKeyError
 from shared.keys import TOKEN_PATTERN
 
 MOST_AHEAD_MS = 24 * 60 * 60 * 1000
 MOST_AHEAD_OF_ATTEMPT_MS = 1_000 * 365 * MOST_AHEAD_MS  # whatever a clock said, and far from the last year
+_TOKEN = re.compile(TOKEN_PATTERN)
+_MOST_CHARACTERS = 64  # a token has 26; the pattern says which
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PARTS = ((0, 4), (4, 6), (6, 8), (9, 11), (11, 13), (13, 15))
 
@@ -33,8 +36,14 @@ def make_token(server_ms: int, *, after: str = "", most_ahead_ms: int = MOST_AHE
 
 def is_token(text: str) -> bool:
     """Tell whether a text has the form of a run id or an attempt token and names a real moment."""
+    # not a text of any length: what is remembered is held in memory
+    return len(text) <= _MOST_CHARACTERS and _is_token(text)
+
+
+@lru_cache(maxsize=4_096)
+def _is_token(text: str) -> bool:
     # 9999 is Python's last year: a token of it might have no successor
-    if not re.fullmatch(TOKEN_PATTERN, text) or text.startswith("9999"):
+    if not _TOKEN.fullmatch(text) or text.startswith("9999"):
         return False
     try:
         token_ms(text)
@@ -60,6 +69,11 @@ def is_too_late(token: str, server_ms: int, *, most_ahead_ms: int = MOST_AHEAD_M
 
 def token_ms(token: str) -> int:
     """Return the milliseconds since 1970 that a token starts with; ValueError if it names no real moment."""
+    return _token_ms(token[:_MOST_CHARACTERS])
+
+
+@lru_cache(maxsize=4_096)  # states, verdicts and signals of a thousand segments name the same ones again and again
+def _token_ms(token: str) -> int:
     # not strptime(), whose first call imports and compiles what it needs
     year, month, day, hour, minute, second = (int(token[start:end]) for start, end in _PARTS)
     moment = datetime(year, month, day, hour, minute, second, tzinfo=UTC)

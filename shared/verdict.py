@@ -106,6 +106,7 @@ _BOUNDS = {"segment": (1, MAX_SEGMENTS), "segments": (1, MAX_SEGMENTS), "count":
     "deliveries": (0, 2**31),
     **dict.fromkeys(("lag_ms", "started_us", "ended_us", "taken_ms"), (0, 2**63)),
 }
+_DIGEST, _HALF_PAIR = re.compile("[0-9a-f]{32}"), re.compile("[\ud800-\udfff]")
 _TEXTS = ("attempt", "digest", "reason", "consumer", "claimed_from")
 
 
@@ -119,7 +120,7 @@ def _is_ours(fields: dict[str, Any]) -> bool:
         and fields["started_us"] <= fields["ended_us"]
         and all(_is_text(fields.get(name)) for name in _TEXTS)
         and is_token(fields["attempt"])
-        and re.fullmatch("[0-9a-f]{32}", fields["digest"]) is not None
+        and _DIGEST.fullmatch(fields["digest"]) is not None
         and isinstance(first, list)
         and all(map(_is_text, first))
         and (last is None or _is_text(last))
@@ -150,7 +151,7 @@ def _is_number(value: object, least: int, most: int) -> bool:
 
 def _is_text(value: object) -> bool:
     """Tell whether it is a text that can be encoded: JSON can spell half of a surrogate pair, which UTF-8 can't."""
-    return isinstance(value, str) and not re.search("[\ud800-\udfff]", value)
+    return isinstance(value, str) and (value.isascii() or not _HALF_PAIR.search(value))
 
 
 def decode_result(fields: Mapping[bytes, bytes]) -> dict[int, SegmentVerdict]:

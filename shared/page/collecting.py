@@ -7,7 +7,7 @@ and again, then only at segments without a verdict that have moved, and at signa
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
@@ -60,6 +60,7 @@ class Collector:
     peer: EndpointFacts | None = None
     peer_away: str = ""
     stop: StopRequest | None = None
+    passed: Callable[[int], None] = lambda _: None  # called with numbers of segments that are read
     _sums: PartSums = field(init=False, default_factory=lambda: PartSums(SegmentLines("")))
     _open: OpenSegments = field(init=False)
     _is_finished: bool = field(init=False, default=False)
@@ -180,6 +181,7 @@ class Collector:
             if self.stop is not None:
                 self.stop.check("page")
             portion = numbers[start : start + PORTION_KEYS]
+            self.passed(len(portion))
             noted: Any = self.endpoint.at(key).hmget(key, list(map(signal_field, portion)))
             segments = read_segments(self.endpoint, self.keys, run, portion, local, server_ms=server_ms)
             yield segments, list(map(decode_entry_id, noted))

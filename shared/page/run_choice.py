@@ -8,6 +8,7 @@ from shared.errors import InvalidInputError, NotFinishedError
 from shared.page.collecting import Collector
 from shared.page.facts import PageFacts
 from shared.program.options import CommonSettings
+from shared.program.progress import Progress
 from shared.program.state_folder import state_directory
 from shared.program.verdict_file import LocalVerdicts, VerdictFile
 
@@ -19,8 +20,9 @@ def collect_run(endpoint: Endpoint, common: CommonSettings, run_id: str) -> Page
         InvalidInputError: Nothing of the run that was named is here.
         NotFinishedError: No run is here.
     """
-    collector = Collector(endpoint, common.keys, common.endpoint.url.is_tls, run_id)
-    facts = collector.look(local_verdicts(endpoint, common))
+    with Progress("Looking", None, unit="segments") as progress:
+        collector = Collector(endpoint, common.keys, common.endpoint.url.is_tls, run_id, passed=progress.add)
+        facts = collector.look(local_verdicts(endpoint, common))
     if facts.run is None and run_id:
         expected, advice = "a run that is known here", "see server-b status"
         raise InvalidInputError(where=f"run {run_id}", expected=expected, got="nothing of it", advice=advice)

@@ -38,8 +38,13 @@ def status_command(program: str) -> click.Command:
             say_outcome(json_text(found.as_json()) if as_json else status_text(found), status_marks(found))
 
         if not watch:
-            with closing(open_endpoint(common.endpoint)) as endpoint:
-                found = _look(endpoint, common, program)
+            from shared.program.progress import Progress
+
+            with (
+                closing(open_endpoint(common.endpoint)) as endpoint,
+                Progress("Looking", None, unit="segments") as progress,
+            ):
+                found = _look(endpoint, common, program, progress.add)
             show(found)
             return found.exit_code
         with stop_requests() as stop, closing(open_endpoint(common.endpoint)) as endpoint:
@@ -48,7 +53,9 @@ def status_command(program: str) -> click.Command:
     return status
 
 
-def _look(endpoint: Endpoint, common: CommonSettings, program: str) -> Status:
+def _look(
+    endpoint: Endpoint, common: CommonSettings, program: str, passed: Callable[[int], None] = lambda _: None
+) -> Status:
     from shared.program.state_folder import state_directory
     from shared.program.verdict_file import VerdictFile
     from shared.status.status import read_status
@@ -57,7 +64,7 @@ def _look(endpoint: Endpoint, common: CommonSettings, program: str) -> Status:
     if program == "server-b" and endpoint.kind.is_replica and state_directory():
         files = {"endpoint": endpoint.name, "namespace": common.keys.namespace}
         local = VerdictFile(state_directory(), **files).read()
-    return read_status(endpoint, common.keys, is_scanned=program == "server-a", local=local)
+    return read_status(endpoint, common.keys, is_scanned=program == "server-a", local=local, passed=passed)
 
 
 def _watch(

@@ -10,7 +10,7 @@ The group is read before results and records: an entry that was acknowledged by 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
@@ -48,10 +48,11 @@ def read_facts(
     is_scanned: bool,
     scan_s: float = SCAN_S,
     local: LocalVerdicts | None = None,
+    passed: Callable[[int], None] = lambda _: None,
 ) -> Facts:
     """Read everything; `is_scanned` looks for runs without a signal among all keys, for at most `scan_s` seconds.
 
-    `local` are the verdicts of a follower on this host.
+    `local` are the verdicts of a follower on this host; `passed` is called with numbers of segments that are looked at.
 
     Redis: one round trip for stream, group, dead letters and first state; XREVRANGE COUNT 1000, at most 20 times; SCAN;
     HMGET of at most 12 records; HMGET of 1,000 verdicts and, for the newest run, 1,000 states with LLEN and, where a
@@ -67,7 +68,8 @@ def read_facts(
     if runs:
         findings = Findings(runs[0], stream.group)
         try:
-            for segment in segments_of_newest(endpoint, keys, runs[0], local or {}, server_ms=stream.server_ms):
+            found = segments_of_newest(endpoint, keys, runs[0], local or {}, server_ms=stream.server_ms, passed=passed)
+            for segment in found:
                 findings.add(segment)
             beyond = segment_beyond(endpoint, keys, runs[0])
         except TransientError as error:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.many import ask_many
 from shared.endpoint.published import read_state
 from shared.endpoint.together import PORTION_KEYS, Together
 from shared.errors import InvalidInputError, WrongKeyError
@@ -107,10 +108,17 @@ def foreign_verdicts(result_key: str) -> str:
 
 
 def segments_of_newest(
-    endpoint: Endpoint, keys: Keyspace, run: RunStatus, local: LocalVerdicts, *, server_ms: int
+    endpoint: Endpoint,
+    keys: Keyspace,
+    run: RunStatus,
+    local: LocalVerdicts,
+    *,
+    server_ms: int,
+    passed: Callable[[int], None],
 ) -> Iterator[SegmentFacts]:
-    """Yield the segments of the newest run; see `read_segments`."""
+    """Yield the segments of the newest run; see `read_segments`. `passed` is called with how many are read."""
     for portion in _portions(run):
+        passed(len(portion))
         yield from read_segments(endpoint, keys, run, portion, local, server_ms=server_ms)
 
 
@@ -145,14 +153,10 @@ def read_segments(
     run what `with_signals` asks.
     """
     verdicts = _verdicts(endpoint, keys, run, numbers, local) if run.verdicts else {}
-    asked = Together(endpoint)
-    for name in map(keys.segment, numbers):
-        asked.at(keys.state(name)).hmget(keys.state(name), SegmentState.FIELDS)
-        asked.at(name).llen(name)
-    replies = asked.send()
+    names = list(map(keys.segment, numbers))
+    replies = ask_many(endpoint, [command for name in names for command in _looks(keys, name)])
     facts = []
-    for number, values, length in zip(numbers, replies[::2], replies[1::2], strict=True):
-        name = keys.segment(number)
+    for number, name, values, length in zip(numbers, names, replies[::2], replies[1::2], strict=True):
         state = SegmentState.decode(keys.state(name), values, server_ms=server_ms)
         facts.append(SegmentFacts(number, name, state, length, verdicts.get(number)))
     facts = _looked_again(endpoint, keys, facts, server_ms)
@@ -167,11 +171,7 @@ def _looked_again(endpoint: Endpoint, keys: Keyspace, facts: list[SegmentFacts],
     Redis: HMGET and LLEN of each of those, in one round trip; nothing where there is none.
     """
     odd = [each for each in facts if each.state is not None and each.length != each.state.count]
-    asked = Together(endpoint)
-    for each in odd:
-        asked.at(each.name).hmget(keys.state(each.name), SegmentState.FIELDS)
-        asked.at(each.name).llen(each.name)
-    replies = asked.send() if odd else []
+    replies = ask_many(endpoint, [command for each in odd for command in _looks(keys, each.name)])
     again = {
         each.number: replace(
             each, state=SegmentState.decode(keys.state(each.name), values, server_ms=server_ms), length=length
@@ -179,6 +179,11 @@ def _looked_again(endpoint: Endpoint, keys: Keyspace, facts: list[SegmentFacts],
         for each, values, length in zip(odd, replies[::2], replies[1::2], strict=True)
     }
     return [again.get(each.number, each) for each in facts]
+
+
+def _looks(keys: Keyspace, name: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    state_key = keys.state(name)
+    return ("HMGET", state_key, *SegmentState.FIELDS), ("LLEN", name)
 
 
 def _portions(run: RunStatus) -> Iterator[range]:

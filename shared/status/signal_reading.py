@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from shared.endpoint.endpoint import Endpoint
-from shared.endpoint.together import Together
+from shared.endpoint.many import ask_many
 from shared.errors import InvalidInputError
 from shared.keys import Keyspace
 from shared.record import signal_field
@@ -28,11 +28,9 @@ def with_signals(endpoint: Endpoint, keys: Keyspace, run: RunStatus, facts: list
     run_key, stream = keys.run(run.run_id), keys.signals()
     noted: Any = endpoint.at(run_key).hmget(run_key, [signal_field(number) for number in wanted])
     ids = {number: _entry_id(raw) for number, raw in zip(wanted, noted, strict=True)}
-    asked = Together(endpoint)
     known = [(number, entry_id) for number, entry_id in ids.items() if entry_id]
-    for _, entry_id in known:
-        asked.at(stream).xrange(stream, min=entry_id, max=entry_id)
-    entries = {number: found for (number, _), found in zip(known, asked.send(), strict=True)}
+    replies = ask_many(endpoint, [("XRANGE", stream, entry_id, entry_id) for _, entry_id in known])
+    entries = {number: found for (number, _), found in zip(known, replies, strict=True)}
     return [
         replace(
             segment,
@@ -49,7 +47,7 @@ def _entry_id(raw: bytes | None) -> str:
 
 
 def _signal(entries: list[Any]) -> Signal | None:
-    for _, fields in entries:
+    for _, flat in entries:
         with suppress(InvalidInputError):
-            return Signal.decode(fields)
+            return Signal.decode(dict(zip(flat[::2], flat[1::2], strict=True)))
     return None

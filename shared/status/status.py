@@ -13,6 +13,7 @@ silence about it would be taken for an all-clear.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -59,9 +60,10 @@ def read_status(
     is_scanned: bool = False,
     scan_s: float = SCAN_S,
     local: LocalVerdicts | None = None,
+    passed: Callable[[int], None] = lambda _: None,
 ) -> Status:
     """Read the facts and judge them; arguments and costs are those of `read_facts`."""
-    facts = read_facts(endpoint, keys, is_scanned=is_scanned, scan_s=scan_s, local=local)
+    facts = read_facts(endpoint, keys, is_scanned=is_scanned, scan_s=scan_s, local=local, passed=passed)
     return judge(facts, endpoint.name, keys.namespace)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from contextlib import closing
-from typing import TYPE_CHECKING
+from types import FrameType
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
@@ -25,7 +28,10 @@ from tests.stage.turns import QUIET_S, TurnCounter
 if TYPE_CHECKING:
     import redis
 
+T = TypeVar("T")
+
 SEGMENTS = 3_500
+CALLS_A_SEGMENT = {0: 100, SEGMENTS: 160}  # without verdicts, and with them
 REASON = "x" * 1_000
 
 
@@ -86,3 +92,32 @@ def test_verdicts_of_older_runs_are_not_read_where_they_are_too_many(
 def test_a_reason_of_somebody_elses_is_cut(server: Server, client: redis.Redis, keys: Keyspace) -> None:
     put_run(client, keys, RUN, 1, verdicts=1)
     assert len(counted_status(server, keys)[0].runs[0].reason) < 250
+
+
+def _calls_of(function: Callable[[], T]) -> tuple[T, int]:
+    """Return what a function returns, and how many functions and generators of Python are entered for it."""
+    calls = 0
+
+    def count(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        return function(), calls
+    finally:
+        sys.setprofile(before)
+
+
+@pytest.mark.parametrize("verdicts", [SEGMENTS, 0])
+def test_a_segment_costs_few_calls(server: Server, client: redis.Redis, keys: Keyspace, verdicts: int) -> None:
+    """By redis-py's pipelines, which pack and unpack each command for itself, it took more than 200."""
+    put_run(client, keys, RUN, SEGMENTS, verdicts=verdicts)
+    client.xgroup_create(keys.signals(), "server-b", id="$")
+    told: list[int] = []
+    with closing(open_endpoint(EndpointSettings(url=parse_url(server.url)))) as endpoint:
+        status, calls = _calls_of(lambda: read_status(endpoint, keys, passed=told.append))
+    assert status.runs[0].verdicts == verdicts
+    assert calls <= CALLS_A_SEGMENT[verdicts] * SEGMENTS
+    assert told == [1_000, 1_000, 1_000, 500]
