@@ -32,7 +32,7 @@ ALL_READ = "signals do come here, but no new one did"
 class _Hold:
     renew: Callable[[], bool]
     due_s: float
-    is_waiting: bool = False  # for its list, while others are in hand
+    is_waiting: bool = False  # for its list or for its turn, while another is in hand, or none
 
 
 @dataclass
@@ -75,17 +75,17 @@ class Lease:
         self._is_quiet = True
         self._has_found = False
 
-    def hold(self, entry_id: str, renew: Callable[[], bool]) -> None:
+    def hold(self, entry_id: str, renew: Callable[[], bool], *, is_in_hand: bool = True) -> None:
         """Hold an entry, or go on; `renew` resets the entry's idle time and returns whether it is still ours."""
         hold = self._held.setdefault(entry_id, _Hold(renew, time.monotonic() + self._renew_every_s))
-        hold.is_waiting = False
+        hold.is_waiting = not is_in_hand
 
     def let_wait(self, entry_id: str) -> None:
         """Go on holding an entry that waits for its list; it is not in hand until it is held again."""
         self._held[entry_id].is_waiting = True
 
     def release_waiting(self) -> None:
-        """Hold no entry any more that waits for its list."""
+        """Hold no entry any more that waits, for its list or for its turn."""
         self._held = {entry_id: hold for entry_id, hold in self._held.items() if not hold.is_waiting}
 
     def hold_name(self, keep: Callable[[], None], *, every_s: float) -> None:

@@ -62,7 +62,7 @@ class EntryAhead:
         entry = self.source.take_ahead(in_hand)
         if entry is None:
             return
-        self.consumer.hold(entry)
+        self.consumer.hold(entry, is_in_hand=False)
         self._taken = Taken(entry)
         with suppress(InvalidInputError, WrongKeyError):  # raised again in its turn, where it is reported
             self._taken = self._begin(entry, Signal.decode(entry.fields or {}), behind)

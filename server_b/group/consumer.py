@@ -123,9 +123,9 @@ class Consumer:
             if entry.entry_id not in self.source.missing:
                 self.release(entry)
 
-    def hold(self, entry: Entry) -> None:
+    def hold(self, entry: Entry, *, is_in_hand: bool = True) -> None:
         """Hold the lease on an entry until `release`."""
-        self.lease.hold(entry.entry_id, lambda: self.group.renew(entry))
+        self.lease.hold(entry.entry_id, lambda: self.group.renew(entry), is_in_hand=is_in_hand)
 
     def release(self, entry: Entry) -> None:
         """Hold it no more."""

@@ -7,14 +7,18 @@ WATCH and the look. Each test runs beside the server and, through a link of 80 m
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from demo.servers import Server
+from server_b import lease
+from server_b.group import entries
 from server_b.report.standing import read_standing
 from shared.endpoint.opening import Endpoint
 from shared.errors import NotFinishedError, VerificationFailedError
@@ -125,4 +129,24 @@ def test_a_second_entry_that_another_consumer_claims_gets_one_verdict(
 
     held.link.at(SECOND, claim, nth=NTH)
     assert held.consume() == "verified"
+    assert group.pending() == {}
+
+
+def test_a_second_entry_that_another_consumer_claims_before_its_turn_gets_one_verdict(
+    held: Held, group: Group, client: redis.Redis, keys: Keyspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when we were frozen: between the two entries the lease on the second is due, and another consumer has it."""
+    frozen_s: list[float] = []
+
+    def claim() -> None:
+        assert group.pending() == {"b": 2}
+        pending: Any = client.xpending_range(keys.signals(), CONSUMER_GROUP, "-", "+", 10)
+        client.xclaim(keys.signals(), CONSUMER_GROUP, "other", 0, [pending[1]["message_id"]], idle=15_000)
+        frozen_s.append(6.0)
+
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + sum(frozen_s))
+    monkeypatch.setattr(lease, "time", clock)
+    monkeypatch.setattr(entries, "time", clock)
+    held.link.at(b"XACK", claim)
+    assert held.consume(claim_idle_ms=15_000, wait_s=60.0, max_deliveries=5) == "verified"  # it was claimed twice
     assert group.pending() == {}
