@@ -43,7 +43,7 @@ bench: $(VENV)/.dev ## measure the speed beside other clients
 failover: $(VENV)/.dev ## kill primaries under load; show outages and losses
 	@exec $(BIN)/python -m bench.failover $(ARGS)
 
-soak: $(VENV)/.dev ## kills, cuts and flips at random moments; writes docs/soak.md
+soak: $(VENV)/.dev ## kills, cuts, flips and failovers at random; writes docs/soak.md
 	@exec $(BIN)/python -m tests.soak $(ARGS)
 
 fuzz: $(VENV)/.dev ## every decoder with random input, for 10 minutes (ARGS=--minutes N)

@@ -2,48 +2,99 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 
 from tests.stage.hand_over_in_process import numbers
-from tests.stage.programs import Name
-from tests.stage.servers import NewServer, connect
-from tests.stage.soak_faults import KINDS, Fault, Kind
+from tests.stage.servers import binary, connect
+from tests.stage.soak_faults import ROUNDS, Fault, Kind, Round
+from tests.stage.soak_places import Alone
+from tests.stage.soak_programs import WrongResultError, end_of
 from tests.stage.soak_report import Soak
-from tests.stage.soak_trial import Trial, WrongResultError
+from tests.stage.soak_trial import Trial
 
 
-@pytest.mark.parametrize(("program", "kind"), KINDS)
-def test_a_seed_draws_the_same_fault(program: Name, kind: Kind) -> None:
-    assert Fault.draw("7-a", program, kind) == Fault.draw("7-a", program, kind)
-    assert Fault.draw("7-a", program, kind) != Fault.draw("7-b", program, kind)
+@pytest.fixture
+def alone(session_directory: object) -> Iterator[Alone]:
+    """One server of Valkey 9, as a soak run has it."""
+    place = Alone(binary("valkey9"))
+    place.start()
+    yield place
+    place.stop()
 
 
-def test_a_fault_comes_and_the_run_is_carried_on(new_server: NewServer) -> None:
-    server = new_server("valkey9")
-    fault = Fault("server-a", "kill", 25_000, 10_000, "to_server", 150_000, 0)
-    with connect(server) as client:
-        trial = Trial(server, client, fault)
-        trial.carry_out()
-    assert trial.counts["met"] == trial.counts["resumed"] == 1
+def round_of(*key: str) -> Round:
+    """Return the round of a program, a place and a kind."""
+    return next(wanted for wanted in ROUNDS if wanted[:3] == key)
 
 
-def test_another_list_is_noticed(new_server: NewServer) -> None:
-    server = new_server("valkey9")
-    fault = Fault("server-b", "cut", 10, 10, "to_client", 1, 0)
-    with connect(server) as client:
+@pytest.mark.parametrize("wanted", ROUNDS, ids=lambda wanted: "-".join(wanted[:3]))
+def test_a_seed_draws_the_same_fault(wanted: Round) -> None:
+    assert Fault.draw("7-a", wanted) == Fault.draw("7-a", wanted)
+    assert Fault.draw("7-a", wanted) != Fault.draw("7-b", wanted)
+
+
+@pytest.mark.parametrize("kind", ["kill", "kill2", "late-before", "late-after"])
+def test_a_fault_comes_and_the_run_is_carried_on(alone: Alone, kind: Kind) -> None:
+    trial = Trial(alone, Fault("server-a", kind, 25_000, 10_000, "to_server", 150_000))
+    trial.carry_out()
+    assert trial.counts["met"] == 1
+    assert trial.counts["resumed"] == 1
+    assert trial.counts["at once"] == (2 if kind == "kill2" else 0)
+
+
+def test_a_fault_on_a_far_link_meets_more_than_a_batch_on_its_way(alone: Alone) -> None:
+    trial = Trial(alone, Fault("server-a", "lose", 300_000, 300_000, "to_server", 2_500_000, place="far"))
+    trial.carry_out()
+    assert trial.counts["met"] == 1
+    assert trial.under_way_bytes > 20_000  # a batch is 11,000
+
+
+def test_another_list_is_noticed(alone: Alone) -> None:
+    with connect(alone.server) as client:
         client.lpush("biglist", *numbers(9), b"9")
-        with pytest.raises(WrongResultError, match="segment 1"):
-            Trial(server, client, fault)._require_exact()
+    with pytest.raises(WrongResultError, match="segment 1"):
+        Trial(alone, Fault("server-b", "cut", 10, 10))._require_exact("x")
+
+
+def test_a_segment_without_its_verdict_is_noticed(alone: Alone) -> None:
+    with connect(alone.server) as client:
+        client.lpush("biglist", *numbers(10))
+        client.hset("{signals}:result:x", "7", '{"verdict": "failed"}')
+    with pytest.raises(WrongResultError, match="not verified"):
+        Trial(alone, Fault("server-b", "cut", 10, 10))._require_exact("x")
+
+
+@pytest.mark.parametrize("code", [1, 70, -11])
+def test_an_end_that_is_not_documented_is_noticed(code: int) -> None:
+    end = f"import os; os.kill(os.getpid(), {-code})" if code < 0 else f"raise SystemExit({code})"
+    process = subprocess.Popen([sys.executable, "-c", end], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with pytest.raises(WrongResultError, match=f"ended with {code}"):
+        end_of(process, "server-a", is_killed=True)
 
 
 def test_the_page_says_what_was_counted_and_what_went_wrong() -> None:
-    soak = Soak(7, servers=["Valkey 9"])
-    fault = Fault.draw("7-a", "server-a", "kill")
-    soak.add("server-a", "kill", fault, Counter(met=1, resumed=2), "7-valkey-server-a-kill-0: another list")
+    soak, wanted = Soak(7, servers=["Valkey 9"]), round_of("server-a", "near", "kill")
+    fault = Fault.draw("7-a", wanted)
+    soak.add(wanted, fault, Counter(met=1, resumed=2, lost=2_000), "7-valkey-server-a-near-kill-0: another list")
     page = soak.page(datetime(2026, 11, 27, tzinfo=UTC), "Linux")
-    assert "| A killed (SIGKILL), then resumed | 1 | 1 | 2 | 0 | 0 |" in page
-    assert "- 7-valkey-server-a-kill-0: another list" in page
+    assert "| A killed (SIGKILL), then resumed | 1 | 1 | 2 | 0 | 0 | 2,000 |" in page
+    assert "- 7-valkey-server-a-near-kill-0: another list" in page
     assert "1 wrong results" in page
+    assert "Not the full run" in page
+
+
+def test_the_page_says_when_the_run_was_full_and_what_was_on_its_way() -> None:
+    soak = Soak(7, servers=["Valkey 9"], bad_inputs=(1_234, 16))
+    for wanted in ROUNDS:
+        for number in range(wanted.number):
+            soak.add(wanted, Fault.draw(f"7-{number}", wanted), Counter(met=1), "", under_way_bytes=3 * 2**20)
+    page = soak.page(datetime(2026, 11, 27, tzinfo=UTC), "Linux")
+    assert "- The full run." in page
+    assert "3.0 MiB on its way" in page
+    assert "- 1,234 bad inputs to 16 decoders" in page

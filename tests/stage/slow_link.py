@@ -29,4 +29,21 @@ class SlowLink(Relay):
         """Forward what is due."""
         while self._under_way and self._under_way[0][0] <= time.monotonic():
             _, pair, data, direction = self._under_way.popleft()
-            self.forward(pair, data, direction)
+            try:
+                self.arrive(pair, data, direction)
+            except OSError:  # an end that closed the connection meanwhile
+                self.drop(pair)
+
+    def arrive(self, pair: Pair, data: bytes, direction: Direction) -> None:
+        """Handle bytes that have come through; here they are forwarded."""
+        self.forward(pair, data, direction)
+
+    def bytes_under_way(self, pair: Pair, direction: Direction) -> int:
+        """Return how many bytes of a connection are on their way."""
+        return sum(len(data) for _, other, data, way in self._under_way if (other, way) == (pair, direction))
+
+    def take_under_way(self, pair: Pair, direction: Direction) -> bytes:
+        """Take the bytes of a connection that are on their way off the link, and return them."""
+        taken = b"".join(data for _, other, data, way in self._under_way if (other, way) == (pair, direction))
+        self._under_way = deque(one for one in self._under_way if (one[1], one[3]) != (pair, direction))
+        return taken
