@@ -49,6 +49,7 @@ PAGES: dict[str, Callable[[], PageFacts]] = {
     "verified": lambda: page_of(run_of([segment(n) for n in range(1, 6)])),
     "superseded": lambda: page_of(run_of([segment(n, verdict=SUPERSEDED) for n in range(1, 6)], verdict=SUPERSEDED)),
     "unfinished": lambda: page_of(unfinished()),
+    "looked at in steps": lambda: replace(page_of(unfinished()), notes=("2 of 5 segments",)),
     "being read": lambda: page_of(being_read()),
     "nothing published": lambda: page_of(run_of([], verdict=PENDING, is_finished=False)),
     "three outages": lambda: page_of(run_of([segment(n, outages=3) for n in range(1, 6)], outages=3)),
@@ -80,6 +81,12 @@ def test_every_kind_of_run_is_one_small_file_that_needs_nothing_else(name: str) 
         ("failed", "host-b claimed segment 2 from host-c at +1.12 s"),
         ("verified", "Verified 5,000 values in 5 segments: complete, in order and once."),
         ("superseded", "5 superseded"),
+        ("superseded", "Superseded by a newer run 5,000 values in 5 segments; no reason is known. "),
+        ("superseded", "Digest of what B read not known: not all of it was verified"),
+        ("verified", "written at most 50 thousand values/s over 20 ms"),
+        ("looked at in steps", "2 verified 1 published, no verdict yet 2 not published or not looked at yet"),
+        ("looked at in steps", "3 of 5 segments published, as far as looked at"),
+        ("looked at in steps", "Digest of what A wrote known when all was looked at"),
         ("unfinished", "Not finished 2 of 5 segments verified, 3,000 values without a verdict."),
         ("being read", "2 verified 1 being read 1 published, no verdict yet 1 not published"),
         (
@@ -130,6 +137,15 @@ def test_what_is_being_read_is_a_frame_on_the_time_line_of_its_consumer() -> Non
     assert html.count('<path d="M133.3 27.5h88.9v2.5h-88.9z"/>') == 1
     assert "host-b reads 2 segments , 2,000 values; now segment 3: 25 %" in ReadHtml(html).text
     assert run.rates.read[20] == 23  # in the 75 ms from 1.5 s on
+
+
+def test_the_time_line_lasts_until_the_last_signal_was_taken() -> None:
+    """Of a superseded run nothing is read; the lag was longer than the whole of its time line."""
+    found = [segment(n, verdict=SUPERSEDED) for n in range(1, 6)]
+    unread = [replace(each, verdict=replace(each.verdict, started_us=0, ended_us=0)) for each in found if each.verdict]
+    run = run_of(unread, verdict=SUPERSEDED)
+    assert run.lag_ms is not None
+    assert run.ended_ms - run.began_ms == 1_150 > run.lag_ms
 
 
 def test_who_has_read_nothing_yet_has_a_lane_too() -> None:
