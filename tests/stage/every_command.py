@@ -48,7 +48,7 @@ def run_every_purge(guarded: Guarded) -> None:
     with connect(guarded.server) as client:  # what only an interrupted run, and server-b, leave
         client.hset(keys.canary(OLDER), "sent", OLDER)
         client.hset(keys.result(OLDER), "1", SegmentVerdict("verified", OLDER, 1, 1, 10, DIGEST).encode())
-        client.hset(keys.reading(), "b", f"{OLDER} 1 5 1577836800001")
+        client.hset(keys.reading(), "b", f"{OLDER} 1 5 400 1577836800001")
         client.xadd(keys.dead_letters(), {"origin": "1-1", "reason": "r", "consumer": "c"})
         for stream in (keys.dead_letters(), keys.signals()):
             client.xadd(stream, {"no": "entry of ours"})  # so that older ones tell whose the stream is
