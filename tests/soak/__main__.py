@@ -22,7 +22,7 @@ import redis
 
 from demo.binaries import valkey_binary
 from demo.servers import Server
-from tests.fuzz.bad_inputs import give_bad_inputs
+from tests.stage.bad_inputs import give_bad_inputs
 from tests.stage.servers import connect
 from tests.stage.soak_faults import ROUNDS, Fault, Place, Round
 from tests.stage.soak_places import PLACES, Servers

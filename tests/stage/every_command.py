@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from shared.endpoint.published import LOOK_BACK
 from shared.keys import Keyspace
 from shared.signal import CONSUMER_GROUP, Signal
 from shared.verdict import SegmentVerdict
@@ -51,7 +52,8 @@ def run_every_purge(guarded: Guarded) -> None:
         client.hset(keys.reading(), "b", f"{OLDER} 1 5 400 1577836800001")
         client.xadd(keys.dead_letters(), {"origin": "1-1", "reason": "r", "consumer": "c"})
         for stream in (keys.dead_letters(), keys.signals()):
-            client.xadd(stream, {"no": "entry of ours"})  # so that older ones tell whose the stream is
+            for _ in range(LOOK_BACK):
+                client.xadd(stream, {"no": "entry of ours"})  # so that older ones tell whose the stream is
             client.xgroup_create(stream, "workers")  # of others: the stream is emptied and stays
         client.delete(keys.state(keys.segment(1)))
     guarded.purge("--dry-run", "--shop")

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, seed, settings
 
 from shared.errors import HandoverError
-from tests.fuzz.test_decoders import DECODERS
+from tests.stage.decoders import DECODERS
 
 
 def give_bad_inputs(seed_number: int, each: int) -> tuple[int, int]:
