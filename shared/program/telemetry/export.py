@@ -14,6 +14,7 @@ from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import requests
 from opentelemetry import metrics
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -42,6 +43,22 @@ _SPANS, _METRICS = "trace_exporter", "metric_exporter"  # their modules
 _HIDDEN = ("process.command", "process.command_line", "process.command_args")  # a URL there may hold a password
 
 
+class RedirectedError(Exception):
+    """A receiver is elsewhere; the text says with which status it said so."""
+
+
+def _session() -> requests.Session:
+    """Return a session that refuses redirections; the SDK's exporters neither follow them nor call them failures."""
+
+    def refuse(response: requests.Response, **_: object) -> None:
+        if response.status_code >= 300 and response.status_code < 400:
+            raise RedirectedError(f"HTTP status {response.status_code}")
+
+    session = requests.Session()
+    session.hooks["response"].append(refuse)
+    return session
+
+
 class Trouble(logging.Handler):
     """Takes what OpenTelemetry logs; of all failures to send, `warn` gets the first."""
 
@@ -57,7 +74,8 @@ class Trouble(logging.Handler):
         """Remember the kind of a failure; its text may hold a URL with a password."""
         arguments = record.args if isinstance(record.args, tuple) else ()
         statuses = [f"HTTP status {each}" for each in arguments if type(each) is int and each >= 300]
-        kinds = [type(each).__name__ for each in arguments if isinstance(each, Exception)]
+        errors = [each for each in arguments if isinstance(each, Exception)]
+        kinds = [str(each) if isinstance(each, RedirectedError) else type(each).__name__ for each in errors]
         self._reason = next(iter(statuses + kinds), self._reason)
         if record.levelno == logging.WARNING:
             exporter = record.name.rpartition(".")[2]  # loggers are named after their modules
@@ -74,7 +92,7 @@ class Trouble(logging.Handler):
 
 class _SpanExporter(OTLPSpanExporter):
     def __init__(self, trouble: Trouble) -> None:
-        super().__init__()
+        super().__init__(session=_session())
         self._trouble = trouble
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
@@ -85,7 +103,7 @@ class _SpanExporter(OTLPSpanExporter):
 
 class _MetricExporter(OTLPMetricExporter):
     def __init__(self, trouble: Trouble) -> None:
-        super().__init__()
+        super().__init__(session=_session())
         self._trouble = trouble
 
     def export(

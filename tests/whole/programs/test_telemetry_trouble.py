@@ -51,6 +51,7 @@ def answering(status: int | None) -> Iterator[dict[str, str]]:
 TROUBLE = {
     "away": (nobody, "ConnectionError"),
     "refuses": (lambda: answering(401), "HTTP status 401"),
+    "is elsewhere": (lambda: answering(307), "HTTP status 307"),
     "is overloaded": (lambda: answering(503), "HTTP status 503"),
     "hangs": (lambda: answering(None), "no answer in time"),
 }
@@ -68,7 +69,11 @@ def test_the_result_is_the_same_and_one_warning_is_given(what: str, valkey9: Ser
         lines = [json.loads(line) for line in ended.stderr.splitlines()]  # nothing else is said, by nobody
         warnings = [line for line in lines if line["level"] == "warning"]
         assert [line["event"] for line in warnings] == [WARNING], ended.stderr
-        if what in ("away", "refuses"):  # the others may be cut while they wait, at the end or when their time is over
+        if what in (
+            "away",
+            "refuses",
+            "is elsewhere",
+        ):  # the others may be cut while they wait, at the end or when their time is over
             assert warnings[0]["reason"] == reason
 
 
