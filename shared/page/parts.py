@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from shared.page.facts import MAX_PARTS, Part, Reader, Span, UnderWay
 from shared.page.rates import Amount
 from shared.page.segment_lines import PUBLISHED, UNPUBLISHED, SegmentLine
+from shared.page.spans import merged
 from shared.verdict import FAILED, SUPERSEDED, VERIFIED
 
 MAX_READERS = 8
@@ -78,7 +79,7 @@ def readers_of(
     found = [
         Reader(
             name, number, sum(values for _, _, values in amounts[name]),
-            _merged([(begin, end) for begin, end, _ in amounts[name]], gap_ms),
+            tuple(merged(((begin, end) for begin, end, _ in amounts[name]), gap_ms)),
         )
         for name, number in segments.items()
     ]  # fmt: skip
@@ -89,14 +90,3 @@ def readers_of(
 def _span(spans: Iterable[Span]) -> Span | None:
     known = [span for span in spans if all(span)]
     return (min(begin for begin, _ in known), max(end for _, end in known)) if known else None
-
-
-def _merged(spans: list[Span], gap_ms: int) -> tuple[Span, ...]:
-    """Return spans in order; those that are closer than the gap are one."""
-    found: list[Span] = []
-    for begin, end in sorted(spans):
-        if found and begin - found[-1][1] <= gap_ms:
-            found[-1] = found[-1][0], max(found[-1][1], end)
-        else:
-            found.append((begin, end))
-    return tuple(found)

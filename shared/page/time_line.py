@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from shared.page.axis import WIDTH, Axis, Tick
 from shared.page.facts import Deed, Outage, RunFacts, Span, UnderWay
+from shared.page.spans import merged
 from shared.page.words import counted, duration, short_number
 
 MAX_ROWS = 4
@@ -130,8 +131,9 @@ def _reading(run: RunFacts, axis: Axis) -> Iterable[Lane]:
         _draw_open(lane, now, axis)
         own = [part for part in run.parts if part.consumer == reader.name and part.signalled_ms and part.taken_ms]
         middle = _LABEL + _ROW / 2 - 1
-        waits = _merged((axis.x(part.signalled_ms or 0), axis.x(part.taken_ms or 0)) for part in own)
-        lane.whiskers = "".join(f"M{begin:g} {middle:g}h{end - begin:g}v2h{begin - end:g}z" for begin, end in waits)
+        waits = [(axis.x(part.signalled_ms or 0), axis.x(part.taken_ms or 0)) for part in own]
+        drawn = merged((wait for wait in waits if wait[1] > wait[0]), 0)
+        lane.whiskers = "".join(f"M{begin:g} {middle:g}h{end - begin:g}v2h{begin - end:g}z" for begin, end in drawn)
         lane.marks = [
             Mark(axis.percent(claim.at_ms), _LABEL - 2, f"segment {claim.segment:,} claimed from {claim.claimed_from}")
             for claim in run.claims
@@ -183,17 +185,6 @@ def _band(outage: Outage, axis: Axis) -> Band:
     width = max(_LEAST * 2, axis.x(outage.to_ms) - x)
     title = f"{outage.program} had no server for {duration(outage.to_ms - outage.from_ms)}"
     return Band(min(x, WIDTH - width), round(width, 1), title)
-
-
-def _merged(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Return the spans that have a length, in order; those that overlap are one."""
-    found: list[tuple[float, float]] = []
-    for begin, end in sorted(span for span in spans if span[1] > span[0]):
-        if found and begin <= found[-1][1]:
-            found[-1] = found[-1][0], max(found[-1][1], end)
-        else:
-            found.append((begin, end))
-    return found
 
 
 def _of(first: int, last: int) -> str:
