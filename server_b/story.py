@@ -8,7 +8,7 @@ A kill at any moment therefore costs a second reading and never a verdict.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -215,7 +215,8 @@ class Story:
             self.retry.keep_trying(self.reports.report_if_complete, signal.run_id, segments=signal.segments)
 
     def _refresh(self) -> None:
-        self.lease.beat()  # a consumer that waits for its server is alive
+        with suppress(TransientError):  # what it renews may be where a server was lost; then it is renewed later
+            self.lease.beat()  # a consumer that waits for its server is alive
         self.endpoint.refresh()
 
     def _tell_outage(self, error: TransientError) -> None:

@@ -46,14 +46,15 @@ def test_the_producer_rides_through_the_death_of_the_primary_that_holds(
     require_whole(cluster, summary, consume(cluster.url_without(victim)))
 
 
+@pytest.mark.parametrize("lease", [(), ("--claim-idle-ms", "500")], ids=["", "renewed in the midst of it"])
 @pytest.mark.parametrize("holds", ["signals", "result"])
 def test_the_consumer_rides_through_the_death_of_the_primary_that_holds(
-    cluster: Cluster, start_program: StartProgram, holds: str
+    cluster: Cluster, start_program: StartProgram, holds: str, lease: tuple[str, ...]
 ) -> None:
     summary = produce(cluster.url, *RUN[2:])
     result = f"{{signals}}:result:{summary['run_id']}"
     victim = cluster.primary_of(result if holds == "result" else holds)
-    consumer = start_program("server-b", "run", "--once", "--json", server=cluster.url_without(victim))
+    consumer = start_program("server-b", "run", "--once", "--json", *lease, server=cluster.url_without(victim))
     wait_until(lambda: verdicts(cluster, result) >= 2, description="the consumer has begun")
 
     cluster.kill(victim)
