@@ -163,8 +163,10 @@ class BatchConnection:
         self.send(b"".join(pack(*command) for command in self._asked), replies=0)
 
     def to_pipeline(self) -> NodePipeline:
-        """Return a pipeline that goes on with this connection, when only what `watch_and_ask` asked is not answered."""
-        self._require_open()
+        """Return a pipeline that goes on with this connection, when only what `watch_and_ask` asked is not answered.
+
+        Of a connection that was lost meanwhile nothing is said here: whoever reads the answers meets it.
+        """
         assert self._asked, "watch_and_ask comes before"
         assert not self.flights.replies_left, "the replies before are read first"
         self.is_open = False

@@ -159,6 +159,20 @@ def test_a_connection_that_was_cut_publishes_nothing(
     assert client.llen(written.task.staging_key) == 1_000
 
 
+def test_a_connection_that_is_closed_before_it_is_handed_on_is_met_by_the_publication(
+    endpoint: Endpoint, keys: Keyspace
+) -> None:
+    """A writer thread has nobody to raise it to."""
+    connection = endpoint.batch(keys.segment(1))
+    connection.watch_and_ask(*questions(endpoint, keys, keys.segment(1), keys.staging(keys.segment(1), RUN)))
+    connection._connection.disconnect()
+    pipeline = connection.to_pipeline()
+    watched, look = questions(endpoint, keys, keys.segment(1), keys.staging(keys.segment(1), RUN))
+    with pytest.raises(TransientError), closing(pipeline):
+        pipeline.watch_and_ask(watched, look)
+    assert in_use(endpoint, keys) == 0
+
+
 def test_what_was_asked_long_ago_is_left(
     endpoint: Endpoint, keys: Keyspace, written: Written, monkeypatch: pytest.MonkeyPatch
 ) -> None:
