@@ -19,6 +19,7 @@ from tests.stage.page_process import Serve
 from tests.stage.programs import StartProgram, run_program
 from tests.stage.runs import produce
 from tests.stage.servers import NewServer
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     import redis
@@ -70,6 +71,7 @@ def test_an_outage_is_told_and_drawn_and_over(
     tab = visitor.open(serve(url=server.url, namespace="").link)
     expect(tab.locator("h1")).to_have_text("No run is here")
     consumer = start_program("server-b", *CONSUMER, server=server)
+    wait_until(lambda: "waiting for signals" in consumer.errors(), description="the consumer waits for signals")
     with closing(FaultyLink(server.port)) as link:
         link.at(b"LPUSHX", lambda: server.end(signal.SIGKILL), nth=20, is_forwarded=False)
         producer = start_program(
