@@ -17,9 +17,10 @@ from server_b.group.ahead import EntryAhead
 from server_b.group.consumer import Consumer
 from server_b.group.consumer_name import ConsumerName
 from server_b.group.delivery import Delivery
+from server_b.group.endings import EntryEndings
 from server_b.group.entries import EntrySource
 from server_b.group.entry import Entry
-from server_b.group.settling import EntryEndings, EntrySettler
+from server_b.group.settling import EntrySettler
 from server_b.group.signal_group import SignalGroup
 from server_b.lease import GivenBack, Lease
 from server_b.report.once import Reports
@@ -183,8 +184,9 @@ class Story:
         """Read and verify a segment, and record the verdict; or leave the entry for another delivery."""
         entry, signal, number = delivery.entry, delivery.signal, delivery.number
         self.progress.begin(signal, delivery.look.record)
+        asked, takes_next = self.endings.asked, not self.endings.is_last(signal)
         try:
-            verdict = self.ahead.examine(delivery, begun, takes_next=not self.endings.is_last(signal))
+            verdict = self.ahead.examine(delivery, begun, takes_next=takes_next, nearly_read=asked.ask)
             if verdict is not None:
                 self._record(delivery, verdict)
             else:
@@ -202,6 +204,8 @@ class Story:
         except GivenBack as reason:
             self.source.give_back(entry, deliveries=number)
             self.log.info("entry given back", entry_id=entry.entry_id, reason=str(reason))
+        finally:
+            asked.close()
 
     def _give_up(self, delivery: Delivery, reason: str) -> None:
         """End an entry that can't be examined: verdict failed, and a dead letter."""

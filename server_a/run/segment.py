@@ -15,7 +15,7 @@ from server_a.run.record import RunJournal
 from server_a.run.replicas import ReplicaWait
 from server_a.run.states import PublishedSegment, Supersession
 from server_a.run.tasks import Acknowledged, Event, PublicationEnded, WriteTask, Written
-from server_a.run.writers import TASKS_EACH, Writers
+from server_a.run.writers import Writers
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.reply_times import ReplyTimes
 from shared.endpoint.retry import Retry
@@ -70,7 +70,8 @@ class SegmentProducer:
             for number in self._to_do.within_reach(self._under_way, self._held)
             if number not in self.journal.prepared
         ]
-        wanted = self.writers.count * (2 if self._under_way else 2 + TASKS_EACH) - len(self.journal.prepared)
+        each = self.writers.tasks_each if self._under_way else 2 + self.writers.tasks_each
+        wanted = self.writers.count * each - len(self.journal.prepared)
         return self.writers.spread(not_prepared, self.keys.segment, most=wanted)
 
     def produce(self) -> Iterator[dict[int, PublishedSegment]]:
@@ -112,7 +113,7 @@ class SegmentProducer:
         ]
 
     def _give_out(self) -> None:
-        """Give writers tasks until each has two, or as many are under way as may be."""
+        """Give writers tasks until each has its number of them, or as many are under way as may be."""
         while self._to_do and self.writers.has_room and (eligible := self._eligible()):
             numbers = {self.keys.segment(number): number for number in eligible if number in self.journal.prepared}
             if not numbers:

@@ -26,7 +26,7 @@ from server_a.run.segment import SegmentProducer
 from server_a.run.settings import RunSettings, with_resume_advice
 from server_a.run.states import PublishedSegment, Supersession
 from server_a.run.values import ValueSource
-from server_a.run.writers import Writers, writers_of
+from server_a.run.writers import Writers, tasks_each, writers_of
 from server_a.shop.sample import Sample
 from server_a.shop.sample_writer import SampleWriter
 from shared.endpoint.endpoint import Endpoint, ServerClock
@@ -78,7 +78,8 @@ class Story:
         self.keeper = SegmentKeeper(endpoint, keys, record, source, retry, stop, self.settings.repair)
         count = min(self.at_once, writers_of(self.settings.writers, endpoint, record.segments))
         look = partial(questions, endpoint, keys)
-        self.writers = writers = Writers(endpoint, self.common.endpoint, source, look, count=count)
+        counts = {"count": count, "tasks_each": tasks_each(record.segment_values)}
+        self.writers = writers = Writers(endpoint, self.common.endpoint, source, look, **counts)
         self.replicas = ReplicaWait(endpoint, keys, self.settings.min_replicas, retry)
         publisher = Publisher(endpoint, keys, record, stop, log, writers.tell)
         losses = Losses(endpoint, keys, self.journal, retry, stop, log)

@@ -22,7 +22,9 @@ from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.record import RunRecord
 
-TASKS_EACH = 2  # one being written, and one that follows it without a pause
+FEWEST_TASKS = 3  # one being written, one that follows it without a pause, and one while the story announces
+MOST_TASKS = 8
+_AHEAD_VALUES = 2_000_000
 
 
 class Writer(Protocol):
@@ -43,9 +45,17 @@ def writers_of(wanted: int, endpoint: Endpoint, segments: int) -> int:
     return max(1, min(wanted, segments))
 
 
+def tasks_each(segment_values: int) -> int:
+    """Return how many tasks a writer holds: more of small segments, which take less time than announcing one does.
+
+    A segment is published and announced in four round trips, and meanwhile a writer over a far link needs others.
+    """
+    return max(FEWEST_TASKS, min(MOST_TASKS, _AHEAD_VALUES // segment_values))
+
+
 def segments_at_once(settings: RunSettings, endpoint: Endpoint, record: RunRecord) -> int:
-    """Return how many segments may be under way, so that no writer waits: two for each, and one being published."""
-    return TASKS_EACH * writers_of(settings.writers, endpoint, record.segments) + 1
+    """Return how many segments may be under way, so that no writer waits: its tasks, and one being published."""
+    return tasks_each(record.segment_values) * writers_of(settings.writers, endpoint, record.segments) + 1
 
 
 @dataclass
@@ -56,12 +66,20 @@ class _Member:
 
 
 class Writers:
-    """All writers; each holds at most two tasks. Nothing is started before the first task."""
+    """All writers; each holds at most `tasks_each` tasks. Nothing is started before the first task."""
 
     def __init__(
-        self, endpoint: Endpoint, settings: EndpointSettings, source: ValueSource, look: Look, *, count: int
+        self,
+        endpoint: Endpoint,
+        settings: EndpointSettings,
+        source: ValueSource,
+        look: Look,
+        *,
+        count: int,
+        tasks_each: int,
     ) -> None:
         self.count = count
+        self.tasks_each = tasks_each
         self._look = look
         self._endpoint = endpoint
         self._settings = settings
@@ -72,7 +90,7 @@ class Writers:
     @property
     def has_room(self) -> bool:
         """Whether another task may be given."""
-        return any(len(member.nodes) < TASKS_EACH for member in self._members)
+        return any(len(member.nodes) < self.tasks_each for member in self._members)
 
     def give(self, keys: Sequence[str], task_of: Callable[[str], WriteTask]) -> None:
         """Give one of these segments, by key, to the writer with the fewest tasks; `task_of` makes the task.

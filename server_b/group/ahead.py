@@ -6,7 +6,7 @@ nine round trips. Whatever ends the work on the entry in hand ends it on this on
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -42,16 +42,21 @@ class EntryAhead:
     max_deliveries: int
     _taken: Taken | None = field(init=False, default=None)
 
-    def examine(self, delivery: Delivery, begun: Reading | None, *, takes_next: bool) -> SegmentVerdict | None:
-        """Return the verdict as `SegmentExaminer.examine` does; take the next entry as the reading nears its end."""
+    def examine(
+        self, delivery: Delivery, begun: Reading | None, *, takes_next: bool, nearly_read: Callable[[Signal], None]
+    ) -> SegmentVerdict | None:
+        """Return the verdict as `SegmentExaminer.examine` does.
+
+        As the reading nears its end, `nearly_read` is called and the next entry taken.
+        """
         signal, look = delivery.signal, delivery.look
         if begun is None:
             return self.examiner.examine(signal, look)
         with closing(begun):
-            if takes_next:
-                self.examiner.follow(begun, to_end=False)
-                if not self.stop.is_requested:
-                    self._take(delivery.entry, begun)
+            self.examiner.follow(begun, to_end=False)
+            nearly_read(signal)
+            if takes_next and not self.stop.is_requested:
+                self._take(delivery.entry, begun)
             return self.examiner.examine(signal, look, begun)
 
     def _take(self, in_hand: Entry, behind: Reading) -> None:

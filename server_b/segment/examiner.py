@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.published import read_state
 from shared.endpoint.retry import Retry
-from shared.errors import LongReplyError, SegmentChangedError, WrongKeyError
+from shared.errors import LongReplyError, SegmentChangedError
 from shared.keys import Keyspace
 from shared.program.telemetry.telling import ConsumerTelemetry
 from shared.signal import Signal
@@ -77,8 +77,7 @@ class SegmentExaminer:
         """
         announced = (signal.run_id, signal.attempt)
         if look.state is not None and (look.state.run_id, look.state.attempt) == announced:
-            with suppress(SegmentChangedError, WrongKeyError, LongReplyError):  # `examine` meets it again
-                return self._begin(signal, look, reader, behind)
+            return self._begin(signal, look, reader, behind)
         reader.close()
         return None
 
@@ -158,11 +157,11 @@ class SegmentExaminer:
             size = look.size.within(min(reader.most, STEADY_BYTES))
             chunks = chunks_by_block(signal.count, chunk_values=size.values)
             first = look.kept_values(signal, self.settings.kept_values)
-            opening = reader.open(chunks, count=signal.count, size=size, first=first)
+            reader.ask(chunks, count=signal.count, size=size, first=first)
         except BaseException:
             reader.close()
             raise
-        return Reading(reader, opening, signal, behind=behind)
+        return Reading(reader, signal, behind=behind)
 
     def _finish(self, signal: Signal, look: SegmentLook, reading: Reading) -> SegmentVerdict:
         self.follow(reading, to_end=True)

@@ -54,6 +54,7 @@ class SegmentReader:
         self._is_ending = True  # whether the watching connection has its last command, or `open` reads a reply from it
         self._watching = Lock()
         self._asked: deque[list[Chunk]] = deque()
+        self._opening: list[Command] = []  # sent, and answered by `opened`
         self._chunks: Iterator[Chunk] = iter(())
         self._group: list[Chunk] = []  # to be asked for next
         self._together = 1
@@ -85,17 +86,18 @@ class SegmentReader:
         return self.left * self._value_bytes <= self._connection.flights.window.limit
 
     def open(self, chunks: Iterable[Chunk], *, count: int, size: ChunkSize, first: int = 0) -> Opening:
-        """Open with a transaction, ask for the first chunks, and return what it found, with the newest `first` values.
+        """Open as `ask` does, and return what `opened` does."""
+        self.ask(chunks, count=count, size=size, first=first)
+        return self.opened()
+
+    def ask(self, chunks: Iterable[Chunk], *, count: int, size: ChunkSize, first: int = 0) -> None:
+        """Send the transaction that opens and ask for the first chunks; `opened` reads what comes before these.
 
         Args:
             chunks: What `read` yields.
             count: Values in them.
             size: How long values are at most, which is what the window counts until their mean is known.
-            first: How many of the newest values to return.
-
-        Raises:
-            SegmentChangedError: The state no longer names what was expected.
-            WrongKeyError: The key holds no list.
+            first: How many of the newest values `opened` is to return.
 
         Redis: MULTI HMGET TIME LLEN LRANGE LRANGE EXEC, with the first transactions of `read` in the same round trip.
         """
@@ -108,10 +110,20 @@ class SegmentReader:
         if first:
             commands.append(("LRANGE", key, 0, first - 1))
         self._connection.send_transaction(*commands)
+        self._opening = commands
         self._chunks, self._together, self.left = iter(chunks), size.together, count
         self._value_bytes = float(size.value_bytes + _VALUE_OVERHEAD_BYTES)
         self.ask_ahead()
-        keys = [self._state_key, "", *[key] * (len(commands) - 2)]
+
+    def opened(self) -> Opening:
+        """Return what the transaction of `ask` found, with the newest values.
+
+        Raises:
+            SegmentChangedError: The state no longer names what was expected.
+            WrongKeyError: The key holds no list.
+        """
+        commands = self._opening
+        keys = [self._state_key, "", *[self._key] * (len(commands) - 2)]
         replies = self._connection.read_transaction(len(commands), keys=keys)
         self._require_expected(replies[0] if replies else None)
         _, now, length, last, *newest = self._connection.checked(commands, replies or [])

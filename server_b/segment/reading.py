@@ -25,11 +25,11 @@ class Reading:
     The thread alone uses the reader until it has ended; afterwards whoever made the reading does.
     """
 
-    def __init__(self, reader: SegmentReader, opening: Opening, signal: Signal, *, behind: Reading | None) -> None:
-        """Begin to read what `reader` has opened, `behind` another reading or at once."""
-        self.opening = opening
+    def __init__(self, reader: SegmentReader, signal: Signal, *, behind: Reading | None) -> None:
+        """Begin to read what `reader` has asked for, `behind` another reading or at once."""
         self.signal = signal
         self.began_s: float | None = None  # when the values began to be read; None while it waits for the one before
+        self._opening: Opening | None = None
         self._reader, self._behind = reader, behind
         self._next: SegmentReader | None = None
         self._verifier = SegmentVerifier(signal.count, signal.digest)
@@ -52,6 +52,12 @@ class Reading:
         self._reader.keep_alive()
         if (behind := self._next) is not None:
             behind.keep_alive()
+
+    @property
+    def opening(self) -> Opening:
+        """What its first transaction found; there is one when `result` has raised nothing."""
+        assert self._opening is not None, "the reading has a result"
+        return self._opening
 
     @property
     def times(self) -> ReplyTimes:
@@ -102,6 +108,8 @@ class Reading:
 
         Raises:
             SegmentChangedError: The list was replaced.
+            LongReplyError: A value is longer than any that was announced.
+            WrongKeyError: The key holds no list.
             TransientError: The connection was lost, in this reading or in the one before.
         """
         if self._fault is not None:
@@ -131,8 +139,9 @@ class Reading:
             self._nearly_asked.set()
 
     def _read_through(self) -> str:
-        length, count = self.opening.length, self.signal.count
         self.began_s = time.monotonic()
+        self._opening = self._reader.opened()
+        length, count = self._opening.length, self.signal.count
         if length != count:
             return f"{'long' if length > count else 'short'}: {length} values where {count} were announced"
         reader, verifier = self._reader, self._verifier

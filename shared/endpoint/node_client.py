@@ -176,6 +176,18 @@ class NodePipeline(ShapeChecked, Pipeline):
     def annotate_exception(self, exception: Exception, number: int, command: Sequence[Any]) -> None:
         """Leave an error as the server said it; redis-py would put the command's arguments before it."""
 
+    def send_questions(self, names: Sequence[str], commands: Sequence[Command]) -> None:
+        """Send WATCH and commands that read, without waiting; `watch_and_ask` with the same reads the replies."""
+        asked: list[Command] = [("WATCH", *names), *commands]
+        try:
+            self.connection = connection = self.connection or self.connection_pool.get_connection()
+            connection.send_packed_command(connection.pack_commands(asked))
+        except RedisError as error:
+            if self.connection is not None:
+                self.connection.disconnect()
+            raise self._client.translated(error, asked[0]) from error
+        self._asked = asked
+
     def watch_and_ask(self, names: Sequence[str], commands: Sequence[Command]) -> list[Any]:
         """Send WATCH and commands that read, and return their replies: one round trip, where redis-py takes one each.
 
@@ -186,11 +198,11 @@ class NodePipeline(ShapeChecked, Pipeline):
         command = sent[0]
         if self._asked and self._asked != sent:
             self.reset()
+        if not self._asked:
+            self.send_questions(names, commands)
+        connection = self.connection
+        assert connection is not None, "the questions were sent on it"
         try:
-            self.connection = connection = self.connection or self.connection_pool.get_connection()
-            if not self._asked:
-                connection.send_packed_command(connection.pack_commands(sent))
-            self._asked = sent
             for command in sent:
                 try:
                     replies.append(require_asked(command, self.parse_response(connection, str(command[0]))))

@@ -159,8 +159,8 @@ MUTANTS: dict[str, tuple[Callable[[Trial], str], Mutation]] = {
         the_consumer_is_killed_at_its_verdict,
         Mutation(
             "server_b/group/settling.py",
-            "        watched = [key, self.keys.dead_letters()] if dead_reason else [key]\n",
-            "        self.acknowledge(entry)\n        watched = [key]\n",
+            "        watched, look = self._questions(delivery.signal)\n        if",
+            "        self.acknowledge(entry)\n        watched, look = self._questions(delivery.signal)\n        if",
         ),
     ),
     "no look at the lists before the report": (

@@ -20,6 +20,7 @@ from shared.check.link import LEAST_TURNS
 from tests.stage.certificates import Authority
 from tests.stage.faulty_link import FaultyLink
 from tests.stage.programs import Name, StartProgram, run_program
+from tests.stage.rounds import RoundCounter
 from tests.stage.runs import consume, produce, require_exact
 from tests.stage.servers import NewServer
 from tests.stage.turns import QUIET_S, TurnCounter
@@ -29,6 +30,8 @@ MAX_TURNS: dict[Name, int] = {"server-a": 14, "server-b": 17}
 # For a run of 10,000 values: both programs together. For a run of many segments: each program, since connections are
 # kept from one segment to the next; a program needs one for each thing it does at the same time, not for each segment.
 MAX_CONNECTIONS = 10
+# A segment of a long run: 0.7 and 3 on an idle machine; a busy one may let a client send in two parts.
+MAX_ROUNDS_EACH: dict[Name, float] = {"server-a": 1.2, "server-b": 3.9}
 CLAIM_IDLE_MS = 300
 FIFTY_SEGMENTS = ("--count", "50000", "--segment-values", "1000")
 
@@ -83,9 +86,32 @@ def test_a_turn_is_all_that_a_client_sends_without_an_answer(server: Server) -> 
 def test_a_small_run_takes_few_round_trips_and_connections(own_server: Server) -> None:
     counters = counted(own_server, quiet_s=QUIET_S)
     assert all(counter.turns <= MAX_TURNS[program] for program, counter in counters.items()), shown(counters)
-    # what `check` says a hand-over takes at least; fewer turns than that call for a smaller figure there
-    assert all(counter.turns >= LEAST_TURNS[program] for program, counter in counters.items()), shown(counters)
     assert sum(counter.connections for counter in counters.values()) <= MAX_CONNECTIONS, shown(counters)
+
+
+def test_a_small_run_waits_for_as_many_round_trips_as_check_says_at_least(own_server: Server) -> None:
+    """Fewer call for a smaller figure there."""
+    rounds = rounds_of(own_server, 1)
+    assert all(rounds[program] >= least for program, least in LEAST_TURNS.items()), rounds
+
+
+def test_a_segment_takes_few_round_trips_one_after_the_other(own_server: Server) -> None:
+    """What bounds a run of small segments over a far link: what passes beside each other counts once."""
+    few, many = (rounds_of(own_server, segments) for segments in (4, 20))
+    each = {program: (many[program] - few[program]) / 16 for program in MAX_ROUNDS_EACH}
+    assert all(each[program] <= most for program, most in MAX_ROUNDS_EACH.items()), f"{few} and {many}: {each}"
+
+
+def rounds_of(server: Server, segments: int) -> dict[Name, int]:
+    """Hand a run of so many segments over, and return the round trips that each program waited for."""
+    count = ("--count", f"{segments * 1000}", "--segment-values", "1000")
+    rounds: dict[Name, int] = {}
+    with RoundCounter(server.port, quiet_s=QUIET_S) as link_a:
+        summary = produce(link_a.url, *count)
+    with RoundCounter(server.port, quiet_s=QUIET_S) as link_b:
+        require_exact(summary, consume(link_b.url))
+    rounds["server-a"], rounds["server-b"] = link_a.rounds, link_b.rounds
+    return rounds
 
 
 @pytest.mark.redis_server

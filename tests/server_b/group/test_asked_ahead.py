@@ -1,0 +1,193 @@
+"""The questions before a verdict are asked while its segment is still being read; what happens meanwhile counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from demo.servers import Server
+from server_b.group import asked_ahead
+from server_b.group.asked_ahead import AskedAhead
+from server_b.group.delivery import Delivery
+from server_b.group.settling import EntrySettler, Recorded
+from server_b.report.standing import read_standing
+from server_b.segment.chunks import chunk_size
+from server_b.segment.look import SegmentLook
+from shared.endpoint.endpoint import Endpoint, ServerClock
+from shared.endpoint.node_client import NodePipeline
+from shared.endpoint.opening import open_endpoint
+from shared.endpoint.settings import EndpointSettings
+from shared.endpoint.url import parse_url
+from shared.errors import TransientError
+from shared.keys import Keyspace
+from shared.signal import Signal
+from shared.verdict import SegmentVerdict
+from tests.stage.hand_over_in_process import DIGEST, OLDER, RUN, Group, HandOver, entries_of
+from tests.stage.turns import QUIET_S, TurnCounter
+
+if TYPE_CHECKING:
+    import redis
+
+SIGNAL = Signal(OLDER, RUN, 1, 2, 3, DIGEST)
+VERIFIED = SegmentVerdict("verified", RUN, segment=1, segments=2, count=3, digest=DIGEST)
+
+
+@dataclass
+class Recording:
+    """Records one verdict on `SIGNAL`, asked ahead of it."""
+
+    endpoint: Endpoint
+    keys: Keyspace
+    group: Group
+    conflicts: int = 0
+    settler: EntrySettler = field(init=False)
+    asked: AskedAhead = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Ask as `EntryEndings` does."""
+        self.settler = EntrySettler(self.endpoint, self.keys, "b")
+        self.asked = AskedAhead(self.settler.ask)
+
+    def ask(self) -> None:
+        """Ask about the segment."""
+        self.asked.ask(SIGNAL)
+
+    def record(self) -> Recorded:
+        """Record the verdict with the acknowledgement of a new entry."""
+        entry = self.group.member("b").read_new(block_ms=1)
+        assert entry is not None
+        delivery = Delivery(entry, SIGNAL, 1, None, SegmentLook(0, None, None, chunk_size(None)), ServerClock())
+        return self.settler.record(
+            delivery, VERIFIED, retain_ms=90_000, asked=self.asked.take(), on_conflict=self._count_conflict
+        )
+
+    def _count_conflict(self) -> None:
+        self.conflicts += 1
+
+    @property
+    def in_use(self) -> int:
+        """How many connections are lent by the pool."""
+        return len(self.endpoint.at(self.keys.result(OLDER)).connection_pool._in_use_connections)
+
+    def require_recorded(self) -> None:
+        """Require that the verdict stands, nothing is pending, and every connection is back."""
+        assert read_standing(self.endpoint, self.keys, OLDER).verdicts[1] == VERIFIED
+        assert self.group.pending() == {}
+        assert self.in_use == 0
+
+
+@pytest.fixture
+def recording(endpoint: Endpoint, keys: Keyspace, group: Group, client: redis.Redis) -> Recording:
+    """What records, with an entry that nobody has taken."""
+    client.xadd(keys.signals(), {"any": "entry"})
+    return Recording(endpoint, keys, group)
+
+
+@pytest.fixture
+def far(server: Server, keys: Keyspace, group: Group, client: redis.Redis) -> Iterator[tuple[Recording, TurnCounter]]:
+    """The same through a relay that counts turns."""
+    client.xadd(keys.signals(), {"any": "entry"})
+    with TurnCounter(server.port, quiet_s=QUIET_S) as counter:
+        settings = EndpointSettings(url=parse_url(counter.url))
+        with closing(open_endpoint(settings)) as endpoint:
+            yield Recording(endpoint, keys, group), counter
+
+
+def test_what_was_asked_ahead_is_not_asked_again(far: tuple[Recording, TurnCounter]) -> None:
+    recording, counter = far
+    recording.ask()
+    recording.record()
+    assert recording.conflicts == 0
+    assert counter.times("WATCH") == counter.times("HSCAN") == 1, str(counter)
+    recording.require_recorded()
+
+
+def test_others_that_record_meanwhile_are_a_conflict(recording: Recording, client: redis.Redis, keys: Keyspace) -> None:
+    recording.ask()
+    client.hset(keys.result(OLDER), "2", SegmentVerdict("verified", RUN, 2, 2, 3, DIGEST).encode())
+    assert recording.record().fields == 2
+    assert recording.conflicts == 1
+    recording.require_recorded()
+
+
+def test_a_verdict_that_comes_meanwhile_stands(recording: Recording, client: redis.Redis, keys: Keyspace) -> None:
+    recording.ask()
+    failed = SegmentVerdict("failed", RUN, segment=1, segments=2, count=3, digest=DIGEST)
+    client.hset(keys.result(OLDER), "1", failed.encode())
+    assert not recording.record().is_standing
+    assert recording.conflicts == 1
+    assert read_standing(recording.endpoint, keys, OLDER).verdicts[1] == failed
+
+
+def test_a_connection_that_is_lost_meanwhile_is_a_fault_once(recording: Recording, client: redis.Redis) -> None:
+    recording.ask()
+    own = client.client_id()
+    for found in client.client_list():
+        if int(found["id"]) != own and found["cmd"] == "hscan":
+            client.client_kill_filter(_id=found["id"])
+    taken = recording.group.member("b").read_new(block_ms=1)
+    assert taken is not None
+    delivery = Delivery(taken, SIGNAL, 1, None, SegmentLook(0, None, None, chunk_size(None)), ServerClock())
+    with pytest.raises(TransientError):
+        recording.settler.record(delivery, VERIFIED, retain_ms=90_000, asked=recording.asked.take())
+    assert recording.settler.record(delivery, VERIFIED, retain_ms=90_000, asked=recording.asked.take()).is_standing
+    recording.require_recorded()
+
+
+def test_what_was_asked_long_ago_is_asked_anew(
+    far: tuple[Recording, TurnCounter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording, counter = far
+    monkeypatch.setattr(asked_ahead, "KEPT_S", 0.0)
+    recording.ask()
+    recording.record()
+    assert counter.times("HSCAN") == 2, str(counter)
+    recording.require_recorded()
+
+
+def test_what_nobody_takes_leaves_no_watch_behind(recording: Recording, client: redis.Redis, keys: Keyspace) -> None:
+    recording.ask()
+    assert recording.in_use == 1
+    recording.asked.close()
+    assert recording.asked.take() is None
+    client.hset(keys.result(OLDER), "2", SegmentVerdict("verified", RUN, 2, 2, 3, DIGEST).encode())
+    assert recording.record().fields == 2
+    assert recording.conflicts == 0
+    recording.require_recorded()
+
+
+def signals_in(client: redis.Redis, keys: Keyspace) -> list[Signal]:
+    """Return all signals in the stream."""
+    return [Signal.decode(fields) for _, fields in entries_of(client, keys.signals())]
+
+
+def test_once_after_others_recorded_nothing_is_asked_ahead(
+    hand_over: HandOver, client: redis.Redis, keys: Keyspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others' verdicts change the result between the questions and the transaction, which would cost a turn more."""
+    summary = hand_over.produce(count=60, segment_values=10)
+    (last,) = (found for found in signals_in(client, keys) if found.segment == 6)
+    asked: list[int] = []
+    ask, record = EntrySettler.ask, EntrySettler.record
+
+    def ask_and_note(settler: EntrySettler, signal: Signal) -> NodePipeline:
+        asked.append(signal.segment)
+        return ask(settler, signal)
+
+    def record_and_let_another(settler: EntrySettler, *arguments: Any, **options: Any) -> Recorded:
+        recorded = record(settler, *arguments, **options)
+        if recorded.fields == 1:
+            other = SegmentVerdict("verified", last.attempt, 6, 6, last.count, last.digest)
+            client.hset(keys.result(summary.run_id), "6", other.encode())
+        return recorded
+
+    monkeypatch.setattr(EntrySettler, "ask", ask_and_note)
+    monkeypatch.setattr(EntrySettler, "record", record_and_let_another)
+    assert hand_over.consume().verdict == "verified"
+    examined = [entry["segment"] for entry in hand_over.logged.entries if entry["event"] == "segment examined"]
+    assert sorted(examined) == [1, 2, 3, 4, 5]
+    assert asked == [*examined[:2], *examined[3:]]
