@@ -37,7 +37,7 @@ def check_command(common: CommonSettings, *, as_json: bool) -> int:
     signals = common.keys.signals()
     with closing(open_endpoint(common.endpoint)) as endpoint:
         is_follower = endpoint.kind.is_replica
-        stream = SignalStream(endpoint, signals)
+        stream = SignalStream(endpoint, common.keys)
 
         def look() -> list[str]:
             if is_follower:

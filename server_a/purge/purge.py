@@ -10,12 +10,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from server_a.purge.proofs import Unit, unit_of
-from server_a.purge.streams import go_through_streams
+from server_a.purge.streams import find_changed_signals, go_through_streams
 from server_a.purge.survey import EXAMPLES, Survey
 from server_a.purge.sweep import Sweep
 from server_a.run.lost_states import LostStates
 from shared.check.permissions import ask_permissions, permissions_of
 from shared.check.requirements import SERVER_A_PURGE
+from shared.endpoint.changed_signals import Changed
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.scanning import Sought, names_with, scan
 from shared.endpoint.together import ask_each, portions
@@ -57,7 +58,7 @@ class Purge:
         """
         survey = Survey()
         self._scan_through(_KINDS | (_SHOP_KINDS if self.with_shop else set()), survey, removes=False)
-        self._add_streams(survey, removes=False)
+        self._add_streams(survey, find_changed_signals(self.endpoint, self.keys), removes=False)
         return survey
 
     def remove(self, found: Survey) -> Survey:
@@ -67,6 +68,7 @@ class Purge:
         another one for users and SKUs.
         """
         survey, kinds = Survey(), found.kinds.keys() - _STREAM_KINDS
+        changed = find_changed_signals(self.endpoint, self.keys)
         for round_kinds in (kinds - _PROVING_KINDS, kinds & _PROVING_KINDS):
             if found.is_remembered:
                 names = [(kind, name) for kind in sorted(round_kinds) for name in found.names[kind]]
@@ -74,7 +76,7 @@ class Purge:
                     self._go_through(names, survey, removes=True, progress=progress)
             elif round_kinds:
                 self._scan_through(round_kinds, survey, removes=True)
-        self._add_streams(survey, removes=True)
+        self._add_streams(survey, changed, removes=True)
         return survey
 
     def _scan_through(self, kinds: set[str], survey: Survey, *, removes: bool) -> None:
@@ -133,8 +135,8 @@ class Purge:
         for number in without_state:
             survey.add("segment", numbers[number], [numbers[number]] if number in ours else [])
 
-    def _add_streams(self, survey: Survey, *, removes: bool) -> None:
-        for kind, found in go_through_streams(self.endpoint, self.keys, removes=removes):
+    def _add_streams(self, survey: Survey, changed: Changed, *, removes: bool) -> None:
+        for kind, found in go_through_streams(self.endpoint, self.keys, changed, removes=removes):
             if found.is_ours and found.groups:
                 survey.emptied[found.key] = found.groups
             else:

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
+from shared.endpoint.changed_signals import Changed, Suspects, changed_signals, is_changed_signal
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.optimistic import optimistic
 from shared.endpoint.our_streams import entries_at_ends
+from shared.errors import WrongKeyError
 from shared.keys import Keyspace
 from shared.ownership import is_letter, is_signal
 from shared.signal import CONSUMER_GROUP
@@ -32,17 +34,40 @@ Decision = Callable[[list[Any], list[bytes]], bool]
 """Tells from a stream's entries and the names of its groups whether it is ours."""
 
 
-def go_through_streams(endpoint: Endpoint, keys: Keyspace, *, removes: bool) -> Iterator[tuple[str, FoundStream]]:
+def find_changed_signals(endpoint: Endpoint, keys: Keyspace) -> Changed:
+    """Return the entries of a stream without a signal that were signals of ours, and changed on the way.
+
+    Records tell, which are removed before the streams. Redis: XREVRANGE COUNT 1; where that is no signal XREVRANGE and
+    XRANGE of a hundred, and what `changed_signals` asks.
+    """
+    suspects = Suspects()
+    try:
+        entries = suspects.noting(entries_at_ends(endpoint.at(keys.signals()), keys.signals()))
+        is_told = any(is_signal(fields) for _, fields in entries)
+    except WrongKeyError:
+        return {}  # no stream
+    return {} if is_told else changed_signals(endpoint, keys, suspects)
+
+
+def go_through_streams(
+    endpoint: Endpoint, keys: Keyspace, changed: Changed, *, removes: bool
+) -> Iterator[tuple[str, FoundStream]]:
     """Yield the kind of each of the two streams that exists and what it is, removed or emptied if it is to be.
 
     An empty stream of signals is ours if our group alone is in it, an empty one of dead letters if nobody has a group
-    there and the signals beside it are ours.
+    there and the signals beside it are ours. `changed` is what `find_changed_signals` found.
 
     Redis: WATCH, TYPE, XREVRANGE, XINFO GROUPS, then MULTI UNLINK EXEC, for each; where the newest entry is none of
     ours XREVRANGE and XRANGE of a hundred. Where others have groups XTRIM, and for signals XGROUP DESTROY and CREATE.
     """
     signals, dead = keys.signals(), keys.dead_letters()
-    found = _decide(endpoint, signals, _is_signals, own_group=CONSUMER_GROUP, removes=False)
+
+    def are_signals(entries: list[Any], groups: list[bytes]) -> bool:
+        if not entries:
+            return groups == [CONSUMER_GROUP.encode()]
+        return any(is_signal(entry[1]) or is_changed_signal(entry, changed) for entry in entries)
+
+    found = _decide(endpoint, signals, are_signals, own_group=CONSUMER_GROUP, removes=False)
     is_ours = found is not None and found.is_ours
     letters = _decide(
         endpoint, dead, lambda entries, groups: _is_dead(entries, groups, is_beside_ours=is_ours), removes=removes
@@ -50,13 +75,9 @@ def go_through_streams(endpoint: Endpoint, keys: Keyspace, *, removes: bool) -> 
     if letters is not None:
         yield "dead_letters", letters
     if removes:
-        found = _decide(endpoint, signals, _is_signals, own_group=CONSUMER_GROUP, removes=True)
+        found = _decide(endpoint, signals, are_signals, own_group=CONSUMER_GROUP, removes=True)
     if found is not None:
         yield "signals", found
-
-
-def _is_signals(entries: list[Any], groups: list[bytes]) -> bool:
-    return any(is_signal(fields) for _, fields in entries) if entries else groups == [CONSUMER_GROUP.encode()]
 
 
 def _is_dead(entries: list[Any], groups: list[bytes], *, is_beside_ours: bool) -> bool:

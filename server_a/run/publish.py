@@ -15,7 +15,7 @@ from server_a.run.states import require_not_newer
 from shared.endpoint.endpoint import Endpoint, ServerClock
 from shared.endpoint.node_client import Command, NodePipeline
 from shared.endpoint.optimistic import optimistic_on
-from shared.endpoint.our_streams import require_newest_signal
+from shared.endpoint.our_streams import require_signals
 from shared.endpoint.retry import Retry
 from shared.endpoint.together import portions
 from shared.errors import TransientError, WrongKeyError
@@ -74,7 +74,7 @@ def publish(
 
     def attempt(pipeline: NodePipeline, replies: list[Any]) -> None:
         found, has_state, length, kind, *newest = replies
-        require_newest_signal(endpoint, keys, newest[0] if newest else [], state.run_id)
+        _require_newest_signal(endpoint, keys, newest[0] if newest else [], state.run_id)
         now = our_state(state_key, found, exists=bool(has_state))
         require_not_newer(segment_key, now, run_id=state.run_id, attempt=state.attempt)
         if not overwrite and is_foreign(now, kind):
@@ -114,7 +114,12 @@ def require_signals_still_ours(endpoint: Endpoint, keys: Keyspace, run_id: str) 
     """Raise WrongKeyError if the stream has become somebody else's. Redis: XREVRANGE COUNT 1; O(1)."""
     stream = keys.signals()
     newest = cast("list[Any]", endpoint.at(stream).xrevrange(stream, count=1))
-    require_newest_signal(endpoint, keys, newest, run_id)
+    _require_newest_signal(endpoint, keys, newest, run_id)
+
+
+def _require_newest_signal(endpoint: Endpoint, keys: Keyspace, newest: list[Any], run_id: str) -> None:
+    if newest:  # else our first signal makes it ours, or it was lost, which the audit finds out
+        require_signals(endpoint, keys, newest, run_id=run_id)
 
 
 def is_foreign(state: SegmentState | None, kind: bytes) -> bool:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from server_a.run.settings import DAY_MS, DEFAULTS, RunSettings
 from shared.endpoint.endpoint import Endpoint, microseconds
-from shared.endpoint.our_streams import ask_signals, require_newest_signal, require_signals
+from shared.endpoint.our_streams import ask_signals, require_signals
 from shared.endpoint.together import Together, ask_each
 from shared.errors import InvalidInputError
 from shared.keys import Keyspace
-from shared.ownership import is_signal, require_our_record
+from shared.ownership import require_our_record
 from shared.record import (
     LOST_ATTEMPTS,
     SOURCE_NUMBERS,
@@ -68,10 +68,7 @@ def read_known_run(endpoint: Endpoint, keys: Keyspace, settings: RunSettings) ->
     record = RunRecord.decode(key, fields)
     require_our_record(key, run_id, record.run_id)
     require_not_too_late(f"--resume {run_id}", run_id, microseconds(now) // 1_000)
-    if newest and not is_signal(newest[0][1]):  # it may be ours, damaged on the way, and the only one
-        require_newest_signal(endpoint, keys, newest[:1], run_id)
-    else:
-        require_signals(endpoint, keys, newest)
+    require_signals(endpoint, keys, newest, run_id=run_id)
     _refuse_contradictions(settings, record)
     numbers = range(1, record.segments + 1)
     tokens = {number: fields.get(attempt_field(number).encode(), b"").decode("ascii", "replace") for number in numbers}

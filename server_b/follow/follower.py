@@ -56,7 +56,7 @@ class Follower:
 
     def __post_init__(self) -> None:
         """Name stream and files."""
-        self._stream = SignalStream(self.endpoint, self.keys.signals())
+        self._stream = SignalStream(self.endpoint, self.keys)
         folder, namespace = self.settings.state_directory, self.keys.namespace
         self._state = FollowerState(folder, endpoint=self.endpoint.name, namespace=namespace)
 

@@ -12,10 +12,10 @@ from typing import Any, cast
 
 from server_b.follow.checkpoint import START
 from shared.endpoint.endpoint import Endpoint
-from shared.endpoint.our_streams import newest_entries
+from shared.endpoint.our_streams import newest_entries, require_signals_among
 from shared.endpoint.published import LOOK_BACK, signals_in
 from shared.endpoint.stream_pages import PageSize, require_order, stream_pages
-from shared.ownership import require_our_signals
+from shared.keys import Keyspace
 from shared.signal import Signal
 
 RawEntry = tuple[str, dict[bytes, bytes]]
@@ -29,16 +29,21 @@ class SignalStream:
     """Reads one stream, which need not exist yet."""
 
     endpoint: Endpoint
-    key: str
+    keys: Keyspace
+
+    @property
+    def key(self) -> str:
+        """The stream's key."""
+        return self.keys.signals()
 
     def require_ours(self) -> None:
         """Raise WrongKeyError if the stream is somebody else's.
 
-        Redis: XREVRANGE COUNT 1; where that is no signal more of them, then XREAD.
+        Redis: XREVRANGE COUNT 1; where that is no signal more of them, then XREAD and what `changed_signals` asks.
         """
         newest = newest_entries(self.endpoint.at(self.key), self.key)
         oldest = islice(chain.from_iterable(self._pages()), LOOK_BACK)
-        require_our_signals(self.key, chain(newest, oldest), [])
+        require_signals_among(self.endpoint, self.keys, chain(newest, oldest))
 
     def newest_id(self) -> str:
         """Return the id of the newest entry; `START` when there is none. Redis: XREVRANGE COUNT 1; O(1)."""

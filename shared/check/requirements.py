@@ -176,6 +176,7 @@ SERVER_B_RETRY = (
     Requirement(
         "tell whose the streams are", "XINFO GROUPS {signals}; XRANGE {signals} - + COUNT 1; XREVRANGE {signals} + -"
     ),
+    Requirement("recognise signals that were changed on the way", "HMGET {state} f; HMGET {run} f"),
     Requirement(
         "take a dead letter", "XRANGE {dead_letters} - +; XREVRANGE {dead_letters} + -; XDEL {dead_letters} 0-0"
     ),

@@ -7,10 +7,11 @@ of 4 MB took 400 MB.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any, cast
 
+from shared.endpoint.changed_signals import Suspects, changed_signals
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import NodeClient, NodePipeline
 from shared.endpoint.published import LOOK_BACK
@@ -31,24 +32,41 @@ def ask_signals(asked: Together, keys: Keyspace) -> None:
     asked.at(keys.signals()).xrevrange(keys.signals(), count=PROOF_ENTRIES)
 
 
-def require_signals(endpoint: Endpoint, keys: Keyspace, newest: Entries, groups: Groups | None = None) -> None:
+def require_signals(
+    endpoint: Endpoint, keys: Keyspace, newest: Entries, groups: Groups | None = None, *, run_id: str = ""
+) -> None:
     """Raise WrongKeyError if the stream with these newest entries, and these groups, is somebody else's.
 
+    It is ours, too, where all signals in it were changed on the way; `run_id` is a run whose they may be.
+
     Redis: nothing where a signal is among them; else XINFO GROUPS of an empty stream, unless the groups are given, or
-    `entries_at_ends` of one that is not.
+    `entries_at_ends` of one that is not and, where there is no signal either, what `changed_signals` asks.
     """
     if any(is_signal(fields) for _, fields in newest):
         return
     stream = keys.signals()
     client = endpoint.at(stream)
     if newest:
-        require_our_signals(stream, entries_at_ends(client, stream), [])
+        require_signals_among(endpoint, keys, entries_at_ends(client, stream), run_id=run_id)
         return
     if groups is None:
         pipeline = client.pipeline(transaction=False)
         pipeline.xinfo_groups(stream)
         groups = without_missing_key(pipeline.execute(raise_on_error=False))[0]
     require_our_signals(stream, [], groups)
+
+
+def require_signals_among(endpoint: Endpoint, keys: Keyspace, entries: Iterable[Any], *, run_id: str = "") -> None:
+    """Raise WrongKeyError if a stream with these entries at its ends is somebody else's.
+
+    Redis: nothing where a signal is among them, else what `changed_signals` asks.
+    """
+    suspects = Suspects()
+    try:
+        require_our_signals(keys.signals(), suspects.noting(entries), [])
+    except WrongKeyError:
+        if not changed_signals(endpoint, keys, suspects, run_id=run_id):
+            raise
 
 
 def entries_at_ends(client: NodeClient | NodePipeline, stream: str) -> Iterator[Any]:
@@ -85,27 +103,6 @@ def are_signals_ours(endpoint: Endpoint, keys: Keyspace, newest: Entries, groups
     except WrongKeyError:
         return False
     return True
-
-
-def require_newest_signal(endpoint: Endpoint, keys: Keyspace, newest: Entries, run_id: str) -> None:
-    """Raise WrongKeyError if the stream with this newest entry, at most one, has become somebody else's.
-
-    An entry of an id that the run's record names, with the run's id in it but for a byte, is ours, changed on the way.
-
-    Redis: nothing where it is a signal, or where there is none; else HGETALL of the record and what `require_signals`
-    asks.
-    """
-    if newest and not is_signal(newest[0][1]):
-        record = keys.run(run_id)
-        entry_id, fields = newest[0]
-        is_near = any(_is_but_for_a_byte(value, run_id.encode()) for value in fields.values())
-        if is_near and entry_id in endpoint.at(record).hgetall(record).values():
-            return
-        require_signals(endpoint, keys, newest)
-
-
-def _is_but_for_a_byte(value: bytes, expected: bytes) -> bool:
-    return len(value) == len(expected) and sum(a != b for a, b in zip(value, expected, strict=True)) <= 1
 
 
 def require_letters(endpoint: Endpoint, keys: Keyspace, newest: Entries) -> None:
