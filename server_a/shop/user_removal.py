@@ -16,7 +16,7 @@ from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.optimistic import optimistic
 from shared.endpoint.together import ask_each
 from shared.errors import NotFinishedError, WrongKeyError
-from shared.shop.ours import require_our_user
+from shared.shop.ours import SKU_FIELDS, is_sku, require_our_user
 from shared.shop.reader import Fields
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class UserRemoval:
 
         Redis: WATCH, HSCAN COUNT 1000 of the whole cart, HGETALL of the user; WATCH, HGETALL, MULTI UNLINK EXEC of the
         user; MULTI UNLINK EXEC of the cart, or with HSET where there is none; again when the cart was changed
-        meanwhile. HGETALL of its SKUs where there is no user.
+        meanwhile. HGETALL of its SKUs, a page of them at a time, until one is there.
         """
         key = self.shop.keys.cart(self.user_id)
         return optimistic(self.shop.endpoint.at(key), [key], self._attempt)
@@ -45,8 +45,7 @@ class UserRemoval:
         cart_key, user_key = self.shop.keys.cart(self.user_id), self.shop.keys.user(self.user_id)
         user = {} if self._is_user_removed else self.shop.fields(user_key)
         require_our_user(user_key, user)
-        # where an earlier attempt removed the user, the cart has changed since, and may be anybody's
-        has_lines = self._require_our_cart(pipeline, cart_key, is_of_user=bool(user))
+        has_lines = self._require_our_cart(pipeline, cart_key)
         if not (user or has_lines or self._is_user_removed):
             return False
         if user:
@@ -64,20 +63,23 @@ class UserRemoval:
             pipeline.execute()
         return True
 
-    def _require_our_cart(self, pipeline: NodePipeline, key: str, *, is_of_user: bool) -> bool:
-        """Return whether there is a cart; raise WrongKeyError for one that may be somebody else's."""
-        has_lines, is_ours = False, is_of_user
+    def _require_our_cart(self, pipeline: NodePipeline, key: str) -> bool:
+        """Return whether there is a cart; raise WrongKeyError for one that may be somebody else's.
+
+        A user of ours beside it proves nothing: a run adds users, also where a cart of others is.
+        """
+        has_lines = is_ours = False
         for page in watched_lines(pipeline, key):
             has_lines = has_lines or bool(page)
             is_ours = is_ours or self._has_sku(page)
         if has_lines and not is_ours:
             advice = f"if it is yours, remove its lines with server-a cart remove {self.user_id} SKU"
-            expected, got = "the cart of a user, or SKUs of ours in it", "neither: it may be anybody's"
+            expected, got = "a cart with a SKU that is here", "one without: it may be anybody's"
             raise WrongKeyError(where=key, expected=expected, got=got, advice=advice)
         return has_lines
 
     def _has_sku(self, page: Fields) -> bool:
-        """Tell whether one of these lines is of a SKU that is here."""
+        """Tell whether one of these lines is of a SKU of ours that is here."""
         keys = (self.shop.keys.sku(name.decode()) for name in page)  # ids, or the cart would not be ours
         found = ask_each(self.shop.endpoint, keys, lambda asked, key: asked.hgetall(key), skip_wrong_type=True)
-        return any(fields for _, fields in found)
+        return any(is_sku(len(fields), [fields.get(name.encode()) for name in SKU_FIELDS]) for _, fields in found)

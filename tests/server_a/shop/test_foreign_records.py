@@ -75,6 +75,27 @@ def test_a_cart_with_fields_that_are_no_lines_is_neither_added_to_nor_removed(
 
 
 @pytest.mark.parametrize("seed", range(50))
+def test_a_cart_without_a_sku_that_is_here_outlives_a_user_of_ours(
+    *, seed: int, shop: Shop, client: redis.Redis, keys: Keyspace
+) -> None:
+    """A run, or `user add`, puts a user beside the cart of others: that makes it none of ours."""
+    rng = random.Random(seed)
+    theirs = {f"item{rng.randint(1, 99)}": str(rng.randint(1, 9)) for _ in range(rng.randint(1, 6))}
+    theirs |= {"book": "2"}
+    client.hset(keys.cart("42"), mapping=theirs)  # type: ignore[arg-type]
+    make_foreign(client, keys, "sku", rng)  # `book`, with other fields than ours
+    shop.write(User("42", "Ada", "Lovelace"))
+    before = snapshot(client, [keys.cart("42"), keys.user("42")])
+    with pytest.raises(WrongKeyError, match="server-a cart remove 42 SKU"):
+        shop.remove_user("42")
+    assert snapshot(client, [keys.cart("42"), keys.user("42")]) == before
+    for name, quantity in theirs.items():  # as the error advises
+        CartChanger(shop).remove("42", name, int(quantity))
+    shop.remove_user("42")
+    assert not client.exists(keys.cart("42"), keys.user("42"))
+
+
+@pytest.mark.parametrize("seed", range(50))
 def test_a_field_that_is_no_line_of_a_cart_without_user_is_not_removed(
     *, seed: int, shop: Shop, client: redis.Redis, keys: Keyspace
 ) -> None:

@@ -121,6 +121,7 @@ def test_a_change_of_a_large_cart_holds_a_page_of_it(
 ) -> None:
     """It was read whole, by some commands twice: 160 MB of a million lines."""
     _fill(client, keys.cart("1"), "s", LARGE)
+    client.hset(keys.sku("s77"), mapping={"name": "Lamp", "price": "1.50"})  # what proves that the cart is ours
     CHANGES[change](counted)
     assert counter.times("HSCAN") <= _most_pages(LARGE), str(counter)
     assert counter.times(f"HGETALL {keys.cart('1')}") == 0, str(counter)
