@@ -56,6 +56,12 @@ def quoted_text(text: str) -> str:
     return shown + ("…" if len(text) > _SHOWN_CHARACTERS else "")
 
 
+def spellings(text: str) -> set[str]:
+    """Return how a text may stand in a message: as it is, escaped, and as Python spells it or its bytes."""
+    raw = text.encode("utf-8", "surrogateescape")
+    return {text, shown_text(text), *(spelled[1:-1] for spelled in (repr(text), ascii(text))), repr(raw)[2:-1]}
+
+
 def is_control(character: str) -> bool:
     """Tell whether a character controls a terminal, breaks a line or changes the direction of text."""
     return category(character) in CONTROL_CATEGORIES or character in _BIDI_CONTROLS

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from redis.auth.err import RequestTokenErr
 from redis.credentials import StreamingCredentialProvider
 
+from shared.endpoint.passwords import remember_sent
 from shared.errors import HandoverError, InvalidInputError, NotAllowedError, TransientError
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class EntraTokens(StreamingCredentialProvider):
         except RequestTokenErr as error:
             raise self._error(str(error)) from error
         self._has_given_one = True
+        remember_sent(token)
         return user, token
 
     def on_next(self, callback: Callable[[Any], None]) -> None:
@@ -62,6 +64,7 @@ class EntraTokens(StreamingCredentialProvider):
         return self._provider.is_streaming()
 
     def _hand_out(self, token: TokenInterface) -> None:
+        remember_sent(str(token.get_value()))
         for callback in list(self._callbacks):
             callback(token)
 

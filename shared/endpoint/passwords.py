@@ -1,20 +1,28 @@
 """A password from a file or a variable: what editors and shells add is taken off, and nothing is cut silently.
 
-The name of a password file is never shown: somebody may have typed the password in its place.
+The name of a password file is never shown: somebody may have typed the password in its place. What is sent as a
+password is remembered for as long as the process lives, because whoever gets it may send it back in an error: servers
+that do not know AUTH quote what stood behind it, each in its own way, so no pattern finds them all.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from pathlib import Path
+from urllib.parse import quote
 
 from shared.endpoint.url import has_encoding
 from shared.errors import InvalidInputError
+from shared.text import spellings
 
 MAX_PASSWORD_BYTES = 64 * 1024
 _FILE = "--password-file"
 _VARIABLE = "the password variable"
 _BOM = "\ufeff"
 _LINE_BREAKS = "\0\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+_LEAST_HIDDEN = 4  # characters; a shorter one tells nothing where it stands, and would be found in any text
+_CUT_CHARACTERS = 40  # servers and messages cut what they quote
+_sent: deque[str] = deque(maxlen=64)  # tokens are renewed, so the oldest are forgotten
 _NOT_SHOWN = "the name is not shown, since it may be the password itself"
 
 
@@ -23,9 +31,25 @@ def password_from(path: str | None, given: str | None, of_url: str | None, *, op
 
     Raises as `read_password` and `password_of_variable` do.
     """
-    if path is None:
-        return password_of_variable(given, variable) or of_url
-    return read_password(path, option)
+    found = read_password(path, option) if path is not None else password_of_variable(given, variable) or of_url
+    remember_sent(found or "")
+    return found
+
+
+def remember_sent(password: str) -> None:
+    """Remember a password or token that a server will be sent, for `without_sent`."""
+    if len(password) >= _LEAST_HIDDEN and password not in _sent:
+        _sent.append(password)
+
+
+def without_sent(text: str) -> str:
+    """Return a text of others without the passwords that this process sends, in linear time."""
+    spelled = {each for password in _sent for each in (*spellings(password), quote(password, safe=""))}
+    for login in sorted(spelled, key=len, reverse=True):
+        text = text.replace(login, "...")
+        if len(login) > _CUT_CHARACTERS and (start := text.find(login[:_CUT_CHARACTERS])) >= 0:
+            text = f"{text[:start]}..."
+    return text
 
 
 def read_password(name: str, option: str = _FILE) -> str:

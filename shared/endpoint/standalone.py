@@ -14,6 +14,7 @@ from redis.sentinel import MasterNotFoundError, Sentinel
 
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import CheckedClient, NodeClient
+from shared.endpoint.passwords import without_sent
 from shared.endpoint.pools import PoolMaker
 from shared.endpoint.server_kind import ask_kind
 from shared.endpoint.url import has_encoding
@@ -62,7 +63,7 @@ class Sentinels(Sentinel):
         if service_name in known:
             raise MasterNotFoundError(f"Sentinels that see no primary of '{service_name}' up")
         if isinstance(failure, AuthenticationError):
-            expected, got = "a login that the Sentinels accept", str(failure).rstrip(".")
+            expected, got = "a login that the Sentinels accept", without_sent(str(failure)).rstrip(".")
             advice = (
                 "the URL's user and password are the primary's and are not sent to them; give theirs with "
                 "--sentinel-password-file, its variable or ?sentinel_password=, and a user with ?sentinel_username="

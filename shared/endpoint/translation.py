@@ -14,6 +14,7 @@ from redis.connection import DefaultParser
 from redis.exceptions import ResponseError
 
 from shared.endpoint.certificate_error import certificate_error
+from shared.endpoint.passwords import without_sent
 from shared.endpoint.strange_replies import ReplyLimitError, StrangeReplyError
 from shared.errors import (
     FullServerError,
@@ -154,7 +155,7 @@ def translate(error: Exception, where: str, *, is_cluster: bool = False, key: st
     """
     error = _reason_of(error)
     # a server quotes the arguments of an unknown command, among them the password of AUTH
-    text = shown_text(_QUOTED_ARGUMENTS.sub("", str(error)[:MAX_TEXT]))
+    text = shown_text(_QUOTED_ARGUMENTS.sub("", without_sent(str(error))[:MAX_TEXT]))
     # redis-py's own texts about a connection may begin as a reply does
     is_answer = isinstance(error, (ResponseError, redis_errors.AuthenticationError)) or text.startswith(
         "max number of clients"

@@ -9,18 +9,12 @@ All of it takes time that is linear in the text, for the text may be a server's.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from shared.text import shown_text
+from shared.text import spellings
 
 _HIDDEN = "..."
 _CUT_CHARACTERS = 40  # messages cut what they quote at 60
-_SPELLINGS: tuple[Callable[[str], str], ...] = (
-    str,
-    shown_text,
-    lambda text: repr(text)[1:-1],
-    lambda text: ascii(text)[1:-1],
-)
 _PLAIN_URL = re.compile(r"://[\w.,:%\[\]/-]*(\?db=[0-9]*)?")
 _NO_QUOTE = re.compile(r"://[^\s'\"]*")
 _OF_SENTINELS = re.compile(r"sentinel_password=[^\s'\"]*")
@@ -32,7 +26,7 @@ def typed_logins(arguments: Iterable[str], environment: Mapping[str, str]) -> li
     ours = [value for name, value in environment.items() if name.startswith("SERVER_") or name == "REDIS_URL"]
     words = {*ours, *arguments}
     words.update(part for word in arguments if word.startswith("-") for part in word.partition("="))
-    found = {login for word in words for spell in _SPELLINGS for login in _logins(spell(word))}
+    found = {login for word in words for spelled in spellings(word) for login in _logins(spelled)}
     return sorted(found, key=len, reverse=True)
 
 

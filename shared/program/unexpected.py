@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from shared.endpoint.passwords import without_sent
 from shared.errors import NotFinishedError
 from shared.program.output import tell
 from shared.program.secrets import typed_logins, without_logins
@@ -29,7 +30,7 @@ def unexpected(error: Exception, program: str) -> tuple[str, int]:
     """
     if wants_traceback(program, sys.argv[1:], os.environ):
         shown = "".join(traceback.format_exception(error)).rstrip()
-        tell(without_logins(shown, typed_logins(sys.argv[1:], os.environ), is_of_click=False))
+        tell(without_logins(without_sent(shown), typed_logins(sys.argv[1:], os.environ), is_of_click=False))
     if isinstance(error, MemoryError):
         return "memory: expected enough of it on this host, got none", NotFinishedError.exit_code
     if isinstance(error, OSError) and error.errno in _NO_FILES:

@@ -1,4 +1,4 @@
-"""A server that gives every command the same reply, as a proxy does that knows none of them."""
+"""A server that gives every command the same reply, as a proxy does that knows none, or sends back what came."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import socket
 import socketserver
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -13,13 +14,13 @@ _COMMANDS = re.compile(rb"(?:\A|\r\n)\*[0-9]+(?=\r\n\$)")
 
 
 class AnswersAlike:
-    """Answers each command with the same bytes, on as many connections as come.
+    """Answers each command with the same bytes, or with what is made of what came, on as many connections as come.
 
     Attributes:
         port: On 127.0.0.1.
     """
 
-    def __init__(self, reply: bytes) -> None:
+    def __init__(self, reply: bytes | Callable[[bytes], bytes]) -> None:
         """Listen."""
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.reply = reply
@@ -43,7 +44,7 @@ class AnswersAlike:
 class _Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     block_on_close = False
-    reply = b""
+    reply: bytes | Callable[[bytes], bytes] = b""
 
 
 class _Handler(socketserver.BaseRequestHandler):
@@ -53,4 +54,6 @@ class _Handler(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         """Answer until the client closes."""
         while received := self.request.recv(1 << 20):
-            self.request.sendall(self.server.reply * len(_COMMANDS.findall(received)))
+            reply = self.server.reply
+            said = reply if isinstance(reply, bytes) else reply(received)
+            self.request.sendall(said * len(_COMMANDS.findall(received)))
