@@ -23,7 +23,7 @@ from shared.program.options import CommonSettings, endpoint_options, json_option
 from shared.program.output import json_text, say, say_outcome, say_values
 from shared.segments import MAX_COUNT
 from shared.status.command import status_command
-from shared.text import shown_text
+from shared.text import shown_text, typed_text
 
 if TYPE_CHECKING:
     from server_b.group.dead_letters import DeadLetters
@@ -93,7 +93,7 @@ def run_command(common: CommonSettings, *, as_json: bool, consumer: str | None, 
     own_name = f"{socket.gethostname()[:180]}-{os.getpid()}-{os.urandom(2).hex()}"
     name = consumer if consumer is not None else own_name
     if not 1 <= len(name) <= 200 or not name.isprintable():
-        raise InvalidInputError(where="--consumer", expected="1 to 200 printable characters", got=repr(name[:60]))
+        raise InvalidInputError(where="--consumer", expected="1 to 200 printable characters", got=typed_text(name))
     from shared.stopping import stop_requests
 
     with stop_requests() as stop:  # before the imports below, which take a while

@@ -10,6 +10,7 @@ import click
 
 from shared.errors import InvalidInputError
 from shared.fields import check_run_id
+from shared.program.help import SectionedCommand
 from shared.program.options import CommonSettings, endpoint_options, json_option, option
 from shared.program.output import json_text, say_document, say_outcome
 
@@ -17,7 +18,7 @@ PROGRAM = "server-b"
 _STDOUT = "-"
 
 
-@click.command("report")
+@click.command("report", cls=SectionedCommand)
 @endpoint_options(PROGRAM)
 @click.argument("run_id", metavar="[RUN_ID]", required=False)
 @option(PROGRAM, "--html", metavar="FILE", help="Write the report there, as one HTML file; - for stdout.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from shared.errors import InvalidInputError
+from shared.text import typed_text
 from shared.tokens import is_token
 
 SCHEMA_VERSION = 1
@@ -35,7 +36,7 @@ def check_bounds(where: str, name: str, number: int, most: int, *, least: int = 
 def check_run_id(where: str, text: str) -> None:
     """Refuse a text that is no run id."""
     if not is_token(text):
-        raise InvalidInputError(where=where, expected="a run id like 20261122T205801123Z-3f9a1c", got=repr(text))
+        raise InvalidInputError(where=where, expected="a run id like 20261122T205801123Z-3f9a1c", got=typed_text(text))
 
 
 def decode_number(where: str, name: str, raw: bytes, *, least: int = 1) -> int:

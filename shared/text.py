@@ -17,6 +17,11 @@ _Utf8Decoder = codecs.getincrementaldecoder("utf-8")
 CONTROL_CATEGORIES = ("Cc", "Cs", "Zl", "Zp")
 # embeddings, overrides and isolates: each may make the rest of a line read backwards
 _BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_NO_PASSWORD = re.compile(
+    r"[A-Za-z]{0,12}(-[A-Za-z]{1,12})?"
+    r"|[+-]?[\d.,_]{0,24}([A-Za-z]{1,2}|[eE][+-]?\d{1,3})?"
+    r"|[0-9]{8}T[0-9]{0,12}Z?(-[0-9a-f]{0,8})?"
+)
 _JOINERS = "\u200c\u200d"  # parts of words and of emoji: the format characters that are shown as they are
 
 
@@ -60,6 +65,19 @@ def spellings(text: str) -> set[str]:
     """Return how a text may stand in a message: as it is, escaped, and as Python spells it or its bytes."""
     raw = text.encode("utf-8", "surrogateescape")
     return {text, shown_text(text), *(spelled[1:-1] for spelled in (repr(text), ascii(text))), repr(raw)[2:-1]}
+
+
+def can_be_shown(typed: str) -> bool:
+    """Tell whether what somebody typed in a wrong place is no password: a short word, a number, the start of a run id.
+
+    A password of letters alone, or of digits alone, can't be told from them.
+    """
+    return _NO_PASSWORD.fullmatch(typed) is not None
+
+
+def typed_text(text: str) -> str:
+    """Return what was typed in quotes for a message, unless it may be a password."""
+    return repr(text) if can_be_shown(text) else "a text that is not shown, as it may be a password"
 
 
 def is_control(character: str) -> bool:

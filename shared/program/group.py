@@ -12,6 +12,7 @@ import click
 
 from shared import __version__
 from shared.program.help import SectionedCommand
+from shared.text import can_be_shown
 
 _SETTINGS = {"max_content_width": 110, "help_option_names": ["-h", "--help"]}
 
@@ -33,6 +34,17 @@ class CommandGroup(click.Group):
             called = " ".join([ctx.command_path, *words])
             sentence = f"Options stand after the command: {called} {error.option_name} …"
             raise click.UsageError(sentence, ctx) from error
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that was called; a name that is none's is shown only if it can be no password."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:
+            if can_be_shown(args[0]):
+                raise
+            raise click.UsageError("No such command as was given, which may be a password", ctx) from error
 
     def _called(self, ctx: click.Context, given: list[str]) -> tuple[list[str], click.Command | None]:
         """Return the words of the command that was called, as far as they are known, and the command."""

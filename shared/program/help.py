@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import click
 
+from shared.text import can_be_shown
+
 _CONNECTION = {
     *("url", "password_file", "sentinel_password_file", "auth", "namespace"),
     *("tls_ca", "tls_cert", "tls_key", "tls_insecure", "peer_url", "peer_password_file", "peer_tls_ca"),
@@ -19,7 +21,17 @@ _OF_EVERY_COMMAND = ("as_json", "quiet", "log_level", "log_format", "help")
 
 
 class SectionedCommand(click.Command):
-    """A command whose help is cut into sections."""
+    """A command whose help is cut into sections; what it does not take is shown only if it can be no password."""
+
+    allow_extra_args = True  # as far as click is concerned, which would quote them
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse; refuse arguments that the command does not take."""
+        rest = super().parse_args(ctx, args)
+        if rest and not ctx.resilient_parsing:
+            arguments = "argument" if len(rest) == 1 else "arguments"
+            ctx.fail(f"Got unexpected extra {arguments} ({' '.join(map(_typed, rest))})")
+        return rest
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, each in its section; in one of them as declared, those of every command last."""
@@ -32,6 +44,10 @@ class SectionedCommand(click.Command):
             if records:
                 with formatter.section(title):
                     formatter.write_dl(records)
+
+
+def _typed(word: str) -> str:
+    return word if can_be_shown(word) else "not shown, as it may be a password"
 
 
 def _name(param: click.Parameter) -> str:

@@ -7,6 +7,7 @@ import re
 import click
 
 from shared.fields import spelled_number
+from shared.text import typed_text
 
 _WEEK_S = 7 * 24 * 60 * 60
 
@@ -28,7 +29,7 @@ class WholeNumber(click.ParamType[int]):
         text = str(value)
         number = spelled_number(text)
         if number is None or not self._least <= number <= self._most:
-            self.fail(f"{text!r} is not a whole number from {self._least} to {self._most}.", param, ctx)
+            self.fail(f"{typed_text(text)} is not a whole number from {self._least} to {self._most}.", param, ctx)
         return number
 
 
@@ -49,12 +50,12 @@ class Seconds(click.ParamType[float]):
         """Return the seconds that a text spells."""
         text = str(value)
         if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{0,3})?", text) or float(text) > _WEEK_S:
-            self.fail(f"{text!r} is not a number of seconds from 0 to {_WEEK_S}.", param, ctx)
+            self.fail(f"{typed_text(text)} is not a number of seconds from 0 to {_WEEK_S}.", param, ctx)
         return float(text)
 
 
 class Way(click.Choice[str]):
-    """A way to log in; what else is typed there may be a password."""
+    """One of a few words; what else is typed there may be a password."""
 
     def get_invalid_choice_message(self, value: object, ctx: click.Context | None) -> str:  # noqa: ARG002
         """Return what is wrong, without what was given."""

@@ -22,6 +22,7 @@ from shared.keys import ID_PATTERN, RESERVED_NAMESPACES, Keyspace
 from shared.program.kinds import Way
 from shared.program.screen import screen
 from shared.program.warnings import tell_warning, warn
+from shared.text import typed_text
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -64,7 +65,7 @@ def endpoint_options(program: str) -> Callable[[F], F]:
     prefix = program.replace("-", "_").upper()
     url_help = "Endpoint: redis://, rediss://, unix://, redis+sentinel:// or rediss+sentinel://."
     password_help = f"Its first line is the password; or set {prefix}_PASSWORD, or write it in the URL."
-    levels = click.Choice(["debug", "info", "warning", "error"], case_sensitive=False)
+    levels = Way(["debug", "info", "warning", "error"], case_sensitive=False)
     add = functools.partial(option, program)
     options = [
         add(
@@ -84,7 +85,7 @@ def endpoint_options(program: str) -> Callable[[F], F]:
         add("--namespace", default="", callback=_check_namespace, help="Put in front of every key."),
         add("--quiet", "-q", is_flag=True, help="No log below error, no progress; results stay."),
         add("--log-level", type=levels, default="info", help="Least level to log, on stderr."),
-        add("--log-format", type=click.Choice(["console", "json"], case_sensitive=False), help="Default: by terminal."),
+        add("--log-format", type=Way(["console", "json"], case_sensitive=False), help="Default: by terminal."),
     ]
 
     def decorate(function: F) -> F:
@@ -175,7 +176,7 @@ def _check_namespace(context: click.Context, parameter: click.Parameter, text: s
         return text
     _check_not_blank(context, parameter, text)
     if text and not re.fullmatch(ID_PATTERN, text):
-        raise InvalidInputError(where="--namespace", expected="1 to 64 of A-Z a-z 0-9 _ -", got=repr(text))
+        raise InvalidInputError(where="--namespace", expected="1 to 64 of A-Z a-z 0-9 _ -", got=typed_text(text))
     if text in RESERVED_NAMESPACES:
-        raise InvalidInputError(where="--namespace", expected="a name that begins no key of ours", got=repr(text))
+        raise InvalidInputError(where="--namespace", expected="a name that begins no key of ours", got=typed_text(text))
     return text

@@ -11,11 +11,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from shared.text import spellings
+from shared.text import can_be_shown, spellings
 
 _HIDDEN = "..."
 _CUT_CHARACTERS = 40  # messages cut what they quote at 60
-_PLAIN_URL = re.compile(r"://[\w.,:%\[\]/-]*(\?db=[0-9]*)?")
+_HOST = r"([\w.-]*|\[[\w:.%]*\])(:[0-9]*)?"
+_PLAIN_URL = re.compile(
+    rf"rediss?://{_HOST}(/[0-9]*)?(\?db=[0-9]*)?"
+    rf"|rediss?\+sentinel://{_HOST}(,{_HOST})*(/[\w-]*)?(/[0-9]*)?"
+    r"|unix://[\w./%-]*(\?db=[0-9]*)?"
+)
+_NAME_OF_OPTION = re.compile(r"--?[A-Za-z-]{1,40}")
 _NO_QUOTE = re.compile(r"://[^\s'\"]*")
 _OF_SENTINELS = re.compile(r"sentinel_password=[^\s'\"]*")
 _END_OF_QUOTATION = re.compile(r"://[^\s'\")]*")
@@ -24,9 +30,12 @@ _END_OF_QUOTATION = re.compile(r"://[^\s'\")]*")
 def typed_logins(arguments: Iterable[str], environment: Mapping[str, str]) -> list[str]:
     """Return what of the command line and of our variables is not to be shown, in all spellings, the longest first."""
     ours = [value for name, value in environment.items() if name.startswith("SERVER_") or name == "REDIS_URL"]
-    words = {*ours, *arguments}
-    words.update(part for word in arguments if word.startswith("-") for part in word.partition("="))
+    words = {*ours, *arguments, *(part for value in ours for part in value.split())}  # some options take several
+    options = [word.partition("=") for word in arguments if word.startswith("-")]
+    words.update(value for _, _, value in options)
     found = {login for word in words for spelled in spellings(word) for login in _logins(spelled)}
+    names = [name for name, _, _ in options if not (_NAME_OF_OPTION.fullmatch(name) or can_be_shown(name))]
+    found.update(spelled for name in names for spelled in spellings(name))
     return sorted(found, key=len, reverse=True)
 
 
@@ -52,19 +61,20 @@ def without_logins(text: str, typed: Iterable[str], *, is_of_click: bool) -> str
 def _hidden(login: str) -> str:
     if login.startswith("sentinel_password="):
         return f"sentinel_password={_HIDDEN}"
-    return f"{_HIDDEN}@" if login.endswith("@") else f"://{_HIDDEN}"
+    scheme = "://" if login.startswith("://") else ""
+    return f"{scheme}{_HIDDEN}@" if login.endswith("@") else f"{scheme}{_HIDDEN}"
 
 
 def _logins(word: str) -> Iterator[str]:
     """Yield the parts of a typed word that are not to be shown."""
     if (place := word.find("sentinel_password=")) >= 0:
         yield word[place:]
-    _, scheme, rest = word.strip(" '\"`").partition("://")
+    before, scheme, rest = word.strip(" '\"`").partition("://")
     login, at, host = rest.rpartition("@") if scheme else word.rpartition("@")
     if at and (":" in login or not scheme):
         yield f"{login}@"
-        rest = host
-    if scheme and not at and not _PLAIN_URL.fullmatch(f"://{rest}"):
+    url = f"{before.rpartition('=')[2]}://{host if at else rest}"
+    if scheme and not _PLAIN_URL.fullmatch(url):
         yield f"://{rest}"
 
 

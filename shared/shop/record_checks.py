@@ -13,7 +13,7 @@ from unicodedata import category
 from shared.errors import InvalidInputError
 from shared.fields import spelled_number
 from shared.keys import ID_PATTERN
-from shared.text import CONTROL_CATEGORIES, is_control, quoted_text
+from shared.text import CONTROL_CATEGORIES, is_control, typed_text
 
 MAX_NAME_CHARACTERS = 200
 MAX_PRICE = Decimal("999999999.99")
@@ -58,7 +58,7 @@ def checked_quantity(where: str, text: str) -> int:
 
 
 def _refusal(where: str, expected: str, text: str) -> InvalidInputError:
-    return InvalidInputError(where=where, expected=expected, got=quoted_text(text))
+    return InvalidInputError(where=where, expected=expected, got=typed_text(text))
 
 
 def price_of(text: str) -> Decimal | None:

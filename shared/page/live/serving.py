@@ -17,6 +17,7 @@ from shared.page.live.app import make_app
 from shared.page.live.poller import Poller
 from shared.page.live.views import Views
 from shared.stopping import StopRequest
+from shared.text import typed_text
 
 BACKLOG = 128
 
@@ -67,7 +68,7 @@ def parse_listen(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     host = host.strip("[]")
     if not host or not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) <= 65_535):
-        raise InvalidInputError(where="--listen", expected="an address like 127.0.0.1:8080", got=repr(text))
+        raise InvalidInputError(where="--listen", expected="an address like 127.0.0.1:8080", got=typed_text(text))
     return host, int(port)
 
 
@@ -76,7 +77,7 @@ def check_host_names(names: Iterable[str]) -> None:
     for name in names:
         if not re.fullmatch(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?", name):
             expected = "a host name without a port, like page.example"
-            raise InvalidInputError(where="--allow-host", expected=expected, got=repr(name))
+            raise InvalidInputError(where="--allow-host", expected=expected, got=typed_text(name))
 
 
 def _opened(host: str, port: int, listen: str) -> socket.socket:
