@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from server_b.explain.ranges import DOUBLED, FOREIGN, MISSING, MOVED, WrongRanges
-from server_b.segment.number_runs import NumberRuns, Piece, Run, kept_pieces, misplaced
+from server_b.segment.doubled_numbers import counted_pieces
+from server_b.segment.number_runs import NumberRuns, Piece, Run, misplaced
 
 
 def add_numbers(found: NumberRuns, ranges: WrongRanges) -> bool:
@@ -13,7 +14,7 @@ def add_numbers(found: NumberRuns, ranges: WrongRanges) -> bool:
     if found.bits is not None:
         return False
     runs = list(found.runs())
-    pieces, _ = kept_pieces(runs, found.count)
+    pieces, _ = counted_pieces(runs, found.count)
     _add_missing(found, pieces, ranges)
     _add_listed(DOUBLED, _again(runs, pieces), found, runs, ranges)
     _add_listed(MOVED, misplaced(runs, pieces), found, runs, ranges)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 from array import array
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -155,28 +156,29 @@ def _set_bits(bits: bytearray, run: Run) -> None:
         bits[number >> 3] |= 1 << (number & 7)
 
 
-def kept_pieces(runs: list[Run], count: int) -> tuple[list[Piece], int]:
+def kept_pieces(runs: list[Run], count: int, *, last: AbstractSet[int] = frozenset()) -> tuple[list[Piece], int]:
     """Return where each number that the list has is counted, by number, and how many of the segment are missing.
 
     A number that is there several times is counted in its longest run: what was put in a second time is a short one.
+    Runs in `last` come behind all others.
     """
     order = sorted((run.low, number) for number, run in enumerate(runs) if not run.is_foreign)
     ends = sorted({low for low, _ in order} | {low + runs[number].length for low, number in order})
     pieces: list[Piece] = []
-    active: list[tuple[int, int, int, int]] = []
+    active: list[tuple[bool, int, int, int, int]] = []
     taken, missing, reached = 0, 0, 0
     for low, high in pairwise(ends):
         while taken < len(order) and order[taken][0] == low:
             number = order[taken][1]
             run = runs[number]
-            heapq.heappush(active, (-run.length, -run.step, number, low + run.length))
+            heapq.heappush(active, (number in last, -run.length, -run.step, number, low + run.length))
             taken += 1
-        while active and active[0][3] <= low:
+        while active and active[0][-1] <= low:
             heapq.heappop(active)
         if not active:
             continue
         missing, reached = missing + low - reached, high
-        number = active[0][2]
+        number = active[0][3]
         if pieces and pieces[-1].run == number and pieces[-1].high == low:
             pieces[-1] = pieces[-1]._replace(high=high)
         else:

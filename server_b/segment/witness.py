@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from server_b.segment.doubled_numbers import counted_pieces
 from server_b.segment.listing import Listing
-from server_b.segment.number_runs import NumberRuns, kept_pieces, misplaced
+from server_b.segment.number_runs import NumberRuns, misplaced
 from shared.digest import DIGEST_BYTES, SegmentDigest
 from shared.record import SOURCE_NUMBERS, RunRecord
 from shared.text import cut_text
@@ -84,7 +85,7 @@ def witness_of_numbers(witness: Witness, found: NumberRuns, length: int) -> Witn
         return witness  # only the beginning of it was read
     if found.bits is None:
         runs = list(found.runs())
-        pieces, missing = kept_pieces(runs, found.count)
+        pieces, missing = counted_pieces(runs, found.count)
         out_of_order = sum(piece.high - piece.low for piece in misplaced(runs, pieces))
     else:
         missing, out_of_order = found.count - found.distinct, None

@@ -9,7 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from server_b.segment import number_runs
+from server_b.segment.doubled_numbers import counted_pieces
 from server_b.segment.number_runs import NumberRuns, kept_pieces, misplaced
+from server_b.segment.witness import witness_of_numbers
+from shared.witness import Witness
 
 numbers_or_not = st.lists(st.integers(-2, 16))
 
@@ -81,3 +84,29 @@ def test_of_a_list_in_too_many_runs_is_told_what_is_missing(monkeypatch: pytest.
     assert found.bits is not None
     assert (found.values, found.foreign, found.distinct) == (1_000, 1, 998)
     assert found.right == next(place for place, value in enumerate(values) if value != b"%d" % (place + 1))
+
+
+@given(st.integers(1, 8), st.permutations(range(8)), st.data())
+def test_a_second_one_anywhere_among_a_few_leaves_no_more_out_of_order(
+    count: int, order: list[int], data: st.DataObject
+) -> None:
+    """As with the best choice of which of the two is the second one."""
+    values = [b"%d" % (number + 1) for number in order if number < count]
+    doubled = data.draw(st.sampled_from(values))
+    values.insert(data.draw(st.integers(0, len(values))), doubled)
+    found = taken(1, count, values, portion=3)
+    runs = list(found.runs())
+    pieces, missing = counted_pieces(runs, count)
+    without = [values[:place] + values[place + 1 :] for place, value in enumerate(values) if value == doubled]
+    fewest = min(sum(value != b"%d" % rank for rank, value in enumerate(rest, start=1)) for rest in without)
+    assert missing == 0
+    assert sum(piece.high - piece.low for piece in misplaced(runs, pieces)) == fewest
+
+
+@pytest.mark.parametrize(
+    ("values", "swapped"), [([1, 2, 3, 5, 4, 5], 0), ([2, 1, 2], 0), ([5, 2, 5, 3, 4, 1], 2)], ids=str
+)
+def test_which_of_two_belongs_where_it_stands_is_not_told_by_their_neighbours(values: list[int], swapped: int) -> None:
+    found = taken(1, max(values), [b"%d" % value for value in values], portion=2)
+    witness = witness_of_numbers(Witness("long", 1), found, len(values))
+    assert (witness.missing, witness.doubled, witness.out_of_order) == (0, 1, swapped)
