@@ -15,6 +15,7 @@ MAX_AHEAD = 100_000
 _AGREEING = 3  # lines that have to agree, unless one of both ends before
 _STEPS = (100, 1_000, 10_000, MAX_AHEAD + _AGREEING)  # most differences are small, and are found with little
 _PLACES = 8  # of equal lines, how many are tried
+_COMPARED = 3_000  # pairs of lines, of what is skipped, of which each is compared
 KEPT_BYTES = 200
 
 
@@ -30,6 +31,10 @@ class Difference:
     in_file: int | None  # from 0
     in_list: int | None
     key: bytes
+
+
+_Placed = tuple[int, bytes | None]
+"""A line, None behind the end, and its place."""
 
 
 @dataclass
@@ -119,8 +124,33 @@ class LineMatching:
         if of_file == of_list:
             pairs = [pair for pair in zip(before, instead, strict=True) if pair[0][1] != pair[1][1]]
             before, instead = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        elif of_file * of_list <= _COMPARED:
+            before, instead = _without_common(before, instead)
         yield from (Difference(place, None, key) for place, key in before if key is not None)
         yield from (Difference(None, place, key) for place, key in instead if key is not None)
+
+
+def _without_common(before: list[_Placed], instead: list[_Placed]) -> tuple[list[_Placed], list[_Placed]]:
+    """Leave out the lines that both have in the same order, as many as possible: they stand between two changes."""
+    lines, others = [key for _, key in before], [key for _, key in instead]
+    common = [[0] * (len(others) + 1) for _ in range(len(lines) + 1)]  # from these two places on
+    for line in reversed(range(len(lines))):
+        for other in reversed(range(len(others))):
+            is_equal = lines[line] == others[other]
+            least = common[line + 1][other + 1] + 1 if is_equal else 0
+            common[line][other] = max(least, common[line + 1][other], common[line][other + 1])
+    left: tuple[list[_Placed], list[_Placed]] = ([], [])
+    line = other = 0
+    while line < len(lines) and other < len(others):
+        if lines[line] == others[other]:
+            line, other = line + 1, other + 1
+        elif common[line + 1][other] >= common[line][other + 1]:
+            left[0].append(before[line])
+            line += 1
+        else:
+            left[1].append(instead[other])
+            other += 1
+    return left[0] + before[line:], left[1] + instead[other:]
 
 
 def _nearest(expected: list[bytes], found: list[bytes]) -> tuple[int, int] | None:

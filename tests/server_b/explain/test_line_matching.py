@@ -39,6 +39,21 @@ def test_what_was_taken_out_or_put_in_is_all_that_differs(*, first: int, lines: 
     assert places == list(range(first, min(first + lines, 1_000) if is_taken_out else first + lines))
 
 
+@given(first=st.integers(0, 990), taken_out=st.integers(1, 5), between=st.integers(0, 4), put_in=st.integers(1, 5))
+def test_what_stands_between_two_changes_is_no_difference(
+    *, first: int, taken_out: int, between: int, put_in: int
+) -> None:
+    right = [b"%d" % number for number in range(1_000)]
+    then = first + taken_out + between
+    wrong = [*right[:first], *right[first + taken_out : then], *[b"x"] * put_in, *right[then:]]
+    found = differences(right, wrong)[1]
+    absent = [each.in_file for each in found if each.in_file is not None]
+    if taken_out == put_in and between:  # as many of both: taken for lines that were replaced
+        assert len(absent) <= taken_out + between
+    else:
+        assert (absent, len(found)) == (list(range(first, first + taken_out)), taken_out + put_in)
+
+
 @pytest.mark.parametrize("lost", [MAX_AHEAD, MAX_AHEAD + 10])
 def test_the_place_is_found_again_within_a_hundred_thousand_lines(lost: int) -> None:
     right = [b"%d" % number for number in range(3 * MAX_AHEAD)]
