@@ -25,6 +25,7 @@ RECORD_FIELDS = ("schema_version", "run_id")
 
 _VERSION = rb"[1-9][0-9]{0,8}"
 _SEGMENT = rb"[1-9][0-9]{0,8}"
+_OF_A_VERDICT = (b'{"verdict":"', b'"attempt":"', b'"segment":', b'"digest":"', b'"reason":"')
 _ENTRY_ID = rb"[0-9]{1,20}-[0-9]{1,20}"
 
 Entries = Iterable[Any]
@@ -66,6 +67,12 @@ def is_verdict(field: bytes, raw: bytes) -> bool:
         and re.fullmatch(_SEGMENT, field) is not None
         and found.get("segment") == int(field)
     )
+
+
+def is_damaged_verdict(field: bytes, raw: bytes) -> bool:
+    """Tell whether a field of a result holds what must have been a verdict of ours: a bit was flipped on its way."""
+    found = sum(text in raw for text in _OF_A_VERDICT)
+    return re.fullmatch(_SEGMENT, field) is not None and found >= len(_OF_A_VERDICT) - 1
 
 
 def is_result(fields: Mapping[bytes, bytes]) -> bool:
@@ -121,8 +128,11 @@ def require_our_letters(key: str, entries: Entries) -> None:
 
 
 def require_our_result(key: str, some: Mapping[bytes, bytes]) -> None:
-    """Raise WrongKeyError if some fields of what is under a result's name hold no verdict, as all of ours do."""
-    if some and not any(is_verdict(field, raw) for field, raw in some.items()):
+    """Raise WrongKeyError if some fields of what is under a result's name hold no verdict, as all of ours do.
+
+    One that was damaged is ours: else no verdict on another segment would be recorded beside it, nor it be replaced.
+    """
+    if some and not any(is_verdict(field, raw) or is_damaged_verdict(field, raw) for field, raw in some.items()):
         raise foreign_error(key, "no key, or verdicts on a run", "a hash of somebody else's")
 
 

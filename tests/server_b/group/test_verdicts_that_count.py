@@ -9,9 +9,11 @@ import pytest
 
 from server_b.report.standing import read_standing
 from shared.endpoint.endpoint import Endpoint
+from shared.errors import NotFinishedError
 from shared.keys import Keyspace
 from shared.signal import Signal
 from shared.verdict import FAILED, SUPERSEDED, VERIFIED, SegmentVerdict
+from tests.stage.faulty_link import FaultyLink
 from tests.stage.hand_over_in_process import DIGEST, Group, HandOver, entries_of
 
 if TYPE_CHECKING:
@@ -75,3 +77,28 @@ def test_a_signal_that_was_damaged_on_the_way_takes_no_verdict_away(
     assert (report.verdict, report.count) == (VERIFIED, SEGMENTS * 10)
     assert group.pending() == {}
     assert client.hgetall(keys.result(run_id)) == before
+
+
+@pytest.mark.parametrize("text", [b'{"verdict":"v', b'"attempt":"2', b'"segment":1,', b'"digest":"', b'"reason":""'])
+def test_a_verdict_that_was_damaged_on_the_way_holds_back_no_other_and_is_given_again(
+    *, text: bytes, hand_over: HandOver, client: redis.Redis, keys: Keyspace, link: FaultyLink
+) -> None:
+    """It is all that the result holds when the next one comes, and proves to be ours all the same."""
+    run_id, _ = _produced(hand_over, client, keys)
+    link.rewrite(text, text[:-1] + b"\xb6")
+    with pytest.raises(NotFinishedError):
+        hand_over.consume(url=link.url, wait_s=0.5)
+    assert client.hlen(keys.result(run_id)) == SEGMENTS
+    assert not client.exists(keys.dead_letters())
+    hand_over.produce(resume=run_id)
+    assert hand_over.consume(run_id=run_id).verdict == VERIFIED
+
+
+def test_a_result_of_somebody_elses_is_left_as_it_is(hand_over: HandOver, client: redis.Redis, keys: Keyspace) -> None:
+    run_id, _ = _produced(hand_over, client, keys)
+    client.hset(keys.result(run_id), "1", '{"segment":1,"digest":"theirs"}')
+    before = client.hgetall(keys.result(run_id))
+    with pytest.raises(NotFinishedError):
+        hand_over.consume(wait_s=0.5)
+    assert client.hgetall(keys.result(run_id)) == before
+    assert client.xlen(keys.dead_letters()) == SEGMENTS
