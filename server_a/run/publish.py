@@ -87,7 +87,9 @@ def publish(
         pipeline.persist(segment_key)
         pipeline.unlink(state_key)  # a retired state has a TTL
         pipeline.hset(state_key, mapping=fields)
-        pipeline.execute()
+        _, _, is_kept, *_ = pipeline.execute()
+        if not is_kept:  # damaged on its way: the list would be verified, and be gone within the hour
+            endpoint.at(segment_key).persist(segment_key)
 
     watched, look = questions(endpoint, keys, segment_key, staging_key)
     optimistic_on(endpoint.at(segment_key), watched, look, attempt, asked=asked, on_conflict=on_conflict)

@@ -82,3 +82,15 @@ def test_a_retried_letter_is_signalled_once_and_taken_anew(stage: Stage, command
     assert not stage.client.exists(result)
     assert stage.consume()["verdict"] == "verified"
     stage.require_verdicts(run_id, 1, "verified")
+
+
+@first_or_last
+def test_a_segment_is_published_for_good(stage: Stage, nth: int) -> None:
+    """A list that kept the time to live of its staging key would be verified, and be gone within the hour."""
+    names = [stage.keys.segment(number) for number in range(1, SEGMENTS + 1)]
+    persist = [resp("PERSIST", name) for name in names]
+    stage.link.rewrite(persist[nth - 1], resp("PERSIST", beside(names[nth - 1])))
+    summary = stage.produce(url=stage.link.url)
+    assert [stage.client.ttl(name) for name in names] == [-1] * SEGMENTS
+    assert stage.consume()["digest"] == summary["digest"]
+    stage.require_verdicts(summary["run_id"], SEGMENTS, "verified")
