@@ -27,9 +27,12 @@ return 1
 """
 
 # Removes a name that nothing is pending with: a bare DELCONSUMER throws away what was taken since somebody looked.
-# KEYS[1] signals stream · ARGV group, consumer, milliseconds of silence · returns 1 if it removed the name
+# KEYS[1] signals stream · ARGV group, consumer, milliseconds of silence · returns 1 if it removed the name; there
+# is none where somebody has deleted the stream
 REMOVE = """
-for _, found in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+local consumers = redis.pcall('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])
+if consumers.err then return string.find(consumers.err, 'no such key', 1, true) and 0 or consumers end
+for _, found in ipairs(consumers) do
   local facts = {}
   for place = 1, #found, 2 do facts[found[place]] = found[place + 1] end
   if facts.name == ARGV[2] and facts.pending == 0 and facts.idle >= tonumber(ARGV[3]) then

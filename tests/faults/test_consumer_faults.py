@@ -92,6 +92,15 @@ def test_a_group_that_is_destroyed_before_a_renewal_or_a_count_is_made_again(
     assert (report.run_id, report.verdict) == (summary.run_id, "verified")
 
 
+def test_a_stream_that_is_gone_when_a_consumer_leaves_takes_no_verdict_away(
+    hand_over: HandOver, link: FaultyLink, client: redis.Redis, keys: Keyspace
+) -> None:
+    summary = hand_over.produce(count=500, segment_values=100)
+    link.at(b"DELCONSUMER", lambda: client.delete(keys.signals()))
+    report = hand_over.consume(url=link.url)
+    assert (report.run_id, report.verdict, len(hand_over.reports)) == (summary.run_id, "verified", 1)
+
+
 def test_a_redelivered_entry_of_a_complete_run_is_reported(
     hand_over: HandOver, group: Group, client: redis.Redis, keys: Keyspace
 ) -> None:
