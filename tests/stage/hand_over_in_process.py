@@ -74,6 +74,18 @@ class HandOver:
             consume(self._common(url), settings, stop=stop or never, log=self._log(), emit=self.reports.append)
         return self.reports[-1]
 
+    def serve(self, *, url: str = "", **options: Any) -> RunReport:
+        """Carry out `server-b run` with these options until it has reported a run, and return that report."""
+        settings = ConsumerSettings(**{"consumer": "b", "wait_s": 10.0, **options})
+        with closing(StopRequest()) as stop:
+
+            def report(found: RunReport) -> None:
+                self.reports.append(found)
+                stop.request()
+
+            consume(self._common(url), settings, stop=stop, log=self._log(), emit=report)
+        return self.reports[-1]
+
     def events(self) -> list[str]:
         """Return the events logged so far."""
         return [entry["event"] for entry in self.logged.entries]
