@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from shared.page.facts import Part, RunFacts
 
 MAX_COLUMNS = 50
+FEW_COLUMNS = 25  # so that the sign in a cell can be seen on a telephone, where 50 leave it 3 pixels
+MAX_PARTS_OF_FEW = 250
 STATES = ("verified", "failed", "superseded", "reading", "published", "unpublished")
 WORDS = {
     "verified": "verified",
@@ -40,8 +42,9 @@ class LegendEntry:
 
 
 def cells_of(run: RunFacts) -> Cells:
-    """Return the grid of a run: 50 in a row."""
-    columns = min(MAX_COLUMNS, max(1, len(run.parts)))
+    """Return the grid of a run: 50 in a row, or 25 where that leaves ten rows at most."""
+    most = FEW_COLUMNS if len(run.parts) <= MAX_PARTS_OF_FEW else MAX_COLUMNS
+    columns = min(most, max(1, len(run.parts)))
     shapes: dict[str, tuple[list[str], list[str]]] = {state: ([], []) for state in STATES}
     for place, part in enumerate(run.parts):
         row, column = divmod(place, columns)

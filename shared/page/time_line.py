@@ -106,8 +106,12 @@ def _by_hand(run: RunFacts, deeds: Sequence[Deed], axis: Axis) -> Iterable[Lane]
 def _writing(run: RunFacts, axis: Axis) -> Lane:
     parts = [part for part in run.parts if part.written_ms is not None]
     spans = [(part.written_ms or (0, 0), f"{_of(part.first, part.last)} written in ") for part in parts]
-    note = f"{counted(run.published, 'segment')} in {duration(run.write_s * 1_000)}" if parts else "nothing yet"
-    return _lane("write", "server-a writes", note, spans, axis)
+    lane = _lane("write", "server-a writes", counted(run.published, "segment"), spans, axis)
+    if parts:
+        lane.more = f" in {duration(run.write_s * 1_000)}"
+    else:
+        lane.note = "nothing yet"
+    return lane
 
 
 def _signals(run: RunFacts, axis: Axis) -> Lane:

@@ -32,7 +32,7 @@ def duration(milliseconds: float) -> str:
         return f"{milliseconds:.0f} ms"
     seconds = milliseconds / 1_000
     if seconds < 60:
-        return f"{seconds:.3g} s" if seconds < 10 else f"{seconds:.1f} s"
+        return f"{seconds:.3g} s" if seconds < 10 else f"{round(seconds, 1):g} s"
     minutes, seconds_left = divmod(round(seconds), 60)
     if minutes < 60:
         return f"{minutes} min {seconds_left} s" if seconds_left else f"{minutes} min"

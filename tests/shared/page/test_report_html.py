@@ -117,6 +117,47 @@ def test_each_state_of_a_segment_has_a_form_and_a_word_of_its_own() -> None:
     assert len(signs) == 3  # beside the full and the empty square
 
 
+@pytest.mark.parametrize(("segments", "columns", "rows"), [(5, 5, 1), (50, 25, 2), (250, 25, 10), (251, 50, 6)])
+def test_cells_of_few_segments_are_large_enough_for_a_telephone(segments: int, columns: int, rows: int) -> None:
+    html = report_html(
+        page_of(run_of([segment(n, segments=segments) for n in range(1, segments + 1)], segments=segments))
+    )
+    assert f'<svg class="cells" viewBox="0 0 {columns * 10} {rows * 10}"' in html
+
+
+def test_a_bar_that_is_narrow_has_no_line_around_it_that_would_hide_it() -> None:
+    """Of 10 s, 20 ms are 2 of 1,000 units: less than a pixel on a telephone."""
+    verdict = segment(1).verdict
+    assert verdict is not None
+    late = replace(
+        segment(1),
+        verdict=replace(verdict, started_us=(BEGAN_MS + 9_980) * 1_000, ended_us=(BEGAN_MS + 10_000) * 1_000),
+    )
+    html = report_html(page_of(run_of([late], segments=1)))
+    assert '<rect class="thin" x="998.0" y="20" width="2.0" height="10"><title>read for 20 ms</title></rect>' in html
+    assert html.count(">+10 s</text>") == 2
+
+
+def test_what_a_telephone_has_no_room_for_is_left_out_and_not_cut() -> None:
+    html = report_html(golden_facts())
+    assert '5 segments<span class="more"> in 63 ms</span>' in html
+    assert 'values/s<span class="more"> over 20 ms</span>' in html
+
+
+@pytest.mark.parametrize(
+    ("number", "shown", "words"),
+    [
+        (1, 1, "no signal host-b What is in them: server-b dead list"),
+        (23, 1, "no signal host-b The newest 1; all of them: server-b dead list"),
+        (23, 0, "Dead letters: 23 What is in them: server-b dead list"),
+    ],
+)
+def test_dead_letters_that_are_not_shown_are_told(number: int, shown: int, words: str) -> None:
+    letters = (Letter("1-1", "no signal", "host-b"),) * shown
+    facts = replace(golden_facts(), dead_letters=number, letters=letters)
+    assert words in ReadHtml(report_html(facts)).text
+
+
 def test_a_cell_fills_from_below_as_its_segment_is_read() -> None:
     run = being_read()
     heights = []
