@@ -66,6 +66,8 @@ class _Pages:
             return PlainTextResponse("This is no id of a run.\n", 404)
         if sum(each.tabs for each in self._views.wanted()) >= MAX_TABS:
             return PlainTextResponse("Too many tabs are open.\n", 503)
+        if request.method == "HEAD":  # whose answer ends, as events don't
+            return Response(media_type="text/event-stream")
         seen = request.headers.get("last-event-id", "")
         return StreamingResponse(self._views.events(view, seen), media_type="text/event-stream")
 

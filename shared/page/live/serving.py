@@ -14,12 +14,11 @@ import uvicorn
 
 from shared.errors import InvalidInputError
 from shared.page.live.app import make_app
+from shared.page.live.connections import ACCEPTED_AT_ONCE, BriefProtocol
 from shared.page.live.poller import Poller
 from shared.page.live.views import Views
 from shared.stopping import StopRequest
 from shared.text import typed_text
-
-BACKLOG = 128
 
 
 def serve(
@@ -49,7 +48,8 @@ def serve(
         app = make_app(views, poller.report, token=token, names=names, extra=poller.extra)
         config = uvicorn.Config(
             app, log_config=None, access_log=False, server_header=False, date_header=False, lifespan="off",
-            ws="none", http="h11", loop="asyncio", timeout_graceful_shutdown=1, timeout_keep_alive=5,
+            ws="none", http=BriefProtocol, loop="asyncio", timeout_graceful_shutdown=1, timeout_keep_alive=5,
+            backlog=ACCEPTED_AT_ONCE, log_level="error",  # what strangers send wrongly is no warning of ours
         )  # fmt: skip
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [opened]}, name="web server", daemon=True)
@@ -86,7 +86,7 @@ def _opened(host: str, port: int, listen: str) -> socket.socket:
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         opened.bind((host, port))
-        opened.listen(BACKLOG)
+        opened.listen(ACCEPTED_AT_ONCE)
     except OSError as error:
         with suppress(OSError):
             opened.close()
