@@ -160,8 +160,9 @@ class Poller:
         now = time.monotonic()
         self._away_since = self._away_since or now
         lasted = duration(int(now - self._away_since) * 1_000)
-        away = f"The endpoint is away, for {lasted} now: {error}. What stands below is what was seen last."
-        html = self._html(view, self._facts.get(view.run_id), away=away)
+        known = self._facts.get(view.run_id)
+        away = f"The endpoint is away, for {lasted} now: {error}."
+        html = self._html(view, known, away=away + (" What stands below is what was seen last." if known else ""))
         self.views.show(view, title="Endpoint away - Handover", html=html)
 
     def _html(self, view: View, facts: PageFacts | None, *, away: str = "") -> str:
@@ -173,7 +174,7 @@ class Poller:
 def title_of(facts: PageFacts) -> str:
     """Return the title of a tab."""
     if facts.run is None:
-        return "No run - Handover"
+        return f"{'Nothing of this run' if facts.runs else 'No run'} - Handover"
     run = facts.run
     progress = f" {run.verified:,} of {run.segments:,}" if run.verdict == "pending" else ""
     return f"{VERDICTS[run.verdict]}{progress} - run {run.run_id}"

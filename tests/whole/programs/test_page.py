@@ -58,6 +58,9 @@ def test_each_run_has_an_address_and_a_report_of_its_own(hand_over: HandOver, se
     assert report.headers["content-disposition"] == f'attachment; filename="handover-{first}.html"'
     assert "10 values in 1 segment" in ReadHtml(report.body).text
     assert page.ask(f"/runs/{OLDER}/report.html").status == 404
+    absent = ReadHtml(page.ask(f"/runs/{OLDER}").body)
+    assert "Nothing of this run is here" in absent.text  # it said that no run is
+    assert {"/", f"/runs/{first}"} <= set(absent.addresses)
     assert page.ask("/runs/../../etc/passwd").status == 404
     assert page.ask("/runs/no-id").status == 404
 
@@ -92,7 +95,8 @@ def test_an_endpoint_that_is_away_is_told_and_comes_back(
     new_server: NewServer, serve: Serve, server_kind: Kind, keys: Keyspace
 ) -> None:
     server = new_server(server_kind)
-    tab = serve(url=server.url).tab()
+    page = serve(url=server.url)
+    tab = page.tab()
     tab.until("No run is here")
     HandOver(server.url, keys).produce(count=10)
     tab.until("Not finished")
@@ -100,6 +104,7 @@ def test_an_endpoint_that_is_away_is_told_and_comes_back(
     away = tab.until("The endpoint is away, for ")
     assert "What stands below is what was seen last." in away
     assert "Not finished" in away
+    assert "What stands below" not in page.ask(f"/runs/{OLDER}").body  # where nothing does
     server.start()
     tab.until("No run is here")
 
