@@ -13,11 +13,16 @@ COMPILE = env -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL -u UV_DEFAULT_IN
 	$(BIN)/uv pip compile --no-config --universal --python-version 3.11 --generate-hashes --upgrade --quiet \
 	--no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' pyproject.toml
 
+# hatchling, which also makes the editable installs, takes an empty SOURCE_DATE_EPOCH for a number and fails.
+ifeq ($(strip $(SOURCE_DATE_EPOCH)),)
+unexport SOURCE_DATE_EPOCH
+endif
+
 .DEFAULT_GOAL := help
 .PHONY: help demo stage test lint lock bench failover soak fuzz build audit clean setup
 
 help: ## show this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-14s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-15s %s\n", $$1, $$2}'
 
 # The demo gets make's process id, so that it exits when make is killed, even by SIGKILL.
 demo: $(VENV)/.demo ## both programs on an embedded server (ARGS=--page shows it live, --keep leaves it up)

@@ -1,4 +1,4 @@
-"""`make demo` in a fresh copy of what git tracks: what it says, which is what the README promises.
+"""`make demo` and `make build` in a fresh copy of what git tracks: what they say is what the README promises.
 
 Setting it up from PyPI is left out: the copy's virtual environment leads to that of the tests. Everything else is the
 copy's own, the Makefile included.
@@ -126,19 +126,29 @@ def copy(session_directory: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 def said(copy: Path) -> str:
     """What `make demo` says there."""
     binary("valkey9")
-    environment = {name: value for name, value in program_environment(os.environ).items() if name not in _LEFT_OUT}
-    environment |= _NO_SETTING_UP
-    ended = subprocess.run(
-        ["make", "demo"], cwd=copy, env=environment, capture_output=True, timeout=60, check=False, text=True
-    )
+    ended = _make(copy, "demo")
     assert (ended.returncode, ended.stderr) == (0, ""), ended
     return ended.stdout
+
+
+def _make(copy: Path, target: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Let make do it there, with these variables."""
+    environment = {name: value for name, value in program_environment(os.environ).items() if name not in _LEFT_OUT}
+    environment |= _NO_SETTING_UP | variables
+    command = ["make", target]
+    return subprocess.run(command, cwd=copy, env=environment, capture_output=True, timeout=60, check=False, text=True)
 
 
 def test_the_report_of_the_run_lies_where_it_says(copy: Path, said: str) -> None:
     report = (copy / "build/hand-over.html").read_text("utf-8")
     assert "Verified" in report
     assert re.findall(_RUN_ID, said)[0] in report
+
+
+def test_an_empty_source_date_epoch_is_none_at_all(copy: Path) -> None:
+    ended = _make(copy, "build", SOURCE_DATE_EPOCH="")
+    assert ended.returncode == 0, ended.stderr
+    assert len(list((copy / "dist").iterdir())) == 2
 
 
 def test_it_is_the_copy_that_runs(copy: Path, said: str) -> None:
