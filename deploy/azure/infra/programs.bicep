@@ -27,6 +27,7 @@ var lagRule = {
       stream: 'signals'
       consumerGroup: 'server-b'
       lagCount: '1'
+      activationLagCount: '0'
     }
     auth: [
       {

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from shared.keys import Keyspace
+from shared.signal import CONSUMER_GROUP
 from tests.stage.azure_models import MODELS, Shape, api_version
 from tests.stage.azure_templates import ASSIGNMENTS, AZURE, ROOT, parsed
 
@@ -178,6 +180,17 @@ def test_the_live_page_is_off_and_gets_the_name_that_it_is_visited_by() -> None:
     env = {each["name"]: each.get("value") for each in container["env"]}
     assert env["SERVER_B_ALLOW_HOST"] == f"{page['name']}.${{environmentDomain}}"
     assert "EXTRAS=azure-page" in (AZURE / "azure.yaml").read_text("utf-8")
+
+
+def test_kedas_scaler_gets_what_its_documentation_asks_for() -> None:
+    """https://keda.sh/docs/2.20/scalers/redis-streams/, which wants activationLagCount where lagCount is given."""
+    scaler = parsed(AZURE / "infra" / "programs.bicep")["variables"]["lagRule"]["value"]["custom"]
+    assert scaler["type"] == "redis-streams"
+    assert scaler["metadata"] == {
+        "address": "redisAddress", "enableTLS": "true", "stream": Keyspace().signals(),
+        "consumerGroup": CONSUMER_GROUP, "lagCount": "1", "activationLagCount": "0",
+    }  # fmt: skip
+    assert scaler["auth"] == [{"secretRef": "redis-key", "triggerParameter": "password"}]
 
 
 def test_page_and_project_ask_for_the_same_azd() -> None:

@@ -155,6 +155,8 @@ def test_keda_names_are_those_of_its_documentation(path: Path) -> None:
         assert (metadata["stream"], metadata["consumerGroup"]) == (Keyspace().signals(), CONSUMER_GROUP)
         # with both, KEDA would use the lag alone
         assert len({"lagCount", "pendingEntriesCount", "streamLength"} & set(metadata)) == 1
+        # the page says of it both "required if lagCount is provided" and "Default: 0"
+        assert metadata.get("activationLagCount") == ("0" if "lagCount" in metadata else None)
         authentication = read(KEDA / "authentication.yaml")
         assert trigger["authenticationRef"] == {"name": authentication["metadata"]["name"]}
 
@@ -162,7 +164,8 @@ def test_keda_names_are_those_of_its_documentation(path: Path) -> None:
 def test_only_who_counts_pending_entries_too_scales_to_none() -> None:
     for path in SCALED:
         spec = read(path)["spec"]
-        counted = {name for trigger in spec["triggers"] for name in trigger["metadata"] if name.endswith("Count")}
+        named = {name for trigger in spec["triggers"] for name in trigger["metadata"]}
+        counted = {name for name in named if name.endswith("Count")} - {"activationLagCount"}
         assert (spec["minReplicaCount"] == 0) == (counted == {"lagCount", "pendingEntriesCount"})
         assert spec["minReplicaCount"] < spec["maxReplicaCount"]
 
@@ -175,6 +178,15 @@ def test_keda_logs_in_by_a_secret() -> None:
     assert set(authentication["spec"]) == {"secretTargetRef"}
     assert all(set(each) == {"parameter", "name", "key"} for each in references)
     assert {each["parameter"] for each in references} <= PARAMETERS
+
+
+def test_the_page_on_tls_mixes_no_two_ways() -> None:
+    """KEDA's page: the parameters tls, ca and so on of a TriggerAuthentication don't go with enableTLS of a trigger."""
+    (row,) = [line for line in (KEDA / "README.md").read_text("utf-8").splitlines() if line.startswith("| TLS |")]
+    plain, own = row.split("For a certificate authority of your own")
+    assert "enableTLS" in plain
+    assert "enableTLS" not in own
+    assert set(re.findall(r"parameter: (\w+)", own)) == {"tls", "ca"} <= PARAMETERS
 
 
 def test_the_pages_say_that_no_cluster_ran_them() -> None:
