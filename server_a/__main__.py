@@ -1,13 +1,13 @@
 """`server-a` and `python -m server_a`: signal handlers first, then the imports, which take a while."""
 
-from shared.program.telemetry.switch import leave_out_when_off
+from shared.program.telemetry.switch import prepare_import
 from shared.starting import end_on_signals, end_without_parts
 
 
 def main() -> None:
     """Run server-a and end the process."""
     end_on_signals()
-    leave_out_when_off()
+    prepare_import()
     try:
         from server_a import cli
     except (ImportError, OSError) as error:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from shared.endpoint.url import EndpointUrl
 from shared.program.logs import open_log
 from shared.program.options import CommonSettings
+from shared.program.telemetry.objections import objections, variables_of
 from shared.program.telemetry.switch import PROTOCOL, endpoint_variable, kinds_on, other_protocol
 from shared.program.telemetry.telling import ConsumerTelemetry, ProducerTelemetry
 from shared.program.warnings import tell_warning
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from shared.program.telemetry.export import Exporting
 
-_ON_WITHOUT = "going on without telemetry"
+_EXPECTED, _ON_WITHOUT = "expected values that OpenTelemetry takes", "going on without telemetry"
 
 
 @contextmanager
@@ -62,22 +63,30 @@ def _open(program: str) -> Exporting | None:
     kinds = kinds_on(os.environ)
     if not kinds:
         return None
-    name = endpoint_variable(os.environ, kinds[0])
     for kind in kinds:
         if protocol := other_protocol(os.environ, kind):
             sentence = f"OTEL_EXPORTER_OTLP_PROTOCOL: expected {PROTOCOL}, got {protocol!r}; {_ON_WITHOUT}"
             tell_warning(program, sentence)
             return None
+    with objections() as heard:
+        exporting = _export(program, kinds)
+    if exporting is not None and heard.texts:
+        variables = variables_of(heard.texts, os.environ)
+        tell_warning(program, f"{variables}: {_EXPECTED}; what it does not take counts as not set")
+    return exporting
+
+
+def _export(program: str, kinds: Sequence[str]) -> Exporting | None:
     try:
         from shared.program.telemetry.export import Exporting
 
         return Exporting(program, kinds)
     except ImportError:
-        cure = "pip install 'redis-handover[otel]'"
+        name, cure = endpoint_variable(os.environ, kinds[0]), "pip install 'redis-handover[otel]'"
         tell_warning(program, f"{name}: expected the packages of the extra otel, got none ({cure}); {_ON_WITHOUT}")
     except Exception as error:  # noqa: BLE001 - whatever a variable says, telemetry is not what the program is for
-        got = type(error).__name__  # its text may hold what a variable says
-        tell_warning(program, f"OTEL_ variables: expected values that OpenTelemetry takes, got {got}; {_ON_WITHOUT}")
+        variables, got = variables_of([str(error)], os.environ), type(error).__name__  # its text may hold a secret
+        tell_warning(program, f"{variables}: {_EXPECTED}, got {got}; {_ON_WITHOUT}")
     return None
 
 

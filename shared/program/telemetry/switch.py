@@ -30,13 +30,18 @@ def other_protocol(environment: Mapping[str, str], kind: str) -> str:
     return "" if asked.strip().lower() == PROTOCOL else asked
 
 
-def leave_out_when_off() -> None:
-    """Keep redis-py from importing OpenTelemetry's SDK when telemetry is off.
+def prepare_import() -> None:
+    """Keep redis-py from importing OpenTelemetry's SDK when telemetry is off, and that from stderr when it is on.
 
-    It imports the SDK for metrics of its own wherever the extra is installed, which takes 20 to 70 ms of a program's
-    start. Nobody else in the process asks for it then; what somebody has imported before stays.
+    redis-py imports the SDK for metrics of its own wherever the extra is installed, which takes 20 to 70 ms of a
+    program's start. Nobody else in the process asks for it then; what somebody has imported before stays. What is
+    logged while it is imported quotes what variables hold.
     """
-    if not kinds_on(os.environ):
+    if kinds_on(os.environ):
+        import logging
+
+        logging.getLogger("opentelemetry").addHandler(logging.NullHandler())
+    else:
         sys.modules.setdefault("opentelemetry", None)  # type: ignore[arg-type] # how Python spells "not to be found"
 
 

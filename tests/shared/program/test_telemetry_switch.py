@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from shared.program.telemetry.objections import variables_of
 from shared.program.telemetry.switch import METRICS, TRACES, endpoint_variable, kinds_on, other_protocol
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
@@ -38,3 +39,18 @@ def test_the_variable_of_a_kind_goes_before_that_of_all() -> None:
         "",
         "",
     )
+
+
+GIVEN = {"OTEL_BSP_SCHEDULE_DELAY": "abc", "OTEL_TRACES_SAMPLER": "s3cret", "OTEL_SERVICE_NAME": "", "PATH": "/bin"}
+
+
+@pytest.mark.parametrize(
+    ("text", "variables"),
+    [
+        ("Unable to parse value for OTEL_BSP_SCHEDULE_DELAY as integer.", "OTEL_BSP_SCHEDULE_DELAY"),
+        ("Couldn't recognize sampler s3cret.", "one of OTEL_BSP_SCHEDULE_DELAY, OTEL_TRACES_SAMPLER"),
+        ("OTEL_SERVICE_NAME is empty", "one of OTEL_BSP_SCHEDULE_DELAY, OTEL_TRACES_SAMPLER"),
+    ],
+)
+def test_an_objection_names_the_variable_or_all_that_are_set(text: str, variables: str) -> None:
+    assert variables_of([text], GIVEN) == variables

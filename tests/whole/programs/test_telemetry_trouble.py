@@ -120,7 +120,7 @@ def test_no_secret_no_value_and_no_name_is_sent(new_server: NewServer) -> None:
         assert text.encode() not in sent
 
 
-# redis-py looks for these; as `leave_out_when_off` has it, it finds none, and nothing of them is loaded
+# redis-py looks for these; as `prepare_import` has it, it finds none, and nothing of them is loaded
 ATTEMPTED = {"opentelemetry.metrics", "opentelemetry.sdk", "opentelemetry.sdk.metrics"}
 
 
