@@ -46,6 +46,12 @@ class CommandGroup(click.Group):
                 raise
             raise click.UsageError("No such command as was given, which may be a password", ctx) from error
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands with the whole first sentence of each; click's own list cuts it where the line ends."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, each.get_short_help_str(limit=1_000)) for name, each in found if each])
+
     def _called(self, ctx: click.Context, given: list[str]) -> tuple[list[str], click.Command | None]:
         """Return the words of the command that was called, as far as they are known, and the command."""
         words: list[str] = []

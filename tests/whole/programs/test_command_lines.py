@@ -142,6 +142,7 @@ def test_groups_show_their_commands(line: tuple[Name, str]) -> None:
     own = [other.removeprefix(words).split()[0] for of, other in LINES if of == program and other.startswith(words)]
     for name in own:
         assert re.search(rf"^  {name} ", shown.text, re.MULTILINE), name
+    assert "..." not in shown.text.partition("Commands:")[2], "a sentence is cut"
     assert not shown.modules & {"redis", "hiredis", "structlog"}
 
 
