@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import redis
 
 COUNT = 25_000
-MEBIBYTE = 2**20
 # Requests of a run of 25 batches, in their order, each once: making the staging key, writing into it, publishing.
 REQUESTS = [
     (b"\nEXPIRE", 1),

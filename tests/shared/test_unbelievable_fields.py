@@ -173,9 +173,7 @@ def test_a_checkpoint_that_is_none(tmp_path: Path, text: str) -> None:
         file.read()
 
 
-@pytest.mark.parametrize(
-    "text", [DEEP, LONG, '{"run_id":1}', "[]", '{"run_id":"x","until_ms":1,"verdict":{}}', "\udcff"]
-)
+@pytest.mark.parametrize("text", NO_LINES)
 def test_a_line_of_verdicts_that_is_none(tmp_path: Path, text: str) -> None:
     file = VerdictFile(str(tmp_path), endpoint="redis://h:1/0", namespace="n")
     file.path.parent.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,6 @@ RESUME = "with: server-a run --resume"
 ANOTHER = "it can't be resumed without its record, so write another with: server-a run"
 SHORT = f"biglist:2 has 0 values where its state says 10; write it again {RESUME}"
 SHORT_FOR_GOOD = f"biglist:2 has 0 values where its state says 10; {ANOTHER}"
-NOT_THAT = f"{{}} is not that of run {{}}; write it again {RESUME}"
 GONE = f"no longer in the stream: trimmed or deleted before there was a verdict; signal again {RESUME}"
 ANSWERED = f"acknowledged, but the verdict on what is published is not there; signal again {RESUME}"
 LOST: dict[str, tuple[int, list[str]]] = {
