@@ -68,6 +68,11 @@ def test_contributing_names_each_room() -> None:
     assert {path.name for path in tests} - same <= named
 
 
+def test_contributing_names_each_lock() -> None:
+    sentence = CONTRIBUTING.partition("One lock belongs to each way of installing:")[2].partition(".\n")[0]
+    assert set(re.findall(r"`([\w-]+)`", sentence)) == {path.stem for path in (ROOT / "requirements").glob("*.lock")}
+
+
 def test_the_page_on_security_says_what_each_user_may_do() -> None:
     page = (ROOT / "docs" / "security.md").read_text("utf-8")
     table = page.partition("## What each user may do")[2].partition("\n\n`purge`")[0]
