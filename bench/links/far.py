@@ -21,7 +21,8 @@ SLOW_BYTES_PER_S = 250_000
 SLOW_DELAY_MS = 60.0
 FEW = 10_000
 _WRITE_TARGETS = {1: 1.3, 4: 1.6}
-_READ_TARGET = 1.4
+_READ_TARGETS = {1: 1.4, 4: 1.4}
+_CUTS = (1, 4, 40)  # into how many segments
 _USERS_TARGET = 2.0
 _PROCESS_TARGET_S = 1.9
 _SLOW_TARGET = 1.2
@@ -51,7 +52,7 @@ class Far:
         self._facts = facts
         self._raw = RawSocket(server.port)
         self.version = self._raw.version()
-        self._cuts = {cut: self._input(f"numbers-{cut.segments}", cut) for cut in (Cut(count, 1), Cut(count, 4))}
+        self._cuts = {cut: self._input(f"numbers-{cut.segments}", cut) for cut in (Cut(count, each) for each in _CUTS)}
         self._reads = {cut: cut.reads() for cut in self._cuts}
 
     def _input(self, name: str, cut: Cut) -> Path:
@@ -62,8 +63,8 @@ class Far:
         contests = []
         for cut, path in self._cuts.items():
             what = f"{cut.count:,} values, {cut.segments} segment{'s' * (cut.segments > 1)}"
-            write_target = _WRITE_TARGETS[cut.segments] if link.delay_ms else None
-            read_target = _READ_TARGET if link.delay_ms else None
+            write_target = _WRITE_TARGETS.get(cut.segments) if link.delay_ms else None
+            read_target = _READ_TARGETS.get(cut.segments) if link.delay_ms else None
             write, pipe = partial(self._write, link, cut), partial(self._pipe, link, path)
             read, drain = partial(programs.read_s, link.url), partial(self._drain, link, cut)
             contests += [

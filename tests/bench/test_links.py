@@ -35,6 +35,8 @@ PLACES = {
         ("read and verify 4,000 values, 1 segment", "server-b run"),
         ("write 4,000 values, 4 segments", "server-a run"),
         ("read and verify 4,000 values, 4 segments", "server-b run"),
+        ("write 4,000 values, 40 segments", "server-a run"),
+        ("read and verify 4,000 values, 40 segments", "server-b run"),
         ("write 500 users", "server-a's path"),
         ("10,000 values, the whole process", "server-a run"),
         ("10,000 values, the whole process", "server-b run"),
