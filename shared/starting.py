@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+from types import FrameType
 from typing import NoReturn
 
 _UNFINISHED, _FAULT = 75, 70
@@ -22,9 +23,21 @@ def end_on_signals() -> None:
 
 
 def interrupt_on_sigint() -> None:
-    """Have SIGINT raise KeyboardInterrupt again, now that somebody catches it."""
+    """Have SIGINT raise KeyboardInterrupt again, now that somebody catches it; but not in the midst of an import.
+
+    Python drops what is raised while it gives an import's lock back, and prints a traceback: the signal would be lost.
+    """
     if signal.getsignal(signal.SIGINT) is end_by_signal:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    inner = frame
+    while inner is not None:
+        if inner.f_code.co_filename.startswith("<frozen importlib"):
+            end_by_signal(number)
+        inner = inner.f_back
+    signal.default_int_handler(number, frame)
 
 
 def end_by_signal(number: int, _frame: object = None) -> None:

@@ -33,6 +33,25 @@ sys.argv = [name, *arguments]
 sys.addaudithook(count)
 runpy.run_module(name, run_name="__main__", alter_sys=True)
 """
+# Sends itself SIGINT while the nth lock of an import is given back: Python drops what is raised there.
+_AT_A_LOCK = """
+import os, runpy, sys
+name, nth, *arguments = sys.argv[1:]
+left = int(nth)
+def count(frame, event, _):
+    global left
+    if event == "call" and frame.f_code.co_name == "cb" and frame.f_code.co_filename.startswith("<frozen importlib"):
+        left -= 1
+        if left == 0:
+            sys.setprofile(None)
+            os.kill(os.getpid(), 2)
+sys.argv = [name, *arguments]
+def begin(event, facts):
+    if event == "import" and facts[0] == "redis":
+        sys.setprofile(count)
+sys.addaudithook(begin)
+runpy.run_module(name, run_name="__main__", alter_sys=True)
+"""
 _AS_PID_1 = ("unshare", "--pid", "--fork", "--kill-child")
 _ALLOWED: dict[tuple[Name, *tuple[str, ...]], set[int]] = {
     ("server-a", "run", "--count", "1000"): {143, 75},  # 75 once there are stop requests
@@ -47,9 +66,13 @@ def _ended(
 ) -> tuple[int, str]:
     """Return exit code, as a shell gives it, and stderr of a program that gets a signal at its nth import."""
     program, *arguments = command
-    module = program.replace("-", "_")
+    script = (_SIGNALLED, program.replace("-", "_"), str(int(number)), str(nth))
+    return _ended_of(server, namespace, program, *before, sys.executable, "-c", *script, *arguments)
+
+
+def _ended_of(server: Server, namespace: str, program: Name, *command: str) -> tuple[int, str]:
     ended = subprocess.run(
-        [*before, sys.executable, "-c", _SIGNALLED, module, str(int(number)), str(nth), *arguments],
+        command,
         cwd=ROOT,
         capture_output=True,
         env=environment_of(program, server=server, namespace=namespace, env=None),
@@ -79,6 +102,17 @@ def test_sigint_during_its_first_imports_ends_it_without_a_traceback(
     valkey9: Server, namespace: str, command: tuple[Name, *tuple[str, ...]], nth: int
 ) -> None:
     assert _ended(valkey9, namespace, command, signal.SIGINT, nth) == (130, "")
+
+
+@pytest.mark.parametrize("command", [("server-a", "sku", "list"), ("server-b", "dead", "list"), ("server-b", "read")])
+@pytest.mark.parametrize("nth", [1, 3, 10, 30])
+def test_sigint_in_the_midst_of_a_later_import_is_not_lost(
+    valkey9: Server, namespace: str, command: tuple[Name, *tuple[str, ...]], nth: int
+) -> None:
+    program, *arguments = command
+    script = (_AT_A_LOCK, program.replace("-", "_"), str(nth))
+    ended = _ended_of(valkey9, namespace, program, sys.executable, "-c", *script, *arguments)
+    assert ended == (130, "")
 
 
 @pytest.mark.root
