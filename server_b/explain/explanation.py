@@ -170,10 +170,10 @@ def _of_blocks(listing: Listing, part: SegmentRange, ranges: WrongRanges) -> lis
 
 def _of_lines(listing: Listing, part: SegmentRange, file: LinesOfFile, ranges: WrongRanges) -> list[str]:
     file.require(part, listing.signal.digest)
-    lines, before = LineExplanation(file, part, ranges), len(ranges.kept)
+    lines, before = LineExplanation(file, part, ranges), ranges.added
     lines.compare(listing.values())
     if lines.lost_at is not None:
         return [f"from position {lines.lost_at:,} on nothing fits"]
     if not lines.is_sorted:
         return [f"too many lines differ to tell which of them were {MOVED}"]
-    return [] if len(ranges.kept) > before else [_AS_ANNOUNCED]
+    return [] if ranges.added > before else [_AS_ANNOUNCED]

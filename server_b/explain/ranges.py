@@ -31,10 +31,12 @@ class WrongRanges:
     """Collects ranges; those that follow each other become one.
 
     Attributes:
+        added: How often something was added.
         left_out: How many ranges of a kind were too many to keep.
     """
 
     def __init__(self) -> None:
+        self.added = 0
         self.kept: list[WrongRange] = []
         self.left_out: Counter[str] = Counter()
         self._last: dict[str, WrongRange] = {}
@@ -43,6 +45,7 @@ class WrongRanges:
 
     def add(self, kind: str, first: int, last: int) -> None:
         """Add a range; those of a kind come in ascending order, else they stay apart."""
+        self.added += 1
         before = self._last.get(kind)
         if before is not None and before.last + 1 == first:
             before.last = last

@@ -96,6 +96,20 @@ def test_ranges_of_lines(
     assert found.notes == []
 
 
+def test_what_is_wrong_at_the_end_of_a_list_and_at_the_beginning_of_the_next_is_told_of_both(
+    hand_over: HandOver, client: redis.Redis, endpoint: Endpoint, keys: Keyspace, file: Path
+) -> None:
+    """The ranges follow each other, and become one."""
+    run_id = hand_over.produce(segment_values=COUNT, values=str(file)).run_id
+    change_list(client, keys, 1, lambda values: values[:-1])
+    change_list(client, keys, 2, lambda values: values[1:])
+    with pytest.raises(VerificationFailedError):
+        hand_over.consume()
+    found = explain(endpoint, keys, run_id, file)
+    assert [(each.kind, each.first, each.last) for each in found.ranges.kept] == [("missing", COUNT, COUNT + 1)]
+    assert found.notes == []
+
+
 def test_examples_name_the_value_and_where_it_stands(
     hand_over: HandOver, client: redis.Redis, endpoint: Endpoint, keys: Keyspace, file: Path
 ) -> None:
