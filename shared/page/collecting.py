@@ -34,7 +34,7 @@ from shared.shop.records import Cart
 from shared.status.facts import RunStatus, SegmentFacts, StreamFacts
 from shared.status.findings import Findings
 from shared.status.reading import facts_of, judged, newest_runs, note_signals, signalled_runs, superseded
-from shared.status.run_reading import read_runs, read_segments, segment_beyond
+from shared.status.run_reading import read_older_verdicts, read_runs, read_segments, segment_beyond
 from shared.status.status import judge
 from shared.status.stream_reading import read_stream
 from shared.stopping import StopRequest
@@ -86,8 +86,8 @@ class Collector:
 
         Redis: TIME thrice; what `read_stream`, `signalled_runs` and `newest_runs` ask; HMGET of the record; for each
         thousand segments HMGET of verdicts and signal ids, states and lengths; what `facts_of` asks, and without a
-        record a state more; the carts; XREVRANGE of dead letters; HMGET of how far readings are, where anything is
-        pending.
+        record a state more; HMGET of the newest run's verdicts where another one is shown; the carts; XREVRANGE of
+        dead letters; HMGET of how far readings are, where anything is pending.
         """
         endpoint, keys, verdicts = self.endpoint, self.keys, local or {}
         here = endpoint_facts(endpoint, keys.signals(), is_encrypted=self.is_encrypted)
@@ -98,6 +98,8 @@ class Collector:
         record = read_record(endpoint, keys, shown.run_id) if shown is not None else NO_RECORD
         findings = self._findings(shown, stream, verdicts) if shown is not None else None
         is_newest = shown is not None and bool(runs) and runs[0].run_id == shown.run_id
+        if not is_newest:  # `newest_runs` leaves the newest one to whoever reads its segments
+            runs[:1] = read_older_verdicts(endpoint, keys, runs[:1], verdicts)
         if findings is not None:
             shown = superseded(judged(findings, keys.result(findings.run.run_id)), stream.first_run)
         runs = [run if shown is None or run.run_id != shown.run_id else shown for run in runs]
@@ -108,7 +110,7 @@ class Collector:
         )  # fmt: skip
         carts, notes = self._carts(record), read_notes(endpoint, keys, stream.group)
         status = judge(facts, endpoint.name, keys.namespace)
-        told = (status.problems, status.under_way) if is_newest or shown is None else ([], [])
+        told = (status.problems, status.under_way) if is_newest or (shown is None and not runs) else ([], [])
         return PageFacts(
             version=__version__,
             namespace=keys.namespace,

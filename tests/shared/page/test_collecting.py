@@ -17,7 +17,7 @@ from shared.page.part_sums import PartSums
 from shared.page.run_record import NO_RECORD
 from shared.page.segment_lines import SegmentLines
 from shared.verdict import FAILED
-from tests.stage.hand_over_in_process import HandOver
+from tests.stage.hand_over_in_process import OLDER, HandOver
 from tests.stage.page_facts import BEGAN_MS, RUN_ID, segment
 from tests.stage.servers import connect
 
@@ -52,6 +52,24 @@ def test_several_looks_see_all_and_then_only_what_moves(
     assert seen.run is not None
     assert seen.run.verdict == "verified"
     assert seen.run == whole.run
+
+
+@ON_VALKEY
+@pytest.mark.parametrize("is_known", [True, False])
+def test_the_newest_run_has_its_verdict_also_where_another_one_is_shown(
+    endpoint: Endpoint, keys: Keyspace, hand_over: HandOver, *, is_known: bool
+) -> None:
+    """It was listed as not finished."""
+    older = hand_over.produce(count=3, segment_values=1).run_id
+    hand_over.consume()
+    newest = hand_over.produce(count=3, segment_values=1).run_id
+    shown = older if is_known else OLDER
+    begun = Collector(endpoint, keys, is_encrypted=False, run_id=shown).look()
+    hand_over.consume()
+    found = Collector(endpoint, keys, is_encrypted=False, run_id=shown).look()
+    assert [(run.run_id, run.verdict) for run in begun.runs] == [(newest, "pending"), (older, "verified")]
+    assert [(run.run_id, run.verdict) for run in found.runs] == [(newest, "verified"), (older, "verified")]
+    assert (found.run is not None, found.wrong, found.under_way) == (is_known, (), ())
 
 
 @ON_VALKEY
