@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import ssl
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from typing import Any
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests.stage.certificates import Certificate
 from tests.stage.waiting import wait_until
 
 Attributes = dict[str, Any]
@@ -42,6 +44,7 @@ class OtlpReceiver:
 
     answer: int | None = 200
     port: int = 0
+    origin: str = "http://127.0.0.1"  # without the port
     bodies: list[bytes] = field(default_factory=list)
     spans: list[ReceivedSpan] = field(default_factory=list)
     resources: list[Attributes] = field(default_factory=list)
@@ -54,7 +57,7 @@ class OtlpReceiver:
     @property
     def env(self) -> dict[str, str]:
         """The variables that name this receiver."""
-        return {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{self.port}"}
+        return {"OTEL_EXPORTER_OTLP_ENDPOINT": f"{self.origin}:{self.port}"}
 
     def take(self, path: str, body: bytes) -> None:
         """Decode a request."""
@@ -135,8 +138,8 @@ def _value(pair: Any) -> Any:
 
 
 @contextmanager
-def otlp_receiver(answer: int | None = 200) -> Iterator[OtlpReceiver]:
-    """Serve a receiver on a port of its own during the block."""
+def otlp_receiver(answer: int | None = 200, *, certificate: Certificate | None = None) -> Iterator[OtlpReceiver]:
+    """Serve a receiver on a port of its own during the block; over TLS as `localhost` with a certificate of that."""
     receiver = OtlpReceiver(answer)
 
     class Handler(BaseHTTPRequestHandler):
@@ -160,6 +163,11 @@ def otlp_receiver(answer: int | None = 200) -> Iterator[OtlpReceiver]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate.file, certificate.key_file)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        receiver.origin = "https://localhost"
     receiver.port = server.server_address[1]
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
