@@ -73,6 +73,16 @@ def test_contributing_names_each_lock() -> None:
     assert set(re.findall(r"`([\w-]+)`", sentence)) == {path.stem for path in (ROOT / "requirements").glob("*.lock")}
 
 
+@pytest.mark.parametrize("place", ["Redis", "Sentinel", "node of a cluster", "receiver of telemetry"])
+@pytest.mark.parametrize(
+    ("page", "heading"), [("two-hosts", "## 3. The firewall"), ("security", "## Who can reach what")]
+)
+def test_each_place_that_programs_talk_to_is_in_both_tables(page: str, heading: str, place: str) -> None:
+    section = (ROOT / "docs" / f"{page}.md").read_text("utf-8").partition(heading)[2].partition("\n#")[0]
+    to = [line.split("|")[2] for line in section.splitlines() if line.startswith("| ")]
+    assert any(place in each for each in to)
+
+
 def test_the_page_on_security_says_what_each_user_may_do() -> None:
     page = (ROOT / "docs" / "security.md").read_text("utf-8")
     table = page.partition("## What each user may do")[2].partition("\n\n`purge`")[0]
