@@ -65,8 +65,9 @@ class LostStates:
         a signal; for each list then WATCH, LLEN, LRANGE of all of it, 1,000 values a time, and what `end` says.
         """
         signals = self._newest_signals(self.without_state(numbers))
-        for number in sorted(signals):
-            found = self._recognise_one(signals[number], end)
+        for number, signal in sorted(signals.items()):
+            state = SegmentState(signal.run_id, signal.attempt, signal.count, signal.digest)
+            found = self._recognise_one(number, state, end)
             if found is not None:
                 yield found
 
@@ -77,6 +78,16 @@ class LostStates:
             restored += 1
             log.warning("state lost, list recognised", key=self.keys.segment(found.number), cause=CAUSE)
         return restored > 0
+
+    def restore_as(self, number: int, state: SegmentState, log: FilteringBoundLogger) -> bool:
+        """Write this state beside a list without one that has just its values; return whether there was such a list.
+
+        For a segment that the run's record says was signalled, though its signal is gone, too. Redis: as `recognise`.
+        """
+        found = self._recognise_one(number, state, self._restoring) if self.without_state([number]) else None
+        if found is not None:
+            log.warning("state lost, list recognised", key=self.keys.segment(number), cause=CAUSE)
+        return found is not None
 
     def _restoring(self, found: LostState) -> Sequence[Command]:
         fields: dict[str, str | bytes] = {**found.state.encode(), "blocks": found.blocks}
@@ -116,30 +127,27 @@ class LostStates:
                 break
         return found
 
-    def _recognise_one(self, signal: Signal, end: Ending) -> LostState | None:
-        key = self.keys.segment(signal.segment)
-        state_key, state = (
-            self.keys.state(key),
-            SegmentState(signal.run_id, signal.attempt, signal.count, signal.digest),
-        )
-        value_bytes = read_value_bytes(self.endpoint, self.keys, signal.run_id)
+    def _recognise_one(self, number: int, state: SegmentState, end: Ending) -> LostState | None:
+        key = self.keys.segment(number)
+        state_key = self.keys.state(key)
+        value_bytes = read_value_bytes(self.endpoint, self.keys, state.run_id)
         changes = 0
         while changes < MAX_CHANGES:
             with closing(self.endpoint.batch(key)) as connection:
                 window = connection.flights.window
                 most = window.most
                 length, has_state = _watched(connection, key, state_key)
-                if has_state or length != signal.count:
+                if has_state or length != state.count:
                     return None
                 try:
-                    digest = digest_list(connection, key, signal.count, value_bytes=value_bytes, stop=self.stop)
+                    digest = digest_list(connection, key, state.count, value_bytes=value_bytes, stop=self.stop)
                 except TransientError:
                     if window.most < most:  # the server may cut who asks for that much; less is asked for now
                         continue
                     raise
-                if digest is None or digest.hexdigest() != signal.digest:
+                if digest is None or digest.hexdigest() != state.digest:
                     return None
-                found = LostState(signal.segment, state, bytes(digest.blocks))
+                found = LostState(number, state, bytes(digest.blocks))
                 commands = end(found)
                 if not commands or connection.transaction(*commands) is not None:
                     return found
@@ -162,8 +170,12 @@ def publish_or_restore(
     overwrite: bool,
     log: FilteringBoundLogger,
     asked: NodePipeline | None = None,
+    was_signalled: bool = False,
 ) -> None:
-    """Publish a segment, also over a list of ours whose state was lost meanwhile; see `publish`."""
+    """Publish a segment, also over a list of ours whose state was lost meanwhile; see `publish`.
+
+    Where the run's record says that it `was_signalled` before, its own values are proof enough.
+    """
 
     def tell_conflict() -> None:
         log.info("publication repeated, its keys had changed", segment=publication.number)
@@ -172,6 +184,7 @@ def publish_or_restore(
     try:
         publish(endpoint, keys, publication, overwrite=overwrite, asked=asked, on_conflict=tell_conflict)
     except WrongKeyError:
-        if not lost.restore([publication.number], log):
+        number, state = publication.number, publication.state
+        if not (lost.restore([number], log) or (was_signalled and lost.restore_as(number, state, log))):
             raise
         publish(endpoint, keys, publication, overwrite=overwrite, on_conflict=tell_conflict)

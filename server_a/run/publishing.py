@@ -39,6 +39,7 @@ class Publisher:
     stop: StopRequest
     log: FilteringBoundLogger
     tell: Callable[[Event], None]  # gets the end of each publication, in its thread
+    signalled: frozenset[int] = frozenset()  # segments that were signalled before the run was resumed
     _threads: dict[int, Thread] = field(init=False, default_factory=dict)  # by segment
 
     def __contains__(self, number: int) -> bool:
@@ -81,7 +82,10 @@ class Publisher:
         try:
             lost = LostStates(self.endpoint, self.keys, self.stop)
             publication, overwrite = self.publication_of(done), self.record.overwrite
-            publish_or_restore(lost, publication, overwrite=overwrite, log=self.log, asked=done.take_asked())
+            asked, was_signalled = done.take_asked(), publication.number in self.signalled
+            publish_or_restore(
+                lost, publication, overwrite=overwrite, log=self.log, asked=asked, was_signalled=was_signalled
+            )
         except Exception as caught:  # noqa: BLE001 - the story raises what is not to be repeated
             error = caught
         done.leave()  # what failed before it was used

@@ -37,6 +37,7 @@ class KnownRun:
 
     record: RunRecord
     finished_signals: Mapping[int, str]  # stream IDs of its signals by segment; empty unless the run had finished
+    signalled: frozenset[int]  # segments that were signalled, whether the run had finished or not
     under_way: Mapping[int, str]  # tokens of attempts that were under way, by segment
     lost: list[tuple[int, str]]  # segment and token of attempts that had failed
     outages: list[tuple[int, int]]  # when A lost the server and when it came back, milliseconds of the server's clock
@@ -73,10 +74,12 @@ def read_known_run(endpoint: Endpoint, keys: Keyspace, settings: RunSettings) ->
     numbers = range(1, record.segments + 1)
     tokens = {number: fields.get(attempt_field(number).encode(), b"").decode("ascii", "replace") for number in numbers}
     is_finished = fields.get(b"finished_ms", b"0") != b"0"
-    signals = {number: decode_entry_id(fields.get(signal_field(number).encode())) for number in numbers if is_finished}
+    ids = {number: decode_entry_id(fields.get(signal_field(number).encode())) for number in numbers}
+    signals = {number: entry_id for number, entry_id in ids.items() if entry_id}
     return KnownRun(
         record=record,
-        finished_signals={number: entry_id for number, entry_id in signals.items() if entry_id},
+        finished_signals=signals if is_finished else {},
+        signalled=frozenset(signals),
         under_way={number: token for number, token in tokens.items() if is_token(token)},
         lost=decode_attempts(fields.get(LOST_ATTEMPTS.encode())),
         outages=decode_points(fields.get(b"outages")),

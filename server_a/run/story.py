@@ -81,7 +81,8 @@ class Story:
         counts = {"count": count, "tasks_each": tasks_each(record.segment_values)}
         self.writers = writers = Writers(endpoint, self.common.endpoint, source, look, **counts)
         self.replicas = ReplicaWait(endpoint, keys, self.settings.min_replicas, retry)
-        publisher = Publisher(endpoint, keys, record, stop, log, writers.tell)
+        signalled = known.signalled if known is not None else frozenset()
+        publisher = Publisher(endpoint, keys, record, stop, log, writers.tell, signalled)
         losses = Losses(endpoint, keys, self.journal, retry, stop, log)
         actors = (writers, publisher, losses, self.replicas, self.journal, self.supersession)
         self.segments = SegmentProducer(endpoint, keys, record, self.at_once, *actors, retry, stop, log, self.telemetry)
