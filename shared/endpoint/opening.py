@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from redis.exceptions import InvalidResponse
+from redis.exceptions import AuthenticationError, InvalidResponse
 
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.other_servers import kind_of_other
@@ -78,7 +78,7 @@ def open_when_ready(settings: EndpointSettings, retry: Retry) -> Endpoint:
 def _name_other_server(error: WrongEndpointError, settings: EndpointSettings) -> None:
     """Say what answers there if it speaks another protocol and names itself."""
     url = settings.url
-    if isinstance(error.__cause__, InvalidResponse) and url.hosts and not url.is_tls:
+    if isinstance(error.__cause__, (InvalidResponse, AuthenticationError)) and url.hosts:
         error.got = kind_of_other(url.hosts[0]) or error.got
 
 
@@ -121,7 +121,7 @@ def _connect(pools: PoolMaker) -> Endpoint:
 def _diagnosed(error: TransientError, settings: EndpointSettings) -> HandoverError:
     """Return the error to end with when the first connection fails: the cause if it can be found, else this one.
 
-    Redis: PING, without TLS, when TLS got no answer; no password is ever sent.
+    Redis: PING, without TLS, when TLS got no answer, and a browser's question; no password is ever sent.
     """
     url = settings.url
     if error.answered or not url.hosts or _is_nobody_there(error):
@@ -136,6 +136,8 @@ def _diagnosed(error: TransientError, settings: EndpointSettings) -> HandoverErr
         kind, expected = NotAllowedError, "a client certificate that the server accepts"
         got = "one that it refuses" if settings.tls_cert else "none"
         advice = "name it with --tls-cert and its key with --tls-key"
+    elif url.is_tls and (other := kind_of_other(url.hosts[0])):
+        expected, got, advice = "a Redis server", other, "check host and port"
     else:
         return error.lasting()
     return kind(where=error.where, expected=expected, got=got, advice=advice)

@@ -49,6 +49,7 @@ _PROTECTED = (
     "a server that takes connections from this host, got one in protected mode; set a password there, or bind it to an "
     "address that only trusted hosts reach (protected-mode no)"
 )
+_OTHER_SERVER = "a Redis server, got a server of another kind; check host and port"
 _HIDDEN_CLUSTER = (
     "the keys on this node, got {}; the server is part of a cluster that it does not admit to; give the URL of a node"
 )
@@ -73,6 +74,8 @@ _RULES: tuple[_Rule, ...] = (
         "a server that takes a password, got one that does not know AUTH; leave user and password away",
     ),
     ("NOAUTH|Authentication required|HELLO must be called with the client already auth", NotAllowedError, _NO_LOGIN),
+    # redis-py's own, of an answer to AUTH that is neither OK nor an error, such as a mail server's greeting
+    ("Invalid Username or Password$", WrongEndpointError, _OTHER_SERVER),
     (redis_errors.AuthenticationError, NotAllowedError, _LOGIN),
     (redis_errors.AuthorizationError, NotAllowedError, _LOGIN),
     (redis_errors.AuthenticationWrongNumberOfArgsError, NotAllowedError, _LOGIN),
@@ -132,7 +135,7 @@ _RULES: tuple[_Rule, ...] = (
     (
         redis_errors.InvalidResponse,
         WrongEndpointError,
-        "a Redis server, got a server of another kind; check host and port",
+        _OTHER_SERVER,
     ),
     (
         r"(?i:(unknown|unsupported) command ['`]?SENTINEL\b)",

@@ -129,9 +129,10 @@ def test_another_kind_of_server_is_known_by_what_it_says(said: bytes, kind: str)
 
 
 @pytest.mark.parametrize("program", ["server-a", "server-b"])
-@pytest.mark.parametrize(("said", "kind"), GREETINGS[:3])
-def test_a_web_mail_or_ssh_server_is_named(program: Name, said: bytes, kind: str) -> None:
+@pytest.mark.parametrize("scheme", ["redis", "rediss"])
+@pytest.mark.parametrize(("said", "kind"), GREETINGS[:6])
+def test_a_web_mail_or_ssh_server_is_named(program: Name, said: bytes, kind: str, scheme: str) -> None:
     with _saying(said) as port:
-        ended = run_program(program, "status", server=f"redis://:{SECRET}@127.0.0.1:{port}")
+        ended = run_program(program, "status", server=f"{scheme}://:{SECRET}@127.0.0.1:{port}")
     require_sentence(ended, 78, f"expected a Redis server, got {kind}; check host and port")
     require_no_secret(ended)
