@@ -1,7 +1,7 @@
 """Each command that a program sends, to each of the faults of a link: the hand-over is exact in the end.
 
 Which commands those are nobody lists: a hand-over without a fault is listened to first. Here each name meets each fault
-the last time it comes, spread over both servers; `make soak` takes every time of every name, on both.
+the last time it comes, spread over both servers.
 """
 
 from __future__ import annotations

@@ -89,6 +89,7 @@ class CommandLink(Relay):
         name = _name(request)
         self.sent.append(name)
         self._seen[name] += 1
+        self.seen(name, self._seen[name])
         if pair is self._stalled:
             self._kept.append((pair.server, request))
         elif self.has_come or self._wanted != (name, self._seen[name]) or pair not in self.pairs:
@@ -96,6 +97,9 @@ class CommandLink(Relay):
         else:
             self.has_come = True
             self._strike(pair, request, rest)
+
+    def seen(self, name: str, times: int) -> None:
+        """Note the nth command of a name before it goes on; a hook, which does nothing here."""
 
     def _strike(self, pair: Pair, request: bytes, rest: bytes) -> None:
         if self._act is not None:
