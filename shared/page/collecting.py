@@ -33,7 +33,7 @@ from shared.shop.reader import read_carts
 from shared.shop.records import Cart
 from shared.status.facts import RunStatus, SegmentFacts, StreamFacts
 from shared.status.findings import Findings
-from shared.status.reading import facts_of, judged, newest_runs, note_signals, signalled_runs, superseded
+from shared.status.reading import facts_of, judged, newest_runs, note_new_signals, signalled_runs, superseded
 from shared.status.run_reading import read_older_verdicts, read_runs, read_segments, segment_beyond
 from shared.status.status import judge
 from shared.status.stream_reading import read_stream
@@ -130,13 +130,10 @@ class Collector:
 
     def _signalled_runs(self, stream: StreamFacts) -> dict[str, int]:
         """Return the runs that signals name; at a further look only the signals that are new are read."""
-        page, known = stream.first_page, self._newest_id
-        new = next((place for place, entry in enumerate(page) if entry[0] == known), None)
-        if not known or new is None:
-            self._signalled = signalled_runs(self.endpoint, self.keys, stream)
-        else:
-            note_signals(self._signalled, page[:new], server_ms=stream.server_ms)
-        self._newest_id = page[0][0] if page else b""
+        endpoint, keys, known = self.endpoint, self.keys, self._newest_id
+        if not known or not note_new_signals(self._signalled, endpoint, keys, stream, known):
+            self._signalled = signalled_runs(endpoint, keys, stream)
+        self._newest_id = stream.first_page[0][0] if stream.first_page else b""
         return self._signalled
 
     def _shown_run(self, runs: Sequence[RunStatus], local: LocalVerdicts, server_ms: int) -> RunStatus | None:

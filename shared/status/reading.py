@@ -21,7 +21,7 @@ from shared.errors import NotAllowedError, TransientError, WrongEndpointError
 from shared.keys import Keyspace
 from shared.program.verdict_file import LocalVerdicts
 from shared.status.facts import PENDING, RunStatus, StreamFacts
-from shared.status.findings import REPLACED, Facts, Findings
+from shared.status.findings import REPLACED, Facts, Findings, entry_order
 from shared.status.run_reading import (
     foreign_verdicts,
     read_older_verdicts,
@@ -155,9 +155,32 @@ def signalled_runs(endpoint: Endpoint, keys: Keyspace, stream: StreamFacts) -> d
         note_signals(segments, page, server_ms=stream.server_ms)
         if len(page) < PAGE_ENTRIES or len(segments) > MAX_RUNS:
             break
-        client, end = endpoint.at(keys.signals()), "(" + page[-1][0].decode()
-        page = cast("list[Any]", client.xrevrange(keys.signals(), max=end, count=PAGE_ENTRIES))
+        page = _page_before(endpoint, keys, page)
     return segments
+
+
+def note_new_signals(
+    segments: dict[str, int], endpoint: Endpoint, keys: Keyspace, stream: StreamFacts, known: bytes
+) -> bool:
+    """Note the signals that are newer than an entry, as `note_signals`; return whether that one was met.
+
+    Redis: XREVRANGE of 1,000 entries for each full thousand that is newer.
+    """
+    page = stream.first_page
+    for _ in range(MAX_PAGES):
+        place = next((place for place, entry in enumerate(page) if entry[0] == known), None)
+        note_signals(segments, page[:place], server_ms=stream.server_ms)
+        if place is not None:
+            return True
+        if len(page) < PAGE_ENTRIES or entry_order(page[-1][0].decode()) < entry_order(known.decode()):
+            return False
+        page = _page_before(endpoint, keys, page)
+    return False
+
+
+def _page_before(endpoint: Endpoint, keys: Keyspace, page: list[Any]) -> list[Any]:
+    end = "(" + page[-1][0].decode()
+    return cast("list[Any]", endpoint.at(keys.signals()).xrevrange(keys.signals(), max=end, count=PAGE_ENTRIES))
 
 
 def note_signals(segments: dict[str, int], entries: Iterable[Any], *, server_ms: int) -> None:

@@ -16,6 +16,7 @@ from shared.page.facts import PageFacts
 from shared.page.part_sums import PartSums
 from shared.page.run_record import NO_RECORD
 from shared.page.segment_lines import SegmentLines
+from shared.status import reading, stream_reading
 from shared.verdict import FAILED
 from tests.stage.hand_over_in_process import OLDER, HandOver
 from tests.stage.page_facts import BEGAN_MS, RUN_ID, segment
@@ -129,6 +130,28 @@ def test_a_newer_run_is_seen_among_new_signals(collector: Collector, hand_over: 
     facts = collector.look()
     assert facts.run is not None
     assert (facts.run.run_id, len(facts.runs)) == (newer, 2)
+
+
+@ON_VALKEY
+@pytest.mark.parametrize("is_there", [True, False])
+def test_of_more_new_signals_than_a_page_only_the_new_pages_are_read(
+    collector: Collector, hand_over: HandOver, server: Server, monkeypatch: pytest.MonkeyPatch, *, is_there: bool
+) -> None:
+    """All of the newest 20,000 were read again: where a run was fast, the next look came late, and so on."""
+    for module in (reading, stream_reading):
+        monkeypatch.setattr(module, "PAGE_ENTRIES", 10)
+    hand_over.produce(count=SEGMENTS, segment_values=1)
+    collector.look()
+    newer = hand_over.produce(count=25, segment_values=1).run_id
+    with connect(server) as client:
+        if not is_there:  # the newest of those that were seen
+            client.xdel(collector.keys.signals(), client.xrevrange(collector.keys.signals(), count=26)[-1][0])
+        client.config_resetstat()
+        facts = collector.look()
+        calls = client.info("commandstats")["cmdstat_xrevrange"]["calls"]
+    assert [run.segments for run in facts.runs] == [25, SEGMENTS]
+    assert facts.runs[0].run_id == newer
+    assert calls == (4 if is_there else 4 + 8)  # two of signals and dead letters at first, then of older signals
 
 
 def _looks(collector: Collector) -> Iterator[PageFacts]:
