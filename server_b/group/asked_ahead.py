@@ -12,6 +12,7 @@ from shared.errors import HandoverError
 from shared.signal import Signal
 
 KEPT_S = 1.0  # a connection that is silent for longer may be cut
+LATE_PAUSE_S = 30.0  # where segments take so long, each that is asked about ahead would cost a connection
 
 
 @dataclass
@@ -27,17 +28,20 @@ class AskedAhead:
     is_worth_it: bool = field(init=False, default=True)
     _asked: NodePipeline | None = field(init=False, default=None)
     _asked_s: float = field(init=False, default=0.0)
+    _again_at_s: float = field(init=False, default=0.0)
 
     def ask(self, signal: Signal) -> None:
         """Ask about a signal's segment, if that is worth it. A lost connection is met again by who records."""
         self.close()
-        if self.is_worth_it:
+        if self.is_worth_it and time.monotonic() >= self._again_at_s:
             with suppress(HandoverError):
                 self._asked, self._asked_s = self.send(signal), time.monotonic()
 
     def take(self) -> NodePipeline | None:
-        """Return where it was asked, once; None where it was not, or too long ago."""
-        if time.monotonic() - self._asked_s >= KEPT_S:
+        """Return where it was asked, once; None where it was not, or too long ago, which is tried again only later."""
+        now_s = time.monotonic()
+        if self._asked is not None and now_s - self._asked_s >= KEPT_S:
+            self._again_at_s = now_s + LATE_PAUSE_S
             self.close()
         asked, self._asked = self._asked, None
         return asked

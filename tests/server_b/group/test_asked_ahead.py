@@ -149,6 +149,27 @@ def test_what_was_asked_long_ago_is_asked_anew(
     recording.require_recorded()
 
 
+def test_after_questions_that_were_too_early_none_are_asked_ahead(
+    far: tuple[Recording, TurnCounter], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over a narrow link the end of each segment takes long: each would lose the connection it was asked on."""
+    recording, counter = far
+    monkeypatch.setattr(asked_ahead, "KEPT_S", 0.0)
+    recording.ask()
+    assert recording.asked.take() is None
+    recording.ask()
+    assert recording.in_use == 0
+    recording.record()
+    assert counter.times("HSCAN") == 2, str(counter)
+    recording.require_recorded()
+    monkeypatch.setattr(asked_ahead, "LATE_PAUSE_S", 0.0)
+    recording.asked = AskedAhead(recording.settler.ask)
+    for _ in range(2):
+        recording.ask()
+        assert recording.in_use == 1
+        recording.asked.take()
+
+
 def test_what_nobody_takes_leaves_no_watch_behind(recording: Recording, client: redis.Redis, keys: Keyspace) -> None:
     recording.ask()
     assert recording.in_use == 1
