@@ -81,10 +81,14 @@ class WriterThread(Thread):
     def _next(self) -> WriteTask | None:
         while self._behind is not None:
             try:
-                return self._tasks.get_nowait()
+                return self._unless_cancelled(self._tasks.get_nowait())
             except Empty:  # nothing to send behind it
                 self._read_behind(wait=True)
-        return self._tasks.get()
+        return self._unless_cancelled(self._tasks.get())
+
+    def _unless_cancelled(self, task: WriteTask | None) -> WriteTask | None:
+        """Return a task unless we are to end: its connection may take seconds to open, and nothing would be sent."""
+        return None if self._is_cancelled.is_set() else task
 
     def _write(self, task: WriteTask) -> None:
         """Send a whole segment; its last replies are read while the next one is sent, or when there is none."""

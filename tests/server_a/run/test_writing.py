@@ -159,3 +159,14 @@ def test_a_cancelled_thread_writes_nothing_more(endpoint: Endpoint, tasks: Tasks
     thread.give(tasks[0])
     assert not thread.is_alive()
     assert told.events.empty()
+
+
+def test_a_cancelled_thread_begins_no_task_that_waits(endpoint: Endpoint, tasks: Tasks) -> None:
+    """Its connection may take seconds to open, of a server that hangs, and a stop request would wait for each."""
+    told = Told()
+    thread = WriterThread(endpoint, NumberSource(COUNT), told.events.put)
+    for task in tasks:
+        thread.give(task)
+    thread.cancel()
+    thread.run()  # not started as a thread: what it does after the stop, and nothing before
+    assert told.events.empty()
