@@ -17,6 +17,7 @@ from shared.keys import Keyspace
 from shared.ownership import is_signal
 from tests.stage.hand_over_in_process import OLDER, HandOver, entries_of
 from tests.stage.status_scene import Scene, scene
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     import redis
@@ -47,6 +48,13 @@ def _change(
         client.xadd(keys.signals(), changed, id="*" if is_moved else entry_id)
 
 
+def _are_letters(scene: Scene, number: int) -> bool:
+    """Read for a moment; tell whether there are as many dead letters by then."""
+    with suppress(NotFinishedError):
+        scene.hand_over.consume(settle_s=0.0, wait_s=0.1)
+    return bool(scene.client.xlen(scene.keys.dead_letters()) == number)
+
+
 @pytest.mark.parametrize("segments", [1, 3])
 @pytest.mark.parametrize("seed", SEEDS)
 def test_status_names_the_resume_alone_and_that_cures_it(scene: Scene, seed: int, segments: int) -> None:
@@ -57,9 +65,7 @@ def test_status_names_the_resume_alone_and_that_cures_it(scene: Scene, seed: int
     for status in scene.look():
         assert not any("--namespace" in problem for problem in status.problems), status.problems
         assert any(f"server-a run --resume {scene.run}" in problem for problem in status.problems), status.problems
-    with suppress(NotFinishedError):  # each is a dead letter
-        scene.hand_over.consume(settle_s=0.0, wait_s=0.2)
-    assert scene.client.xlen(scene.keys.dead_letters()) == segments
+    wait_until(lambda: _are_letters(scene, segments), description="each changed signal is a dead letter")
     DeadLetters(scene.endpoint, scene.keys).require_ours()
     scene.resume()
     assert scene.hand_over.consume(settle_s=0.0).verdict == "verified"
