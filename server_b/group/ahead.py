@@ -43,19 +43,19 @@ class EntryAhead:
     _taken: Taken | None = field(init=False, default=None)
 
     def examine(
-        self, delivery: Delivery, begun: Reading | None, *, takes_next: bool, nearly_read: Callable[[Signal], None]
+        self, delivery: Delivery, begun: Reading | None, *, takes_next: bool, nearly_read: Callable[[Signal], bool]
     ) -> SegmentVerdict | None:
         """Return the verdict as `SegmentExaminer.examine` does.
 
-        As the reading nears its end, `nearly_read` is called and the next entry taken.
+        As the reading nears its end, `nearly_read` is called and, if it returns true, the next entry taken.
         """
         signal, look = delivery.signal, delivery.look
         if begun is None:
             return self.examiner.examine(signal, look)
         with closing(begun):
             self.examiner.follow(begun, to_end=False)
-            nearly_read(signal)
-            if takes_next and not self.stop.is_requested:
+            is_well = nearly_read(signal)
+            if is_well and takes_next and not self.stop.is_requested:
                 self._take(delivery.entry, begun)
             return self.examiner.examine(signal, look, begun)
 

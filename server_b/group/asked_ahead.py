@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from shared.endpoint.node_client import NodePipeline
@@ -30,12 +29,18 @@ class AskedAhead:
     _asked_s: float = field(init=False, default=0.0)
     _again_at_s: float = field(init=False, default=0.0)
 
-    def ask(self, signal: Signal) -> None:
-        """Ask about a signal's segment, if that is worth it. A lost connection is met again by who records."""
+    def ask(self, signal: Signal) -> bool:
+        """Ask about a signal's segment, if that is worth it.
+
+        Returns False if the server was lost: who records meets that again, and nothing more should be begun before.
+        """
         self.close()
         if self.is_worth_it and time.monotonic() >= self._again_at_s:
-            with suppress(HandoverError):
+            try:
                 self._asked, self._asked_s = self.send(signal), time.monotonic()
+            except HandoverError:
+                return False
+        return True
 
     def take(self) -> NodePipeline | None:
         """Return where it was asked, once; None where it was not, or too long ago, which is tried again only later."""

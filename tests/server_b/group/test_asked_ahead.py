@@ -11,6 +11,7 @@ import pytest
 
 from demo.servers import Server
 from server_b.group import asked_ahead
+from server_b.group.ahead import EntryAhead
 from server_b.group.asked_ahead import AskedAhead
 from server_b.group.delivery import Delivery
 from server_b.group.settling import EntrySettler, Recorded
@@ -168,6 +169,31 @@ def test_after_questions_that_were_too_early_none_are_asked_ahead(
         recording.ask()
         assert recording.in_use == 1
         recording.asked.take()
+
+
+def test_no_entry_is_taken_ahead_where_the_questions_found_no_server(
+    hand_over: HandOver, group: Group, client: redis.Redis, keys: Keyspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that hangs would be waited for twice, and so would a stop request."""
+    pending: list[dict[str, int]] = []
+
+    def find_no_server(_settler: EntrySettler, _signal: Signal) -> NodePipeline:
+        pending.append(group.pending())
+        raise TransientError(where="server", expected="an answer", got="none")
+
+    examine = EntryAhead.examine
+
+    def examine_and_note(ahead: EntryAhead, *arguments: Any, **options: Any) -> SegmentVerdict | None:
+        verdict = examine(ahead, *arguments, **options)
+        pending.append(group.pending())
+        return verdict
+
+    monkeypatch.setattr(EntrySettler, "ask", find_no_server)
+    monkeypatch.setattr(EntryAhead, "examine", examine_and_note)
+    hand_over.produce(count=30, segment_values=10)
+    assert hand_over.consume().verdict == "verified"
+    assert pending == [{"b": 1}] * 6
+    assert group.pending() == {}
 
 
 def test_what_nobody_takes_leaves_no_watch_behind(recording: Recording, client: redis.Redis, keys: Keyspace) -> None:
