@@ -77,7 +77,7 @@ def can_be_shown(typed: str) -> bool:
 
 def typed_text(text: str) -> str:
     """Return what was typed in quotes for a message, unless it may be a password."""
-    return repr(text) if can_be_shown(text) else "a text that is not shown, as it may be a password"
+    return repr(text) if can_be_shown(text) else "a text (not shown, it may be a password)"
 
 
 def is_control(character: str) -> bool:
