@@ -1,7 +1,7 @@
 """The entry behind the one in hand: taken, and its segment opened, before the other one's verdict is recorded.
 
-Otherwise nothing comes over the link for as long as it takes to record a verdict, take an entry and open a segment:
-nine round trips. Whatever ends the work on the entry in hand ends it on this one too.
+Otherwise nothing comes over the link for as long as it takes to record a verdict, take an entry, look at it and open
+its segment: a round trip each, at least. Whatever ends the work on the entry in hand ends it on this one too.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class SegmentReader:
         self._expected = list(expected)
         self._ping_at = time.monotonic() + PING_EVERY_S
         self._pings = 0  # whose replies are not read yet
-        self._is_ending = True  # whether the watching connection has its last command, or `open` reads a reply from it
+        self._is_ending = True  # whether the watching connection has its last command, or `ask` reads a reply from it
         self._watching = Lock()
         self._asked: deque[list[Chunk]] = deque()
         self._opening: list[Command] = []  # sent, and answered by `opened`
@@ -63,9 +63,9 @@ class SegmentReader:
         self._guard: Command = ("HMGET", self._state_key, "run_id", "attempt")
         self._begin, self._end = pack("MULTI") + pack(*self._guard), pack("EXEC")
         self._endpoint = endpoint
-        self._watch = self._connection = endpoint.batch(segment_key)  # `open` takes another one for the chunks
+        self._watch = self._connection = endpoint.batch(segment_key)  # `ask` takes another one for the chunks
         try:
-            self._watch.send_watch(self._key, self._state_key)  # `open` reads the reply
+            self._watch.send_watch(self._key, self._state_key)  # `ask` reads the reply
         except BaseException:
             self._watch.close()
             raise
@@ -94,7 +94,7 @@ class SegmentReader:
         """Send the transaction that opens and ask for the first chunks; `opened` reads what comes before these.
 
         Args:
-            chunks: What `read` yields.
+            chunks: What `read` yields, after `opened`.
             count: Values in them.
             size: How long values are at most, which is what the window counts until their mean is known.
             first: How many of the newest values `opened` is to return.
@@ -130,7 +130,7 @@ class SegmentReader:
         return Opening(length, _server_us(now), newest[0] if newest else [], last[0] if last else None)
 
     def read(self) -> Iterator[tuple[Chunk, list[bytes]]]:
-        """Yield the chunks given to `open` with their values, fewer where the list is shorter.
+        """Yield the chunks given to `ask` with their values, fewer where the list is shorter.
 
         Raises SegmentChangedError if the state no longer names what was expected.
 

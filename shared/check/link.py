@@ -27,7 +27,7 @@ _JITTER = 0.1  # share of a round trip that can't be told from the time that byt
 
 LEAST_TURNS = {"server-a": 12, "server-b": 14}
 """Round trips that each program waits for one after the other in a hand-over of 10,000 values; more segments take more.
-tests/whole/programs/test_round_trips.py counts them and holds them between these and the design's bounds."""
+tests/whole/programs/test_round_trips.py counts them: fewer than these call for smaller figures here."""
 
 
 def measure_round_trips(ask: Callable[[], object]) -> list[float]:

@@ -200,8 +200,7 @@ class NodePipeline(ShapeChecked, Pipeline):
             self.reset()
         if not self._asked:
             self.send_questions(names, commands)
-        connection = self.connection
-        assert connection is not None, "the questions were sent on it"
+        connection: Any = self.connection  # on which they were sent
         try:
             for command in sent:
                 try:
