@@ -19,6 +19,7 @@ from tests.stage.waiting import wait_until
 PORT = 6379
 _END_S = 60.0
 _MOVING_ADDRESS = 100
+_A_BYTES_PER_S = 4_000_000  # a run of a million values takes three seconds, on the quickest machine too
 _KEYS = Keyspace("")
 
 
@@ -83,7 +84,7 @@ class Stage:
     """The hosts, their servers, and the two programs on them.
 
     Attributes:
-        a: Server-a's host.
+        a: Server-a's host, which sends so slowly that there is time to disturb a run in its midst.
         b: Server-b's host.
         primary: The server A writes to.
         replica: Its replica, after `add_replica`.
@@ -104,6 +105,7 @@ class Stage:
             self._network = Network()
             stack.callback(self._network.close)
             self.a, self.b = self._network.add_host(1), self._network.add_host(2)
+            self.a.slow_down(_A_BYTES_PER_S)
             self.primary = RedisHost(self._network.add_host(11), kind)
             stack.callback(self.primary.stop)
             self._moving_address = self._network.address(_MOVING_ADDRESS)

@@ -82,9 +82,9 @@ class Host:
         self._drop("OUTPUT", "-d", other.address)
 
     def slow_down(self, bytes_per_s: int) -> None:
-        """Let no more than this leave the host in a second."""
+        """Let no more than this leave the host in a second, whatever it was before."""
         bucket = ("tbf", "rate", f"{bytes_per_s * 8}bit", "burst", "64kb", "latency", "400ms")
-        self._namespace.run("tc", "qdisc", "add", "dev", _INTERFACE, "root", *bucket)
+        self._namespace.run("tc", "qdisc", "replace", "dev", _INTERFACE, "root", *bucket)
 
     def speed_up(self) -> None:
         """Let it send as fast as it can again."""

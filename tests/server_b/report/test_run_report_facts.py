@@ -76,14 +76,14 @@ def test_a_report_shows_the_first_ten_carts_that_the_run_names(carts: int, shown
     assert "Cart 11" not in text
 
 
-def _cart_of(client: redis.Redis, keys: Keyspace, lines: int, *, id_bytes: int) -> None:
-    """Put so many lines into cart 1, of SKUs that are sold; the SKUs of large carts are the first thousand."""
+def _cart_of(client: redis.Redis, keys: Keyspace, lines: int, *, id_bytes: int, sold: int = 1_000) -> None:
+    """Put so many lines into cart 1, of which the first `sold` name SKUs that are sold."""
     client.delete(keys.cart("1"))
     with client.pipeline(transaction=False) as pipeline:
         for first in range(0, lines, 1_000):
             names = [f"{number:0{id_bytes}}" for number in range(first, min(first + 1_000, lines))]
             pipeline.hset(keys.cart("1"), mapping=dict.fromkeys(names, 2))
-            for name in names if not first else []:
+            for name in names[: max(sold - first, 0)]:
                 pipeline.hset(keys.sku(name), mapping={"name": "x", "price": "1.50"})
         pipeline.execute()
 
@@ -94,7 +94,7 @@ def test_a_report_shows_ten_lines_of_a_cart(
     lines: int, id_bytes: int, hand_over: HandOver, client: redis.Redis, keys: Keyspace
 ) -> None:
     hand_over.produce(count=10)
-    _cart_of(client, keys, lines, id_bytes=id_bytes)
+    _cart_of(client, keys, lines, id_bytes=id_bytes, sold=lines)  # whichever ten are shown, all of them count
     report = hand_over.consume()
     (cart,) = report.as_json()["carts"]
     text = report.as_text(print_values=0)

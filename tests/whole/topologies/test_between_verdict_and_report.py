@@ -60,7 +60,7 @@ def test_a_verdict_that_is_written_to_a_new_primary_without_the_list(
         lagging.resume()
         wait_until(lambda: is_primary(lagging), description="the replica is promoted", timeout_s=60)
 
-    link.at(resp("WATCH", result), fail_over, is_forwarded=False)
+    link.at(resp("HSET", result), fail_over, is_forwarded=False)
     consumer = start_program("server-b", "run", "--once", "--json", server=group.url)
 
     wait_until(lambda: WAITS in consumer.errors(), description="B waits for the next signal", timeout_s=90)
