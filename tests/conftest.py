@@ -44,7 +44,7 @@ def session_directory() -> Iterator[Path]:
         patch.setattr(tempfile, "tempdir", str(directory))
         yield directory
     with suppress(AssertionError):
-        wait_until(lambda: not processes_of(directory), description="every process has ended", timeout_s=3)
+        wait_until(lambda: not processes_of(directory), description="every process has ended", timeout_s=30)
     left = processes_of(directory)
     for pid in left:
         with suppress(ProcessLookupError):

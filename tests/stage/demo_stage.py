@@ -49,9 +49,7 @@ class Stage:
 
     def wait_until_printed(self, text: str) -> None:
         """Wait until the demo has printed a text."""
-        wait_until(
-            lambda: text in self.stdout, description=f"{text!r} is printed; {self.stdout} {self.stderr}", timeout_s=30
-        )
+        wait_until(lambda: text in self.stdout, description=f"{text!r} is printed; {self.stdout} {self.stderr}")
 
     def is_empty(self) -> bool:
         """Return whether nothing runs any more."""
@@ -59,4 +57,4 @@ class Stage:
 
     def wait_until_empty(self) -> None:
         """Wait until nothing runs any more."""
-        wait_until(self.is_empty, description="nothing is left running", timeout_s=5)
+        wait_until(self.is_empty, description="nothing is left running")

@@ -51,7 +51,7 @@ class Following:
             call(self._pair.primary, "DEL", "biglist", "{biglist}:state")
 
         def wait() -> None:
-            wait_until(reported, description="the run is reported without the lost segment", timeout_s=20)
+            wait_until(reported, description="the run is reported without the lost segment")
 
         with FaultyLink(self._pair.primary.port) as link:
             link.at(b"XADD", lose)
@@ -86,5 +86,5 @@ def wait_for_report(program: Program, run_id: str, *, nth: int = 1) -> Any:
     def found() -> list[Any]:
         return [report for report in reports_of(program) if report["run_id"] == run_id]
 
-    wait_until(lambda: len(found()) >= nth, description=f"run {run_id} is reported", timeout_s=30)
+    wait_until(lambda: len(found()) >= nth, description=f"run {run_id} is reported")
     return found()[nth - 1]

@@ -128,7 +128,7 @@ class Stage:
     def start_b(self, url: str, *options: str) -> Program:
         """Start `server-b run --once` on its host, and wait until it has connected: a first try has no patience."""
         b = self.start(self.b, "server-b", url, "run", "--once", "--json", "--wait-s", "30", *options)
-        wait_until(lambda: _is_connected(b), description="server-b has connected", timeout_s=30)
+        wait_until(lambda: _is_connected(b), description="server-b has connected")
         return b
 
     def start(self, host: Host, name: Name, url: str, *arguments: str) -> Program:
@@ -173,4 +173,4 @@ def require_exact(a: Program, b: Program, at: RedisHost, *, count: int) -> tuple
 
 def require_missed(program: Program) -> None:
     """Require that a program notices that its server is gone; sockets wait for 5 seconds."""
-    wait_until(lambda: "endpoint lost" in program.errors(), description="it misses its server", timeout_s=20)
+    wait_until(lambda: "endpoint lost" in program.errors(), description="it misses its server")

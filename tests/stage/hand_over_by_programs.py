@@ -57,13 +57,13 @@ def assert_exact(
 
 
 def lines_of(program: Program) -> list[dict[str, Any]]:
-    """Return the JSON objects that a program has printed so far."""
-    return [json.loads(line) for line in program.output().splitlines()]
+    """Return the JSON objects that a program has printed so far, without a line that is still being written."""
+    return [json.loads(line) for line in program.output().splitlines(keepends=True) if line.endswith("\n")]
 
 
 def run_id_in_log(program: Program) -> str:
     """Return the run id that server-a logged at its start; empty when it has not."""
-    for line in program.errors().splitlines():
-        if '"run started"' in line:
+    for line in program.errors().splitlines(keepends=True):
+        if '"run started"' in line and line.endswith("\n"):
             return str(json.loads(line)["run_id"])
     return ""

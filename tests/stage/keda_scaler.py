@@ -42,7 +42,7 @@ class KedaScaler:
         Raises:
             ScalerRefusedError: The login, SELECT or PING was refused.
         """
-        self._socket = socket.create_connection(("127.0.0.1", self._server.port), timeout=10)
+        self._socket = socket.create_connection(("127.0.0.1", self._server.port), timeout=60)
         try:
             self._needed("hello", "3", "auth", *self._login)
             if self._database:

@@ -100,7 +100,7 @@ class PageProcess:
 
     def ask(self, path: str = "/", *, method: str = "GET", **headers: str) -> Answer:
         """Send a request; with `Host` a name other than its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request(method, path, headers=self.headers | headers)
             answer = connection.getresponse()

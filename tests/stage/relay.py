@@ -22,6 +22,7 @@ Direction = Literal["to_server", "to_client"]
 
 _READ_BYTES = 65_536
 _SEND_S = 30.0
+_ORDER_S = 90.0  # longer than what a test lets the relay's thread wait for
 
 
 @dataclass(eq=False)
@@ -116,7 +117,7 @@ class Relay:
 
         self._orders.put(carry_out)
         self._waking.send(b"\0")
-        assert done.wait(_SEND_S), "the relay does not answer"
+        assert done.wait(_ORDER_S), "the relay does not answer"
 
     def lead_to(self, server_port: int) -> None:
         """Take new connections to another server from now on, as an address does that follows a failover."""

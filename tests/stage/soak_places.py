@@ -80,7 +80,7 @@ class Group(SentinelGroup):
     def holder_of(self, key: str) -> Server:
         """Return the primary, once there is one again."""
         del key
-        wait_until(lambda: is_primary(self.primary()), description="there is a primary", timeout_s=30)
+        wait_until(lambda: is_primary(self.primary()), description="there is a primary")
         return self.primary()
 
     def replica_of(self, primary: Server) -> Server:

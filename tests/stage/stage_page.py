@@ -153,7 +153,7 @@ def played(session_directory: Path) -> Iterator[StagePage]:
     finally:
         process.send_signal(signal.SIGTERM)
         with suppress(Exception):
-            process.wait(30)
+            process.wait(60)
         process.kill()
         process.wait()
     assert (process.returncode, stage.stderr) == (0, "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 from demo.processes import Program
+from tests.stage.waiting import wait_until
 
 
 class Victim:
@@ -14,8 +15,14 @@ class Victim:
         """Wait for the program."""
         self.program: Program | None = None
 
+    def there(self) -> Program:
+        """Return the program; it may have sent something before whoever started it has noted it here."""
+        wait_until(lambda: self.program, description="the program is known")
+        assert self.program is not None
+        return self.program
+
     def kill(self) -> None:
         """Kill it, and wait for its end: whatever the link does next, the program is gone."""
-        assert self.program is not None
-        self.program.send(signal.SIGKILL)
-        self.program.wait(10)
+        program = self.there()
+        program.send(signal.SIGKILL)
+        program.wait(60)

@@ -76,7 +76,7 @@ def _ended_of(server: Server, namespace: str, program: Name, *command: str) -> t
         cwd=ROOT,
         capture_output=True,
         env=environment_of(program, server=server, namespace=namespace, env=None),
-        timeout=30,
+        timeout=60,
         check=False,
         text=True,
         start_new_session=True,
@@ -118,5 +118,5 @@ def test_sigint_in_the_midst_of_a_later_import_is_not_lost(
 @pytest.mark.root
 def test_as_pid_1_the_second_sigterm_ends_it_at_once() -> None:
     script = "import os; from shared.stopping import stop_requests\nwith stop_requests():\n" + 2 * " os.kill(1, 15)\n"
-    ended = subprocess.run([*_AS_PID_1, sys.executable, "-c", script], cwd=ROOT, timeout=30, check=False)
+    ended = subprocess.run([*_AS_PID_1, sys.executable, "-c", script], cwd=ROOT, timeout=60, check=False)
     assert ended.returncode == 143

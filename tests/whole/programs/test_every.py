@@ -28,7 +28,7 @@ VERDICTS = FIELDS[1:5]
 def ended(program: Program, code: int = 0) -> Any:
     """Stop a program, and return its last line."""
     program.send(signal.SIGTERM)
-    assert program.wait(30) == code, program.errors()
+    assert program.wait(60) == code, program.errors()
     return last_line(program.output())
 
 
@@ -46,7 +46,7 @@ def test_each_run_is_verified_and_the_last_line_counts_them(own_server: Server, 
     wait_until(lambda: len(lines_of(producer)) >= 4, description="four runs were handed over", timeout_s=60)
     found = ended(producer)
     runs = [json.loads(line)["run_id"] for line in producer.output().splitlines()[:-1]]
-    wait_until(lambda: len(lines_of(consumer)) >= found["verified"], description="B has reported them", timeout_s=30)
+    wait_until(lambda: len(lines_of(consumer)) >= found["verified"], description="B has reported them")
     assert found["verified"] >= 3
     assert found["none"] <= 1, "the run that was under way when the stop came"
     assert runs == sorted(set(runs))

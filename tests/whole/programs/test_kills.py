@@ -63,7 +63,7 @@ def test_a_run_whose_producer_was_killed_is_resumed(
 ) -> None:
     link.at(request_text, victim.kill, nth=nth, is_forwarded=arrived)
     victim.program = start_program("server-a", *RUN, server=link.url, namespace=namespace)
-    assert victim.program.wait(20) == 128 + signal.SIGKILL, victim.program.errors()
+    assert victim.program.wait(60) == 128 + signal.SIGKILL, victim.program.errors()
     link.close()  # what it had sent has been carried out now
     run_id = run_id_in_log(victim.program)
     if not client.exists(keys.run(run_id)):
@@ -95,7 +95,7 @@ def test_what_a_killed_consumer_held_is_finished_by_another(
     summary = hand_over.produce(count=COUNT, segment_values=25_000)
     link.at(request_text, victim.kill, nth=nth, is_forwarded=arrived)
     victim.program = start_program("server-b", "run", "--once", "--json", server=link.url, namespace=namespace)
-    assert victim.program.wait(20) == 128 + signal.SIGKILL, victim.program.errors()
+    assert victim.program.wait(60) == 128 + signal.SIGKILL, victim.program.errors()
     link.close()
     report = hand_over.consume(run_id=summary.run_id, claim_idle_ms=1)
     assert_exact(client, keys, asdict(summary), report.as_json(), count=COUNT)
@@ -115,7 +115,7 @@ def test_a_producer_that_is_killed_again_and_again_gets_there(
         with FaultyLink(server.port) as link:
             link.at(b"LPUSHX", victim.kill, nth=nth)
             victim.program = start_program("server-a", *arguments, server=link.url, namespace=namespace)
-            assert victim.program.wait(20) == 128 + signal.SIGKILL, victim.program.errors()
+            assert victim.program.wait(60) == 128 + signal.SIGKILL, victim.program.errors()
         run_id = run_id or run_id_in_log(victim.program)
         arguments = ("run", "--resume", run_id, "--json")
     summary = resume(server, namespace, run_id)

@@ -87,7 +87,7 @@ def test_a_stop_ends_it_with_tabs_open(hand_over: HandOver, serve: Serve, number
     for tab in tabs:
         tab.until("Not finished")
     page.program.send(number)
-    assert page.program.wait(10) == 0
+    assert page.program.wait(60) == 0
     assert page.program.errors() == ""
 
 

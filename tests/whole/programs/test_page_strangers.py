@@ -89,7 +89,7 @@ def _enter(page: PageProcess, cookie: str) -> str:
 
 def _raw(page: PageProcess, request: bytes) -> bytes:
     """Send what is no request of a client's library, and return the beginning of the answer, or all where it ends."""
-    with socket.create_connection(("127.0.0.1", page.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", page.port), timeout=60) as connection:
         found = b""
         try:
             connection.sendall(request)

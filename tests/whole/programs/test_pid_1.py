@@ -61,7 +61,7 @@ def test_a_command_that_waits_for_a_server_ends_as_pid_1(
         assert connection.recv(1024)
         child = int(Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()[0])
         subprocess.run(["kill", f"-{int(number)}", str(child)], check=True)
-        wait_until(lambda: program.poll() is not None, description="it has ended", timeout_s=30)
+        wait_until(lambda: program.poll() is not None, description="it has ended")
         _, errors = program.communicate()
     assert "Traceback" not in errors
     assert program.returncode == 128 + number, "69 after the socket's time-out, had it been lost"

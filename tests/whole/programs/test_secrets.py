@@ -87,28 +87,28 @@ def test_a_hand_over_with_every_trouble_shows_no_password(
         return start_program(name, "run", "--json", *arguments, *login.options, server=login.url, env=env)
 
     def look_and_stop() -> None:
-        assert victim.program is not None
-        command_lines.extend(_command_line(program) for program in (victim.program, consumer))
-        victim.program.send(signal.SIGTERM)
+        producer = victim.there()
+        command_lines.extend(_command_line(program) for program in (producer, consumer))
+        producer.send(signal.SIGTERM)
 
     consumer = start("server-b")
     wait_until(lambda: "waiting for signals" in consumer.errors(), description="B waits")
     link.lose_reply(b"LPUSHX", nth=5)
     link.at(b"LPUSHX", look_and_stop, nth=150)
     victim.program = stopped = start("server-a", "--count", str(COUNT))
-    assert stopped.wait(30) == 75, stopped.errors()
+    assert stopped.wait(60) == 75, stopped.errors()
     assert "go on with: server-a run --resume" in stopped.errors()
     assert ("--json" in command_lines[0], "--json" in command_lines[1]) == (True, True)
     assert not [part for line in command_lines for part in line if SECRET in part]
 
     link.lose_reply(b"LRANGE", nth=20)
     resumed = start("server-a", "--resume", run_id_in_log(stopped))
-    assert resumed.wait(30) == 0, resumed.errors()
-    wait_until(lambda: lines_of(consumer), description="B has reported the run", timeout_s=30)
+    assert resumed.wait(60) == 0, resumed.errors()
+    wait_until(lambda: lines_of(consumer), description="B has reported the run")
     assert lines_of(consumer)[0]["verdict"] == "verified"
     assert "endpoint lost" in consumer.errors()
     consumer.send(signal.SIGTERM)
-    assert consumer.wait(10) == 0
+    assert consumer.wait(60) == 0
     _require_nothing_said(stopped, resumed, consumer)
     assert f"redis://127.0.0.1:{link.port}/0" in resumed.output(), "the endpoint is named, without its login"
 
@@ -137,7 +137,7 @@ def test_an_endpoint_that_changes_its_password_is_named_without_it(
     moment = b"LPUSHX" if name == "server-a" else b"XREADGROUP"
     guarded_link.at(moment, change, nth=2)
     program = start_program(name, "run", *login.options, server=login.url, env=login.env(name))
-    assert program.wait(30) == 77, program.errors()
+    assert program.wait(60) == 77, program.errors()
     assert "expected a user and password it accepts" in program.errors()
     _require_nothing_said(program)
 
@@ -155,10 +155,10 @@ def test_the_demo_gives_its_programs_no_url_on_their_command_lines(session_direc
             seen.update(processes_of(stage.directory).values())
             return demo.poll() is not None
 
-        wait_until(has_ended, description="the demo has ended", timeout_s=30)
+        wait_until(has_ended, description="the demo has ended")
     finally:
         demo.terminate()
-        assert demo.wait(10) == 0, stage.stderr
+        assert demo.wait(60) == 0, stage.stderr
     assert any("-m server_b run" in command for command in seen)
     assert any("-m server_a" in command for command in seen)
     assert not [command for command in seen if "://" in command]

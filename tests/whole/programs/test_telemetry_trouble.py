@@ -91,7 +91,7 @@ def test_what_a_killed_producer_sent_can_be_read(
 
         link.at(b"XRANGE", kill_when_seen)  # of the audit, when all is written
         victim.program = start_program("server-a", *RUN, server=link.url, namespace=namespace, env=receiver.env)
-        assert victim.program.wait(30) == 128 + signal.SIGKILL, victim.program.errors()
+        assert victim.program.wait(60) == 128 + signal.SIGKILL, victim.program.errors()
         segments, sends = receiver.named("segment"), receiver.named("send signals")
         assert receiver.named("run") == []
         (root,) = {span.parent_id for span in segments}

@@ -108,7 +108,7 @@ def test_no_writer_outlives_a_and_any_number_goes_on(
     def kill_a() -> None:
         writers.extend(writers_of(a))
         a.send(signal.SIGKILL)
-        a.wait(10)
+        a.wait(60)
 
     link.at(b"LPUSHX", kill_a, nth=nth)
     a = start_program("server-a", *RUN, "--writers", "2", server=link.url, namespace=namespace)
