@@ -27,7 +27,7 @@ from demo.parent import ending_with_us
 # Below 20,000: a cluster's bus is at the port + 10,000, and above that begin the ports clients are given.
 _PORTS = range(11_000, 20_000)
 _START_ATTEMPTS = 20
-_START_S = 10.0
+_START_S = 30.0
 _END_S = 5.0
 # A unix socket's path may have 103 bytes on macOS, 107 on Linux.
 _SOCKET_PATH_BYTES = 103

@@ -63,7 +63,7 @@ def test_the_page_ends_at_once_with_tabs_open_which_say_so(
     for tab in tabs:
         expect(tab.locator("h1")).to_have_text("Not finished")
     page.program.send(signal.SIGINT)
-    assert page.program.wait(10) == 0
+    assert page.program.wait(60) == 0
     assert (page.program.output(), page.program.errors()) == (f"{page.link}\n", "")
     for tab in tabs:
         expect(tab.locator("#gone")).to_contain_text("server-b page does not answer")

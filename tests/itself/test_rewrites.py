@@ -23,7 +23,7 @@ def _said(connection: socket.socket, line_count: int) -> list[bytes]:
 
 @pytest.fixture
 def connection(link: FaultyLink) -> socket.socket:
-    opened = socket.create_connection(("127.0.0.1", link.port), timeout=10)
+    opened = socket.create_connection(("127.0.0.1", link.port), timeout=60)
     opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # so that pieces stay pieces
     return opened
 

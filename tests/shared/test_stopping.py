@@ -105,7 +105,7 @@ print("never")
 )
 def test_the_second_signal_ends_at_once(first: str, second: str) -> None:
     ended = subprocess.run(
-        [sys.executable, "-c", _TWO_SIGNALS, first, second], capture_output=True, timeout=30, check=False, text=True
+        [sys.executable, "-c", _TWO_SIGNALS, first, second], capture_output=True, timeout=60, check=False, text=True
     )
     assert ended.stdout == "draining\n"
     assert ended.stderr == ""

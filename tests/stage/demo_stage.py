@@ -40,16 +40,20 @@ class Stage:
 
     def find(self, part: str) -> int:
         """Wait for a process whose command line has this part, and return its id."""
+        found: list[int] = []
 
-        def found() -> list[int]:
-            return [pid for pid, command in processes_of(self.directory).items() if part in command]
+        def look() -> list[int]:
+            found[:] = [pid for pid, command in processes_of(self.directory).items() if part in command]
+            return found
 
-        wait_until(found, description=f"a process {part!r} runs; it said {self.stdout} {self.stderr}")
-        return found()[0]
+        wait_until(look, description=f"a process {part!r} runs; it said {self.stdout} {self.stderr}")
+        return found[0]
 
     def wait_until_printed(self, text: str) -> None:
         """Wait until the demo has printed a text."""
-        wait_until(lambda: text in self.stdout, description=f"{text!r} is printed; {self.stdout} {self.stderr}")
+        wait_until(
+            lambda: text in self.stdout, description=f"{text!r} is printed; {self.stdout} {self.stderr}", timeout_s=100
+        )
 
     def is_empty(self) -> bool:
         """Return whether nothing runs any more."""

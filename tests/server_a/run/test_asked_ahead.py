@@ -51,7 +51,7 @@ def task_of(keys: Keyspace, number: int) -> WriteTask:
 
 def next_end(events: SimpleQueue[Event]) -> Written | Lost:
     """Return the next end of a task."""
-    while not isinstance(event := events.get(timeout=20), Written | Lost):
+    while not isinstance(event := events.get(timeout=60), Written | Lost):
         pass
     return event
 

@@ -47,7 +47,7 @@ class Told:
 
     def next(self) -> Written | Lost:
         """Return the next end of a task."""
-        while not isinstance(event := self.events.get(timeout=20), Written | Lost):
+        while not isinstance(event := self.events.get(timeout=60), Written | Lost):
             pass
         return event
 

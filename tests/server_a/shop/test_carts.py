@@ -45,7 +45,7 @@ def at_once(
 
     def one(_: int) -> CartChange | HandoverError:
         with closing(open_endpoint(EndpointSettings(url=parse_url(server.url)))) as own:
-            start.wait(timeout=10)
+            start.wait(timeout=60)
             try:
                 return change(CartChanger(Shop(own, keys)))
             except HandoverError as error:

@@ -144,7 +144,7 @@ def test_a_segment_that_is_written_again_is_found_by_a_follower_that_is_started_
         reported=lambda: not first.is_running, count=30, segment_values=30 // segments
     )
 
-    assert first.wait(10) == 65
+    assert first.wait(60) == 65
     report = following.follow()
     assert (report.run_id, report.verdict, report.segments) == (run_id, "verified", segments)
     with pytest.raises(NotFinishedError):

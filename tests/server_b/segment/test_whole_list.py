@@ -152,4 +152,4 @@ def test_the_command_ends_quietly_when_the_pipe_closes(hand_over: HandOver, serv
         assert reading.stdout.readline() == b"1000000\n"
         reading.stdout.close()
         assert reading.stderr.read() == b""
-        assert reading.wait(20) == 0
+        assert reading.wait(60) == 0

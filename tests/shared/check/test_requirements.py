@@ -78,7 +78,7 @@ def recorded(guarded: Guarded) -> Iterator[Sent]:
             yield sent
         finally:
             admin.echo("end")
-            listener.join(10)
+            listener.join(60)
 
 
 @pytest.mark.slow
