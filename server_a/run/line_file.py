@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, NoReturn, cast
 
+from shared.endpoint.given_files import open_at_once
 from shared.errors import InvalidInputError
 from shared.segments import MAX_VALUE_BYTES
 from shared.stopping import StopRequest
@@ -42,7 +43,8 @@ class LineFile:
                 return cls(path, _copied(sys.stdin.buffer, path, stop))
             if Path(path).is_file():
                 return cls(path, Path(path).open("rb"))
-            with Path(path).open("rb") as pipe:
+            # a named pipe that nobody writes to yet would be waited for here, deaf to a stop request
+            with os.fdopen(open_at_once(path), "rb") as pipe:
                 return cls(path, _copied(pipe, path, stop))
         except OSError as error:
             raise _unreadable(path, error) from error
@@ -96,7 +98,10 @@ def _copied(file: BinaryIO, name: str, stop: StopRequest) -> BinaryIO:
         while True:
             stop.wait_for_input(file)  # ends also at a stop request, which a read would not
             stop.check(name)
-            piece = os.read(file.fileno(), _COPY_BYTES)
+            try:
+                piece = os.read(file.fileno(), _COPY_BYTES)
+            except BlockingIOError:  # another reader was faster
+                continue
             newline = piece.find(b"\n")
             if begun + (len(piece) if newline < 0 else newline) > MAX_VALUE_BYTES:
                 raise_too_long(name, number)

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from server_a.run.tasks import Acknowledged, Event, Lost, WriteTask
 from server_a.run.writing import WriterThread
-from shared.endpoint.settings import EndpointSettings, without_warnings
+from shared.endpoint.given_files import for_another_process
+from shared.endpoint.settings import EndpointSettings
 from shared.errors import EndpointUnreachableError, HandoverError, NotFinishedError, TransientError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class WriterProcess:
         self._connection, theirs = context.Pipe()
         shared = source.share()
         self._process = context.Process(
-            target=write_for_parent, args=(theirs, without_warnings(settings), shared), daemon=True
+            target=write_for_parent, args=(theirs, for_another_process(settings), shared), daemon=True
         )
         # the terminal sends SIGINT to the whole group; the writer ends with its parent, and not before
         resource_tracker.ensure_running()  # which unblocks the signals of whoever starts it

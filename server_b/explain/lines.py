@@ -6,15 +6,16 @@ not have there is foreign, or doubled if the segment has such a line.
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from server_b.explain.line_matching import KEPT_BYTES, Difference, LineMatching, line_key
 from server_b.explain.ranges import DOUBLED, FOREIGN, MISSING, MOVED, WrongRanges
 from shared.digest import SegmentDigest
+from shared.endpoint.given_files import open_at_once
 from shared.errors import InvalidInputError
 from shared.segments import MAX_VALUE_BYTES, SegmentRange
 
@@ -28,7 +29,8 @@ class LinesOfFile:
         """Open the file; InvalidInputError if it can't be read, or not twice."""
         self._path = path
         try:
-            self._file = Path(path).open("rb")  # noqa: SIM115 - closed by `close`
+            # without waiting for somebody who writes to a named pipe, which is refused below
+            self._file = os.fdopen(open_at_once(path), "rb")
         except OSError as error:
             got = f"{path}: {error.strerror}"
             raise InvalidInputError(where="--values", expected="a file that can be read", got=got) from error

@@ -8,9 +8,9 @@ that do not know AUTH quote what stood behind it, each in its own way, so no pat
 from __future__ import annotations
 
 from collections import deque
-from pathlib import Path
 from urllib.parse import quote
 
+from shared.endpoint.given_files import SilentPipeError, read_given, silent_pipe
 from shared.endpoint.url import has_encoding
 from shared.errors import InvalidInputError
 from shared.text import spellings
@@ -58,9 +58,10 @@ def read_password(name: str, option: str = _FILE) -> str:
     Raises InvalidInputError if the file can't be read, or holds no password that can be meant.
     """
     try:
-        with Path(name).open("rb") as file:
-            line = file.readline(MAX_PASSWORD_BYTES + 1)
+        line = b"".join(read_given(name, MAX_PASSWORD_BYTES, until=b"\n").partition(b"\n")[:2])
         text = line.decode("utf-8")
+    except SilentPipeError as error:
+        raise silent_pipe(option, "a line", _NOT_SHOWN) from error
     except OSError as error:
         raise _bad(option, "a text file that can be read", error.strerror or "another", _NOT_SHOWN) from error
     except ValueError as error:  # a name with a zero byte, or what is no UTF-8

@@ -6,6 +6,7 @@ import os
 import ssl
 from functools import cache
 
+from shared.endpoint.given_files import pem_path
 from shared.endpoint.settings import EndpointSettings
 from shared.errors import InvalidInputError
 
@@ -25,8 +26,12 @@ def tls_context(settings: EndpointSettings) -> ssl.SSLContext:
     for option, path in ((settings.tls_ca_option, ca), ("--tls-cert", cert), ("--tls-key", key)):
         if path and not os.access(path, os.R_OK):
             raise InvalidInputError(where=option, expected="a PEM file that can be read", got=path)
+    ca_path, cert_path, key_path = (
+        path and pem_path(path, option)
+        for option, path in ((settings.tls_ca_option, ca), ("--tls-cert", cert), ("--tls-key", key))
+    )
     try:
-        context = ssl.create_default_context(cafile=ca)  # without a file: the system's authorities
+        context = ssl.create_default_context(cafile=ca_path)  # without a file: the system's authorities
     except OSError as error:
         raise InvalidInputError(where=settings.tls_ca_option, expected="a PEM certificate", got=ca or "") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -34,8 +39,10 @@ def tls_context(settings: EndpointSettings) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     try:
-        if cert:
-            context.load_cert_chain(cert, key, password="")  # keeps OpenSSL from asking for one on the terminal
+        if cert_path:
+            context.load_cert_chain(
+                cert_path, key_path, password=""
+            )  # keeps OpenSSL from asking for one on the terminal
     except OSError as error:
         expected = "a PEM certificate and its key without a pass phrase (--tls-key)"
         raise InvalidInputError(where="--tls-cert", expected=expected, got=cert or "") from error

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from shared.endpoint.given_files import hold_streams
 from shared.endpoint.settings import DEFAULT_URL, EndpointSettings
 from shared.endpoint.url import EndpointUrl, parse_url
 from shared.errors import InvalidInputError
@@ -107,6 +108,7 @@ def endpoint_options(program: str) -> Callable[[F], F]:
             del arguments["log_level"]
             screen.is_left_alone = quiet or common.log_format == "json"
             warn(common.endpoint)
+            hold_streams(common.endpoint)
             return function(common, **arguments)
 
         for add_option in reversed(options):

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from shared.endpoint.given_files import hold_streams
 from shared.endpoint.url import EndpointUrl
 from shared.program.options import CommonSettings, F, option, url_of_option, variable
 from shared.program.warnings import warn_of_peer
@@ -51,6 +52,8 @@ def peer_options(program: str, peer: str, help_text: str) -> Callable[[F], F]:
                 settings = replace(common.endpoint, url=peer_url, **login)
             given = {PASSWORD_FILE: peer_password_file, TLS_CA: peer_tls_ca}
             warn_of_peer(common.endpoint, settings, given)
+            if settings is not None:
+                hold_streams(settings)
             return function(common, settings, **arguments)
 
         for add_option in reversed(options):
