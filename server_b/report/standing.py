@@ -99,7 +99,8 @@ def judged(
         states: Of each segment and of the one behind the last; None where there is none, or it is not ours.
         cut: Segments whose lists are not as long as their states say: a server that evicts keys takes one alone.
     """
-    counted = {number: _agreeing(verdict, verdicts, record) for number, verdict in verdicts.items()}
+    most = max(verdict.segments for verdict in verdicts.values())
+    counted = {number: _agreeing(verdict, most, record) for number, verdict in verdicts.items()}
     beyond = states.get(len(verdicts) + 1)
     if beyond is not None and beyond.run_id == run_id and beyond.count:
         last, text = len(verdicts), f"its signal says {len(verdicts)} segments, but the run has published another one"
@@ -125,12 +126,12 @@ def has_all(verdicts: Mapping[int, SegmentVerdict]) -> bool:
     )
 
 
-def _agreeing(
-    verdict: SegmentVerdict, verdicts: Mapping[int, SegmentVerdict], record: RunRecord | None
-) -> SegmentVerdict:
-    """Return a verdict, failed where its signal contradicts the record or, without one, the other signals."""
+def _agreeing(verdict: SegmentVerdict, most: int, record: RunRecord | None) -> SegmentVerdict:
+    """Return a verdict, failed where its signal contradicts the record or, without one, the other signals.
+
+    `most` is how many segments one of these says at most.
+    """
     text = record.contradicts(verdict.segment, segments=verdict.segments, count=verdict.count) if record else ""
-    most = max(other.segments for other in verdicts.values())
     if record is None and verdict.segments != most:
         text = f"its signal says {verdict.segments:,} segments, and another one {most:,}"
     return replace(verdict, verdict=FAILED, reason=text) if text and verdict.verdict == VERIFIED else verdict

@@ -100,6 +100,23 @@ def test_a_count_that_the_record_contradicts_is_not_verified(count: int) -> None
     assert run_verdict(judged(RUN, verdicts, RECORD, states).verdicts) == FAILED
 
 
+class _CountingVerdicts(dict[int, SegmentVerdict]):
+    passes = 0
+
+    def values(self) -> Any:
+        self.passes += 1
+        return super().values()
+
+
+@pytest.mark.parametrize("record", [None, replace(RECORD, count=4_000)])
+def test_verdicts_are_passed_over_once_however_many_there_are(record: RunRecord | None) -> None:
+    """Once for each of them made four minutes of 100,000, in which neither `--wait-s` nor a heartbeat was looked at."""
+    verdicts = _CountingVerdicts({n: replace(READ, segment=n, segments=400) for n in range(1, 401)})
+    found = judged(RUN, verdicts, record, {**dict.fromkeys(range(1, 401), STATE), 401: None})
+    assert (run_verdict(found.verdicts), len(found.verdicts)) == (VERIFIED, 400)
+    assert verdicts.passes <= 2
+
+
 def _lose(client: redis.Redis, keys: Keyspace, number: int) -> None:
     client.delete(keys.segment(number), keys.state(keys.segment(number)))
 
