@@ -24,6 +24,7 @@ from demo.binaries import valkey_binary
 from demo.servers import Server
 from tests.stage.bad_inputs import give_bad_inputs
 from tests.stage.servers import connect
+from tests.stage.soak_commands import EACH, carry_out_shares, shares_of
 from tests.stage.soak_faults import ROUNDS, Fault, Place, Round
 from tests.stage.soak_places import PLACES, Servers
 from tests.stage.soak_programs import WrongResultError
@@ -31,6 +32,7 @@ from tests.stage.soak_report import Soak
 from tests.stage.soak_trial import Trial
 
 PAGE = Path(__file__).parents[2] / "docs" / "soak.md"
+_COMMANDS = "commands"  # where the place is one server, and each command that is sent meets the faults
 _ADDING = Lock()
 
 
@@ -46,7 +48,9 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__, allow_abbrev=False)
     parser.add_argument("--minutes", type=float, default=600.0, help="end after so many minutes at the latest [600]")
     parser.add_argument("--each", type=int, default=None, help="faults of each kind [as docs/soak.md counts them]")
-    parser.add_argument("--place", choices=list(PLACES), action="append", help="only there; may be repeated [all]")
+    parser.add_argument(
+        "--place", choices=[*PLACES, _COMMANDS], action="append", help="only there; may be repeated [all]"
+    )
     parser.add_argument("--seed", type=int, default=None, help="number to draw the moments from [a new one]")
     parser.add_argument(
         "--only", default="", help="one trial, as a failure named it, such as 42-valkey-server-a-near-cut-3"
@@ -74,7 +78,8 @@ def _plan(options: argparse.Namespace, seed: int, servers: list[str]) -> list[Pl
 def main() -> int:
     """Carry out the trials, print each, and write the page."""
     options = _options()
-    seed = random.randrange(10**6) if options.seed is None else options.seed
+    named = int(options.only.partition("-")[0]) if options.only else random.randrange(10**6)
+    seed = named if options.seed is None else options.seed
     redis_server = shutil.which("redis-server")
     binaries = {"valkey": valkey_binary()} | ({"redis": Path(redis_server)} if redis_server else {})
     plan = _plan(options, seed, list(binaries))
@@ -84,6 +89,10 @@ def main() -> int:
     # each thread has servers of its own, which end with it
     with ThreadPoolExecutor(options.jobs) as pool:
         list(pool.map(lambda share: _carry_out(share, binaries, soak, end_at), _dealt(plan, options.jobs)))
+    if _COMMANDS in (options.place or [_COMMANDS]):
+        each, left_s = EACH if options.each is None else options.each, end_at - time.monotonic()
+        shares = shares_of(seed, binaries, each, only=options.only, end_at=time.time() + left_s)
+        carry_out_shares(shares, options.jobs, soak.add_commands)
     soak.bad_inputs = give_bad_inputs(seed, options.inputs)
     soak.minutes = (time.monotonic() - end_at) / 60 + options.minutes
     if not options.only:

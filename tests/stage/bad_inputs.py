@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from hypothesis import given, seed, settings
+from hypothesis import HealthCheck, given, seed, settings
 
 from shared.errors import HandoverError
 from tests.stage.decoders import DECODERS
@@ -21,7 +21,7 @@ def give_bad_inputs(seed_number: int, each: int) -> tuple[int, int]:
     for decode, inputs in DECODERS.values() if each else ():
 
         @seed(seed_number)
-        @settings(max_examples=each, database=None)
+        @settings(max_examples=each, database=None, deadline=None, suppress_health_check=[HealthCheck.too_slow])
         @given(inputs)
         def try_it(found: Any) -> None:
             nonlocal refused

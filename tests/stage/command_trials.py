@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 COUNT, SEGMENT_VALUES, SEGMENTS = 300, 200, 2
 SIZES: dict[str, Any] = {"count": COUNT, "segment_values": SEGMENT_VALUES}
-CODES = {0, 65, 69, 75, 77, 78}  # after a bit was flipped a program may also be told that it has no right
+# after a bit was flipped a program may also be told that it has no right, or that there is no run of another name
+CODES = {0, 2, 65, 69, 75, 77, 78}
 MAX_ROUNDS = 5
 READS: dict[str, Any] = {"claim_idle_ms": 300, "settle_s": 0.5}
 _SHORT_S = 0.3  # a time-out of replies, in place of five seconds
