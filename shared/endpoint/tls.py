@@ -40,9 +40,8 @@ def tls_context(settings: EndpointSettings) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_NONE
     try:
         if cert_path:
-            context.load_cert_chain(
-                cert_path, key_path, password=""
-            )  # keeps OpenSSL from asking for one on the terminal
+            # with an empty pass phrase OpenSSL asks for none on the terminal
+            context.load_cert_chain(cert_path, key_path, password="")
     except OSError as error:
         expected = "a PEM certificate and its key without a pass phrase (--tls-key)"
         raise InvalidInputError(where="--tls-cert", expected=expected, got=cert or "") from error
