@@ -9,9 +9,9 @@ import pytest
 from shared.errors import NotFinishedError, VerificationFailedError
 from shared.status.command import status_text
 from shared.status.status import Status
-from shared.stopping import StopRequest
 from tests.stage.faulty_link import FaultyLink
 from tests.stage.hand_over_in_process import HandOver
+from tests.stage.seen_stops import SeenStop
 
 DONE, WRONG, UNFINISHED = 0, VerificationFailedError.exit_code, NotFinishedError.exit_code
 
@@ -21,8 +21,9 @@ def run_stopped_at(request: bytes, hand_over: HandOver, link: FaultyLink, *, nth
 
     A segment is larger than the in-flight window: the writer waits for a reply before it has sent all of it.
     """
-    with closing(StopRequest()) as stop:
-        link.at(request, stop.request, nth=nth)
+    with closing(SeenStop()) as stop:
+        # the run's own thread waits for the signals that it sends
+        link.at(request, stop.request if request == b"XADD" else stop.request_and_be_seen, nth=nth)
         with pytest.raises(NotFinishedError):
             hand_over.produce(url=link.url, stop=stop, count=300_000, segment_values=100_000)
     return begun_run(hand_over)

@@ -19,6 +19,7 @@ from shared.endpoint.url import parse_url
 from shared.errors import NotFinishedError, OutcomeUnknownError, SupersededError, TransientError, WrongKeyError
 from shared.keys import Keyspace
 from shared.state import SegmentState
+from tests.stage.clocks import Clock
 from tests.stage.faulty_link import FaultyLink
 from tests.stage.hand_over_in_process import DIGEST, NEWER, OLDER, RUN, list_values
 from tests.stage.waiting import wait_until
@@ -175,21 +176,10 @@ def test_a_list_of_somebody_elses_that_comes_right_before_exec_stays(
     assert segment.values() == [b"theirs"]
 
 
-class Clock:
-    """The real clock, which goes forward a second at each conflict."""
+class ConflictClock(Clock):
+    """A clock that goes forward at conflicts alone; pauses are real."""
 
-    def __init__(self) -> None:
-        """Start with the real time."""
-        self._ahead_s = 0
-        self.sleep = time.sleep
-
-    def monotonic(self) -> float:
-        """Return the seconds of this clock."""
-        return time.monotonic() + self._ahead_s
-
-    def go_forward(self) -> None:
-        """Let a second go by."""
-        self._ahead_s += 1
+    sleep = staticmethod(time.sleep)
 
 
 def test_writers_that_never_pause_end_it_after_ten_seconds(
@@ -202,10 +192,10 @@ def test_writers_that_never_pause_end_it_after_ten_seconds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def interfere() -> None:
-        clock.go_forward()
+        clock.move(1)
         client.lpush(segment.key, "x")
 
-    clock = Clock()
+    clock = ConflictClock()
     monkeypatch.setattr(optimistic, "time", clock)
     segment.stage("1", "2", "3")
     segment.stand(run_id=OLDER, attempt=OLDER)

@@ -12,11 +12,13 @@ import pytest
 
 from server_a.run import record as run_record
 from server_a.run import writing
+from shared.endpoint import window
 from shared.errors import NotFinishedError
 from shared.keys import Keyspace
 from shared.stopping import StopRequest
 from tests.stage.faulty_link import FaultyLink
 from tests.stage.hand_over_in_process import OLDER, RUN, HandOver, list_keys
+from tests.stage.seen_stops import SeenStop
 from tests.stage.status_checks import begun_run
 
 if TYPE_CHECKING:
@@ -119,6 +121,7 @@ def test_there_are_at_most_six_hundred_samples(
 ) -> None:
     monkeypatch.setattr(run_record, "FIRST_STEP_MS", 0)  # a sample for each of a thousand batches
     monkeypatch.setattr(writing, "TELL_EVERY_S", 0)
+    monkeypatch.setattr(window, "MAX_BYTES", window.LEAST_BYTES)  # else many batches may be answered at once
     began_ms = _now_ms(client)
     hand_over.produce(count=1_000_000)
     _require_samples(client, record(), count=1_000_000, began_ms=began_ms)
@@ -135,7 +138,8 @@ def test_values_that_are_written_again_count_once(
     link.at(b"LPUSHX", lambda: None, nth=15, is_forwarded=False)
     link.at(b"XRANGE", lose_a_segment)  # the audit
     summary = hand_over.produce(url=link.url, count=30_000, segment_values=10_000)
-    assert summary.attempts in (5, 6)  # the attempt that is one segment ahead may have been lost with the connection
+    lost = hand_over.events().count("attempt lost")  # with the connection: all that it carried and was not answered
+    assert (lost > 0, summary.attempts) == (True, 3 + lost + 1)
     assert (summary.segments_rewritten, summary.lost_acknowledged) == (1, 10_000)
     _require_samples(client, record(), count=30_000, began_ms=began_ms)
 
@@ -191,8 +195,8 @@ def test_a_resume_removes_what_attempts_under_way_had_written(
     hand_over: HandOver, link: FaultyLink, keys: Keyspace, client: redis.Redis, record: Callable[[], Fields]
 ) -> None:
     """As a kill leaves it; what no record names may be somebody else's attempt, and ends by its time to live."""
-    with closing(StopRequest()) as stop:
-        link.at(b"RENAME", stop.request)  # before another segment is published
+    with closing(SeenStop()) as stop:
+        link.at(b"RENAME", stop.request_and_be_seen)  # so no other segment is published
         with pytest.raises(NotFinishedError):
             hand_over.produce(url=link.url, stop=stop, count=30_000, segment_values=10_000)
     run_id = begun_run(hand_over)

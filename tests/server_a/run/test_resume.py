@@ -11,9 +11,9 @@ import pytest
 
 from shared.errors import EndpointUnreachableError, InvalidInputError, NotFinishedError
 from shared.keys import Keyspace
-from shared.stopping import StopRequest
 from tests.stage.faulty_link import FaultyLink
 from tests.stage.hand_over_in_process import HandOver, entries_of, numbers, stored_values
+from tests.stage.seen_stops import SeenStop
 from tests.stage.status_checks import begun_run
 
 if TYPE_CHECKING:
@@ -121,8 +121,8 @@ def stopped(hand_over: HandOver, link: FaultyLink, tmp_path: Path) -> tuple[str,
     """A run of three segments of a file's lines, stopped when its first is published; its id, and the file."""
     file = tmp_path / "values"
     file.write_bytes(b"\n".join(numbers(3_000)) + b"\n")
-    with closing(StopRequest()) as stop:
-        link.at(b"RENAME", stop.request)  # before another is published
+    with closing(SeenStop()) as stop:
+        link.at(b"RENAME", stop.request_and_be_seen)  # so no other is published
         with pytest.raises(NotFinishedError):
             hand_over.produce(url=link.url, stop=stop, values=str(file), segment_values=1_000)
     return begun_run(hand_over), file

@@ -159,7 +159,11 @@ def test_the_time_to_live_is_renewed_while_it_is_written(
 def test_a_key_that_went_away_ends_the_attempt_and_is_not_made_again(
     after_batch: int, endpoint: Endpoint, staging: str, client: redis.Redis
 ) -> None:
-    attempt = Attempt(endpoint, staging, after_batch=after_batch, then=lambda: client.unlink(staging))
+    def unlink() -> None:
+        wait_until(lambda: client.exists(staging), description="the first batch has come")
+        client.unlink(staging)
+
+    attempt = Attempt(endpoint, staging, after_batch=after_batch, then=unlink)
     with pytest.raises(TransientError) as caught:
         attempt.write(20_000)
     assert caught.value.answered
@@ -170,7 +174,7 @@ def test_a_key_that_expired_ends_the_attempt_and_is_not_made_again(
     endpoint: Endpoint, staging: str, client: redis.Redis
 ) -> None:
     def expire() -> None:
-        client.pexpire(staging, 1)
+        wait_until(lambda: client.pexpire(staging, 1), description="the first batch has come")
         wait_until(lambda: not client.exists(staging), description="the key has expired")
 
     with pytest.raises(TransientError):

@@ -92,7 +92,9 @@ def test_a_key_of_any_kind_is_left_byte_for_byte(endpoint: Endpoint, keys: Keysp
 
 
 subsets = st.dictionaries(st.integers(0, RECORDS - 1), st.sampled_from(OTHERS), max_size=RECORDS)
-one_server_for_all = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+one_server_for_all = settings(
+    max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
 
 
 @one_server_for_all
