@@ -10,7 +10,7 @@ from demo.processes import Program
 from demo.servers import Server
 from shared.keys import Keyspace
 from shared.signal import CONSUMER_GROUP
-from tests.stage.hand_over_in_process import numbers, stored_values
+from tests.stage.hand_over_in_process import list_keys, numbers, stored_values
 from tests.stage.network import Host, Network
 from tests.stage.programs import Name, StartProgram
 from tests.stage.servers import Kind, binary, connect
@@ -52,6 +52,10 @@ class RedisHost:
     def signals(self) -> int:
         """Return how many segments were signalled."""
         return int(self.client.xlen(_KEYS.signals()))
+
+    def published(self) -> int:
+        """Return how many segments stand under their names, signalled or not yet."""
+        return sum(":staging:" not in key for key in list_keys(self.client, _KEYS))
 
     def verdicts(self) -> int:
         """Return how many verdicts B recorded, over all runs."""
@@ -127,7 +131,7 @@ class Stage:
 
     def start_b(self, url: str, *options: str) -> Program:
         """Start `server-b run --once` on its host, and wait until it has connected: a first try has no patience."""
-        b = self.start(self.b, "server-b", url, "run", "--once", "--json", "--wait-s", "30", *options)
+        b = self.start(self.b, "server-b", url, "run", "--once", "--json", "--wait-s", "60", *options)
         wait_until(lambda: _is_connected(b), description="server-b has connected")
         return b
 
