@@ -64,7 +64,7 @@ def test_three_kills_within_a_segment_leave_room_for_the_resume(
             with FaultyLink(server.port) as link:
                 link.at(b"LPUSHX", victim.kill, nth=980)
                 victim.program = start_program("server-a", *arguments, server=link.url, namespace=namespace)
-                assert victim.program.wait(30) == 128 + signal.SIGKILL, victim.program.errors()
+                assert victim.program.wait(60) == 128 + signal.SIGKILL, victim.program.errors()
             run_id = run_id_in_log(victim.program)
             arguments = ("run", "--resume", run_id)
         summary = resume(server, namespace, run_id)

@@ -99,7 +99,7 @@ def test_a_kill_costs_a_second_reading_of_both_and_no_verdict(
     held.link.at(SECOND, victim.kill, nth=NTH)
     arguments = ("run", "--consumer", "killed")
     victim.program = start_program("server-b", *arguments, server=held.link.url, namespace=namespace)
-    assert victim.program.wait(20) == 128 + signal.SIGKILL, victim.program.errors()
+    assert victim.program.wait(60) == 128 + signal.SIGKILL, victim.program.errors()
     assert (group.pending(), group.deliveries()) == ({"killed": 2}, [1, 1])
     assert held.consume(max_deliveries=2, claim_idle_ms=100) == "verified"
     assert group.pending() == {}

@@ -16,7 +16,7 @@ from tests.stage.waiting import wait_until
 NAME = "shop"
 DOWN_AFTER_MS = 1_000
 _QUORUM = 2
-_SETTLE_S = 30.0
+_SETTLE_S = 60.0
 
 
 class SentinelGroup:

@@ -13,7 +13,7 @@ from tests.stage.raw import call
 from tests.stage.waiting import wait_until
 
 SLOTS = 16_384
-_FORMING_S = 30.0
+_FORMING_S = 60.0
 
 
 class TlsCluster:

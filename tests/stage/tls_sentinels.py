@@ -17,7 +17,7 @@ from tests.stage.waiting import wait_until
 
 NAME = "shop"
 _QUORUM = 2
-_SETTLE_S = 30.0
+_SETTLE_S = 60.0
 
 
 class TlsSentinelGroup:

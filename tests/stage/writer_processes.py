@@ -22,5 +22,11 @@ def writers_of(program: Program) -> list[int]:
 
 def wait_for_writers(program: Program, count: int) -> list[int]:
     """Wait until a server-a has so many writers, and return their process ids."""
-    wait_until(lambda: len(writers_of(program)) == count, description=f"server-a has {count} writers")
-    return writers_of(program)
+    found: list[int] = []
+
+    def has_all() -> bool:
+        found[:] = writers_of(program)
+        return len(found) == count
+
+    wait_until(has_all, description=f"server-a has {count} writers")
+    return found

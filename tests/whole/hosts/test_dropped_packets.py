@@ -9,8 +9,8 @@ from tests.stage.waiting import wait_until
 
 pytestmark = pytest.mark.root
 
-COUNT = 500_000
-OPTIONS = ("--count", str(COUNT), "--segment-values", "25000")
+COUNT = 1_000_000
+OPTIONS = ("--count", str(COUNT), "--segment-values", "50000")
 
 
 def test_requests_of_a(stage: Stage) -> None:

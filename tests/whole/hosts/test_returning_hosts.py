@@ -27,7 +27,7 @@ def resumed_run(errors: str) -> str:
 def require_killed(program: Program) -> None:
     """Kill a program and require that this is what ended it."""
     program.send(signal.SIGKILL)
-    assert program.wait(10) == 128 + signal.SIGKILL
+    assert program.wait(60) == 128 + signal.SIGKILL
 
 
 def test_host_of_a(stage: Stage) -> None:

@@ -43,7 +43,6 @@ def test_as_many_primaries_as_writers_are_written_to_at_once(
     wait_until(
         lambda: sum(bool(staging_keys(primary)) for primary in primaries) >= writers,
         description=f"segments are being written to {writers} primaries",
-        timeout_s=30,
     )
     summary = json_of(producer)
     assert summary["writers"] == writers
@@ -56,7 +55,7 @@ def test_writers_ride_through_the_death_of_the_primary_that_holds(
 ) -> None:
     victim = cluster.primary_of(holds)
     producer = start_program("server-a", "run", "--json", *RUN, "--writers", "2", server=cluster.url_without(victim))
-    wait_until(lambda: staging_keys(victim), description="a segment is being written to the primary", timeout_s=30)
+    wait_until(lambda: staging_keys(victim), description="a segment is being written to the primary")
 
     cluster.kill(victim)
 

@@ -47,8 +47,8 @@ def test_no_run_is_missed_and_none_reported_twice_that_the_checkpoint_has(
         moment = moments(pair, follower, saved, number)[number % 4]
         wait_until(moment, description=f"moment {number % 4} has come")
         follower.send(signal.SIGKILL)
-        follower.wait(10)
-        assert producer.wait(30) == 0
+        follower.wait(60)
+        assert producer.wait(60) == 0
         run_id = call(pair.primary, "HGET", "{biglist}:state", "run_id").decode()
         expected += [run_id]
         if run_id not in saved():

@@ -59,19 +59,19 @@ def test_status_says_that_a_consumer_that_follows_keeps_its_verdicts_to_itself(
 
 @pytest.mark.parametrize("command", [("run",), ("user", "add", "1", "--first-name", "A", "--last-name", "B")])
 def test_a_producer_refuses_a_replica_at_once(pair: ReplicatedPair, command: tuple[str, ...]) -> None:
-    ended = run_program("server-a", *command, server=pair.replica.url, timeout_s=10)
+    ended = run_program("server-a", *command, server=pair.replica.url, timeout_s=40)  # the patience is 60
 
     require_one_sentence(ended, 78, "read-only replica", "give the primary's URL")
 
 
 def test_a_producer_gives_up_a_primary_that_stays_a_replica(pair: ReplicatedPair, start_program: StartProgram) -> None:
-    producer = start_program("server-a", "run", "--count", "5000000", "--patience-s", "2", server=pair.primary.url)
+    producer = start_program("server-a", "run", "--count", "50000000", "--patience-s", "2", server=pair.primary.url)
     wait_until(lambda: staging_keys(pair.primary), description="the producer writes")
 
     call(pair.replica, "REPLICAOF", "NO", "ONE")
     call(pair.primary, "REPLICAOF", "127.0.0.1", pair.replica.port)
 
-    assert producer.wait(30) == 78, producer.errors()
+    assert producer.wait(60) == 78, producer.errors()
     assert "read-only replica; give the primary's URL" in producer.errors().splitlines()[-1]
 
 
@@ -124,7 +124,7 @@ def test_a_consumer_waits_for_a_replica_that_hangs(
     wait_until(lambda: "following a replica" in consumer.errors(), description="the consumer follows")
     pair.replica.pause()
     summary = produce(pair.primary.url, *RUN)
-    wait_until(lambda: "trying again" in consumer.errors(), description="the consumer noticed", timeout_s=20)
+    wait_until(lambda: "trying again" in consumer.errors(), description="the consumer noticed")
 
     pair.replica.resume()
 

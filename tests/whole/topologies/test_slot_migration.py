@@ -77,7 +77,7 @@ def test_a_run_that_met_a_slot_in_migration_says_how_to_go_on(cluster: Cluster, 
     wait_until(lambda: keys_written(cluster), description="the producer writes")
     migration.begin()
 
-    require_slot_named(migration, producer.wait(30), producer.errors())
+    require_slot_named(migration, producer.wait(60), producer.errors())
     assert f" of {len(KEYS)} segments published" in run_program("server-a", "status", server=cluster.url).stdout
     migration.end(cluster.primaries())
     run_id = producer.errors().split("--resume ")[1].split()[0]

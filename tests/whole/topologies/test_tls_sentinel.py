@@ -92,7 +92,7 @@ def test_a_failover_over_tls_is_ridden_through(
     wait_until(lambda: "run started" in producer.errors(), description="the run has begun")
     next(server for server in group.servers if server.port == before).end(signal.SIGKILL)
     summary = json_of(producer)
-    wait_until(lambda: group.primary_port() != before, description="the replica has been promoted", timeout_s=30)
+    wait_until(lambda: group.primary_port() != before, description="the replica has been promoted")
     require_exact(summary, consume(group.url, *trust, namespace=namespace))
     assert SECRET not in producer.errors()
     assert group.logins() == 0
