@@ -78,6 +78,7 @@ class FaultyLink(Relay):
         self._at_requests: list[_AtRequest] = []
         self._at_replies: list[_AtReply] = []
         self._at_bytes: list[_AtBytes] = []
+        self._replied: dict[Pair, bytes] = {}  # the last bytes of replies, while any are waited for
         self._rewrites = Rewrites()
         self.cuts = 0
         self.lost: list[bytes] = []
@@ -98,9 +99,16 @@ class FaultyLink(Relay):
         """Call `act` when a reply with this text has come from the server and only what came before it went on.
 
         For what depends on what the client knows: how many requests are under way by then depends on the machine.
-        The text is to come in one piece, and several in the order of these calls.
+        Where the text comes in two pieces the first one has gone on. Several in one piece come in the order of these
+        calls.
         """
-        self.order(lambda: self._at_replies.append(_AtReply(reply, act)))
+
+        def add() -> None:
+            if not self._at_replies:
+                self._replied.clear()
+            self._at_replies.append(_AtReply(reply, act))
+
+        self.order(add)
 
     def lose_reply(self, request: bytes, *, nth: int = 1) -> None:
         """Have the server carry the nth request with this text out, throw the reply away, and cut the connection."""
@@ -199,12 +207,16 @@ class FaultyLink(Relay):
 
     def _pass_replies(self, pair: Pair, data: bytes) -> bytes:
         """Carry out what is due at replies, each when what came before it has gone on; return what is left to go on."""
+        gone = self._replied.pop(pair, b"")
+        self._replied[pair] = (gone + data)[-_RECENT_BYTES:]
         for rule in list(self._at_replies):
-            if (place := data.find(rule.text)) >= 0:
+            before = gone[-len(rule.text) + 1 :]
+            if (place := (before + data).find(rule.text)) >= 0:
                 self._at_replies.remove(rule)
+                place = max(0, place - len(before))
                 self.forward(pair, data[:place], "to_client")
                 rule.act()
-                data = data[place:]
+                gone, data = (gone + data[:place]), data[place:]
         return data
 
     def _pass_requests(self, pair: Pair, data: bytes) -> bytes:
