@@ -67,7 +67,7 @@ def test_the_text_for_people_ends_with_the_same_line(own_server: Server, start_p
 def test_a_server_that_goes_away_and_comes_back(new_server: NewServer, start_program: StartProgram) -> None:
     server = new_server("valkey9")
     start_program("server-b", "run", "--json", server=server)
-    arguments = (*EVERY, "--every", "0.1", "--patience-s", "0.2", "--await-verdict-s", "20")
+    arguments = (*EVERY, "--every", "0.1", "--patience-s", "0.2", "--await-verdict-s", "60")
     producer = start_program("server-a", *arguments, server=server)
     wait_until(lambda: lines_of(producer), description="the first run has its verdict", timeout_s=60)
     server.end(signal.SIGKILL)
@@ -164,7 +164,9 @@ def test_the_newest_thousand_runs_are_kept(own_server: Server, start_program: St
     producer = start_program("server-a", *arguments, server=own_server)
     wait_until(lambda: len(lines_of(producer)) >= 5, description="five runs were written", timeout_s=60)
     runs = ended(producer)["runs"]
-    commands: list[Any] = [client.hget(key, "command") or b"" for key in client.scan_iter("run:*")]
+    stopped = runs - len(lines_of(producer)[:-1])  # in its midst: its record is kept, since it can be resumed
+    commands: list[Any] = [client.hget(key, "command") or b"" for key in set(client.scan_iter("run:*"))]
     kinds = Counter(command.startswith(b"server-a run --every ") for command in commands)
     assert kinds[False] == 2, "records of other runs are nobody's to remove"
-    assert 998 <= kinds[True] <= 1_000, f"{runs} runs were added to 1,000"
+    assert stopped in (0, 1)
+    assert 998 <= kinds[True] <= 1_000 + stopped, f"{runs} runs were added to 1,000"
