@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 
-from demo.processes import Program
 from demo.servers import Server
-from tests.stage.faulty_link import FaultyLink
 from tests.stage.programs import StartProgram, run_program
 from tests.stage.waiting import wait_until
 
@@ -17,21 +15,15 @@ LATE = 4
 def test_those_that_are_up_after_the_run_was_complete_name_it(
     server: Server, namespace: str, start_program: StartProgram
 ) -> None:
-    """Half of them find the server only when another one has reported the run."""
+    """Half of them find the server only when another one has reported the run: they are started then."""
     produced = run_program(
         "server-a", "run", "--count", "60", "--segment-values", "10", "--json", server=server, namespace=namespace
     )
     run_id = produced.json()["run_id"]
-    at_once: list[Program] = []
-    with FaultyLink(server.port) as link:
-
-        def wait_for_a_report() -> None:
-            wait_until(lambda: any(each.output() for each in at_once), description="the run is reported", timeout_s=60)
-
-        link.at(b"HELLO", wait_for_a_report)
-        late = [start_program("server-b", *ONCE, "2", server=link.url, namespace=namespace) for _ in range(LATE)]
-        at_once += [start_program("server-b", *ONCE, "10", server=server, namespace=namespace) for _ in range(8 - LATE)]
-        ends = {each: each.wait(60) for each in (*at_once, *late)}
+    at_once = [start_program("server-b", *ONCE, "10", server=server, namespace=namespace) for _ in range(8 - LATE)]
+    wait_until(lambda: any(each.output() for each in at_once), description="the run is reported")
+    late = [start_program("server-b", *ONCE, "2", server=server, namespace=namespace) for _ in range(LATE)]
+    ends = {each: each.wait(60) for each in (*at_once, *late)}
     for each, exit_code in ends.items():
         if exit_code:
             assert exit_code == 75, each.errors()

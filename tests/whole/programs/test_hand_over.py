@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,9 @@ import pytest
 
 from demo.servers import Server
 from shared.keys import Keyspace
+from tests.stage.faulty_link import FaultyLink
 from tests.stage.hand_over_by_programs import assert_exact, lines_of, verify
+from tests.stage.hand_over_in_process import Group
 from tests.stage.programs import StartProgram, run_program
 from tests.stage.servers import connect
 from tests.stage.waiting import wait_until
@@ -90,18 +93,29 @@ def test_once_passes_over_superseded_runs(server: Server, namespace: str) -> Non
 
 
 def test_three_consumers_share_a_run_and_all_end_with_it(
-    server: Server, namespace: str, start_program: StartProgram, client: redis.Redis, keys: Keyspace
+    *,
+    server: Server,
+    namespace: str,
+    start_program: StartProgram,
+    client: redis.Redis,
+    keys: Keyspace,
+    group: Group,
 ) -> None:
-    consumers = [
-        start_program("server-b", "run", "--once", "--json", "--wait-s", "30", server=server, namespace=namespace)
-        for _ in range(3)
-    ]
-    for consumer in consumers:
-        wait_until(lambda c=consumer: "waiting for signals" in c.errors(), description="it waits")  # type: ignore[misc]
-    a = run_program(
-        "server-a", "run", "--count", "300000", "--segment-values", "3000", "--json", server=server, namespace=namespace
-    )
-    assert [consumer.wait(60) for consumer in consumers] == [0, 0, 0]
+    """Nobody reads before each has got a segment, however slow one of them is."""
+
+    def wait_for_all() -> None:
+        wait_until(lambda: len(group.pending()) == 3, description="each has got a segment")
+
+    with ExitStack() as stack:
+        links = [stack.enter_context(FaultyLink(server.port)) for _ in range(3)]
+        options = ("run", "--once", "--json", "--wait-s", "30")
+        consumers = [start_program("server-b", *options, server=link.url, namespace=namespace) for link in links]
+        for consumer, link in zip(consumers, links, strict=True):
+            wait_until(lambda c=consumer: "waiting for signals" in c.errors(), description="it waits")  # type: ignore[misc]
+            link.at(b"LRANGE", wait_for_all)
+        arguments = ("run", "--count", "300000", "--segment-values", "3000", "--json")
+        a = run_program("server-a", *arguments, server=server, namespace=namespace)
+        assert [consumer.wait(60) for consumer in consumers] == [0, 0, 0]
     reports = [lines_of(consumer) for consumer in consumers]
     assert [len(lines) for lines in reports] == [1, 1, 1]
     for lines in reports:
@@ -120,7 +134,7 @@ def test_a_serving_consumer_reports_each_run_once(
     runs = []
     for segment_values in ("10", "1000", "100"):
         cut = ("--count", "1000", "--segment-values", segment_values, "--json")
-        a = run_program("server-a", "run", *cut, "--await-verdict-s", "20", server=server, namespace=namespace)
+        a = run_program("server-a", "run", *cut, "--await-verdict-s", "50", server=server, namespace=namespace)
         assert a.exit_code == 0, a.stderr
         runs.append(a.json()["run_id"])
     wait_until(lambda: len(lines_of(consumer)) == 3, description="it has reported three runs")
@@ -137,7 +151,7 @@ def test_a_verdict_is_awaited(server: Server, namespace: str, start_program: Sta
     assert a.exit_code == 75
     assert "server-b" in a.stderr
     start_program("server-b", "run", server=server, namespace=namespace)
-    a = run_program("server-a", "run", "--await-verdict-s", "20", server=server, namespace=namespace)
+    a = run_program("server-a", "run", "--await-verdict-s", "50", server=server, namespace=namespace)
     assert (a.exit_code, "server-b's verdict: verified." in a.stdout) == (0, True)
 
 
@@ -145,7 +159,7 @@ def test_a_verdict_is_awaited(server: Server, namespace: str, start_program: Sta
 def test_a_failed_verdict_is_told_to_both(
     server: Server, namespace: str, start_program: StartProgram, client: redis.Redis, keys: Keyspace
 ) -> None:
-    a = start_program("server-a", "run", "--await-verdict-s", "20", server=server, namespace=namespace)
+    a = start_program("server-a", "run", "--await-verdict-s", "60", server=server, namespace=namespace)
     wait_until(lambda: "Signalled" in a.output(), description="it has signalled")
     client.lset(keys.segment(1), 5_000, "x")
     b = run_program("server-b", "run", "--once", "--json", server=server, namespace=namespace)
