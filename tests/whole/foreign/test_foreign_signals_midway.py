@@ -52,7 +52,7 @@ def test_server_a_adds_nothing_to_it_and_says_so(
     assert "--namespace" in caught.value.advice
     assert snapshot(client, [keys.signals()]) == seen
     client.delete(keys.signals())  # and the run is as good as one that was stopped
-    (run_id,) = [key.decode().removeprefix(keys.run("")) for key in client.scan_iter(keys.run("*"))]
+    (run_id,) = {key.decode().removeprefix(keys.run("")) for key in client.scan_iter(keys.run("*"))}
     hand_over.produce(resume=run_id)
     assert hand_over.consume().verdict == "verified"
 

@@ -23,6 +23,7 @@ from tests.stage.servers import Kind, NewServer, connect
 from tests.stage.waiting import wait_until
 
 NOBODY = "redis://127.0.0.1:1/0"
+LIMIT_S = 45.0  # less than the minute for which lost servers are tried again
 LEAST: dict[Name, tuple[str, ...]] = {"server-a": ("run", "--count", "10"), "server-b": ("run", "--once")}
 
 
@@ -169,7 +170,7 @@ def test_69_nobody_answers(closed_port: int, command: tuple[str, ...]) -> None:
     assert_is_one_sentence(ended, program)
     assert f"127.0.0.1:{closed_port}" in ended.stderr
     assert "s3cr7t9" not in ended.stderr
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < LIMIT_S
 
 
 def test_69_no_such_socket(tmp_path: Path) -> None:
@@ -183,7 +184,7 @@ def test_75_nothing_came_in_time(valkey9: Server, namespace: str) -> None:
     ended = run_program("server-b", "run", "--once", "--wait-s", "0.3", server=valkey9, namespace=namespace)
     assert (ended.exit_code, ended.stdout) == (75, "")
     assert_is_one_sentence(ended, "server-b")
-    assert 0.3 <= time.monotonic() - started < 10
+    assert 0.3 <= time.monotonic() - started < LIMIT_S
 
 
 def test_75_no_verdict_came_in_time(valkey9: Server, namespace: str) -> None:
@@ -249,7 +250,7 @@ def test_77_a_wrong_password(closed_server: Server, program: Name) -> None:
         assert (ended.exit_code, ended.stdout) == (77, ""), url
         assert_is_one_sentence(ended, program)
         assert "s3cr7t9" not in ended.stderr
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < LIMIT_S
 
 
 @pytest.mark.parametrize(

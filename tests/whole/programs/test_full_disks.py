@@ -17,7 +17,7 @@ from tests.stage.raw import call
 from tests.stage.servers import NewServer
 
 LINES = b"".join(b"line %d\n" % number for number in range(50_000))
-READ = ("run", "--once", "--wait-s", "5")
+READ = ("run", "--once", "--wait-s", "30")
 
 
 def _run(

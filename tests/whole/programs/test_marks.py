@@ -14,7 +14,7 @@ from tests.stage.terminals import run_on_terminal
 
 GREEN, RED, END = "\x1b[32m\x1b[1m", "\x1b[31m\x1b[1m", "\x1b[0m"
 RUN: dict[Name, tuple[str, ...]] = {
-    "server-a": ("run", "--count", "1000", "--await-verdict-s", "20"),
+    "server-a": ("run", "--count", "1000", "--await-verdict-s", "50"),
     "server-b": ("run", "--once", "--wait-s", "20"),
 }
 UTF_8 = {"PYTHONIOENCODING": "utf-8"}

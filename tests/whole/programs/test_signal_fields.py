@@ -95,7 +95,7 @@ def test_the_keys_of_a_run_and_its_verdict_are_those_of_the_design(
     arguments = ("run", "--count", "10", "--segment-values", "5", "--json")
     run_id = run_program("server-a", *arguments, server=server, namespace=namespace).json()["run_id"]
     run_program("server-b", "run", "--once", "--wait-s", "30", server=server, namespace=namespace)
-    keys = [key.decode() for key in client.scan_iter(match=f"*{namespace}*", count=1_000)]
+    keys = sorted({key.decode() for key in client.scan_iter(match=f"*{namespace}*", count=1_000)})
     kinds: list[Any] = [client.type(key) for key in keys]
     types = {key.replace(namespace, "n"): kind.decode() for key, kind in zip(keys, kinds, strict=True)}
     assert types == {
