@@ -29,12 +29,19 @@ from shared.signal import Signal
 from shared.verdict import SegmentVerdict
 from tests.stage.hand_over_in_process import DIGEST, OLDER, RUN, Group, HandOver, entries_of
 from tests.stage.turns import QUIET_S, TurnCounter
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     import redis
 
 SIGNAL = Signal(OLDER, RUN, 1, 2, 3, DIGEST)
 VERIFIED = SegmentVerdict("verified", RUN, segment=1, segments=2, count=3, digest=DIGEST)
+
+
+@pytest.fixture(autouse=True)
+def _kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was asked is not too old because this machine took a second from one step to the next."""
+    monkeypatch.setattr(asked_ahead, "KEPT_S", 3_600.0)
 
 
 @dataclass
@@ -56,6 +63,11 @@ class Recording:
     def ask(self) -> None:
         """Ask about the segment."""
         self.asked.ask(SIGNAL)
+
+    def ask_and_be_heard(self, client: redis.Redis) -> None:
+        """Ask, and wait until the server has carried it out: nobody has read its replies."""
+        self.ask()
+        wait_until(lambda: hearing(client), description="the server watches the result")
 
     def record(self) -> Recorded:
         """Record the verdict with the acknowledgement of a new entry."""
@@ -79,6 +91,11 @@ class Recording:
         assert read_standing(self.endpoint, self.keys, OLDER).verdicts[1] == VERIFIED
         assert self.group.pending() == {}
         assert self.in_use == 0
+
+
+def hearing(client: redis.Redis) -> list[str]:
+    """Return the ids of the connections on which the questions came last."""
+    return [found["id"] for found in client.client_list() if found["cmd"] == "hscan"]
 
 
 @pytest.fixture
@@ -108,7 +125,7 @@ def test_what_was_asked_ahead_is_not_asked_again(far: tuple[Recording, TurnCount
 
 
 def test_others_that_record_meanwhile_are_a_conflict(recording: Recording, client: redis.Redis, keys: Keyspace) -> None:
-    recording.ask()
+    recording.ask_and_be_heard(client)
     client.hset(keys.result(OLDER), "2", SegmentVerdict("verified", RUN, 2, 2, 3, DIGEST).encode())
     assert recording.record().fields == 2
     assert recording.conflicts == 1
@@ -116,7 +133,7 @@ def test_others_that_record_meanwhile_are_a_conflict(recording: Recording, clien
 
 
 def test_a_verdict_that_comes_meanwhile_stands(recording: Recording, client: redis.Redis, keys: Keyspace) -> None:
-    recording.ask()
+    recording.ask_and_be_heard(client)
     failed = SegmentVerdict("failed", RUN, segment=1, segments=2, count=3, digest=DIGEST)
     client.hset(keys.result(OLDER), "1", failed.encode())
     assert not recording.record().is_standing
@@ -125,11 +142,9 @@ def test_a_verdict_that_comes_meanwhile_stands(recording: Recording, client: red
 
 
 def test_a_connection_that_is_lost_meanwhile_is_a_fault_once(recording: Recording, client: redis.Redis) -> None:
-    recording.ask()
-    own = client.client_id()
-    for found in client.client_list():
-        if int(found["id"]) != own and found["cmd"] == "hscan":
-            client.client_kill_filter(_id=found["id"])
+    recording.ask_and_be_heard(client)
+    for number in hearing(client):
+        client.client_kill_filter(_id=number)
     taken = recording.group.member("b").read_new(block_ms=1)
     assert taken is not None
     delivery = Delivery(taken, SIGNAL, 1, None, SegmentLook(0, None, None, chunk_size(None)), ServerClock())

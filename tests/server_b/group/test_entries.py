@@ -40,7 +40,7 @@ def test_deliveries_that_an_outage_ended_are_not_counted_by_whoever_comes_next(
             link.at(b"\nHGET\r", lambda: None, nth=nth, is_forwarded=False)
         link.at(b"\nHGET\r", stop.request, nth=8, is_forwarded=False)
         with pytest.raises(NotFinishedError):
-            hand_over.consume(url=link.url, stop=stop, max_deliveries=2)
+            hand_over.consume(url=link.url, stop=stop, max_deliveries=2, wait_s=60.0)
     assert link.cuts == 8
     assert group.deliveries() == [0]
     report = hand_over.consume(consumer="c", max_deliveries=1)
@@ -51,7 +51,7 @@ def test_replies_that_were_lost_before_we_saw_the_entry_are_not_counted(hand_ove
     summary = hand_over.produce(count=10)
     for nth in range(2, 8):
         link.lose_reply(b"XREADGROUP", nth=nth)
-    report = hand_over.consume(url=link.url, max_deliveries=1)
+    report = hand_over.consume(url=link.url, max_deliveries=1, wait_s=60.0)
     assert link.cuts == 6
     assert (report.run_id, report.verdict) == (summary.run_id, "verified")
 

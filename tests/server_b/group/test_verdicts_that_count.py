@@ -99,6 +99,6 @@ def test_a_result_of_somebody_elses_is_left_as_it_is(hand_over: HandOver, client
     client.hset(keys.result(run_id), "1", '{"segment":1,"digest":"theirs"}')
     before = client.hgetall(keys.result(run_id))
     with pytest.raises(NotFinishedError):
-        hand_over.consume(wait_s=0.5)
+        hand_over.consume(wait_s=2.0)
     assert client.hgetall(keys.result(run_id)) == before
     assert client.xlen(keys.dead_letters()) == SEGMENTS

@@ -119,7 +119,7 @@ def test_a_consumer_that_no_signal_reaches_says_so(
     with closing(StopRequest()) as stop:
         link.at(b"XREADGROUP", stop.request, nth=6)
         with pytest.raises(NotFinishedError):
-            hand_over.consume(url=link.url, stop=stop)
+            hand_over.consume(url=link.url, stop=stop, wait_s=60.0)
     assert hand_over.events().count(HINT) == (1 if is_quiet else 0)
 
 
