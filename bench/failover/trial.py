@@ -89,7 +89,10 @@ def try_failover(servers: Failover, load: Load, *, min_replicas: int, is_cut_off
         replaced_s = time.monotonic() - killed_s
         a.wait(_PATIENCE_S)
         b.wait(_PATIENCE_S)
-        return _seen(a, b, load, killed_at=killed_at, replaced_s=round(replaced_s, 3))
+        seen = _seen(a, b, load, killed_at=killed_at, replaced_s=round(replaced_s, 3))
+        if not seen.a_outages:  # it ended while the primary was on its way to die
+            raise TooLateError
+        return seen
 
 
 def _seen(a: Program, b: Program, load: Load, *, killed_at: int, replaced_s: float) -> Seen:

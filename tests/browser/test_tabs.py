@@ -48,7 +48,7 @@ def test_two_tabs_ask_redis_no_more_often_than_one(
         expect(tab.locator("h1")).to_have_text("Not finished")
     began_at, before = time.monotonic(), _looks(server)
     wait_until(lambda: _looks(server) >= before + 20, description="it was looked 20 times", timeout_s=60)
-    took_s, looks = time.monotonic() - began_at, _looks(server) - before
+    looks, took_s = _looks(server) - before, time.monotonic() - began_at
     # One pulse each 250 ms and a whole look each 2 s; two tabs that each asked by themselves would take half the time.
     assert looks <= took_s / 0.25 + took_s / 2 + 3
 
@@ -68,7 +68,8 @@ def test_the_page_ends_at_once_with_tabs_open_which_say_so(
     for tab in tabs:
         expect(tab.locator("#gone")).to_contain_text("server-b page does not answer")
         expect(tab.locator("h1")).to_have_text("Not finished")  # what was seen last stays
-    assert set(visitor.errors) <= {"Failed to load resource: net::ERR_CONNECTION_REFUSED"}
+    # refused, or cut off where a tab asked in the very moment of the end
+    assert {error.partition(" net::ERR_")[0] for error in visitor.errors} <= {"Failed to load resource:"}
     visitor.errors.clear()
     again = serve(listen=f"127.0.0.1:{page.port}")
     for tab in tabs:

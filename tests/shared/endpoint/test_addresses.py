@@ -111,9 +111,12 @@ def test_a_name_that_means_another_server_meanwhile_is_followed(server: Server, 
 
 
 @pytest.mark.redis_server
-def test_a_certificate_is_verified_by_the_name(new_server: NewServer, named: Named, authority: Authority) -> None:
+def test_a_certificate_is_verified_by_the_name(
+    new_server: NewServer, named: Named, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
     host = _name()
     named(host, REFUSING, ANSWERING)
+    monkeypatch.setattr(pools, "CONNECT_TIMEOUT_S", 60.0)  # none is silent, and a handshake takes its time
     right = new_server("redis7", *authority.directives(authority.issue("right", host)), tls=True)
     settings = EndpointSettings(url=parse_url(f"rediss://{host}:{right.port}/0"), tls_ca=str(authority.file))
     with closing(open_endpoint(settings)) as endpoint:

@@ -45,7 +45,7 @@ def connect() -> Iterator[Connect]:
 def test_a_connection_on_which_no_whole_request_comes_is_closed(
     connect: Connect, sent: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connections, "REQUEST_S", 0.1)
+    monkeypatch.setattr(connections, "REQUEST_S", 1.0)  # longer than this thread may pause before it sends
     client = connect()
     client.sendall(sent)
     answer = _until_closed(client)
