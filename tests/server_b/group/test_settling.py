@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     import redis
 
 COUNT = 50_000
-LATE_READ_MS = 250  # B's idea of the server's clock is behind by as long as a reply to TIME waits on a busy machine
 
 
 def _verdict(endpoint: Endpoint, keys: Keyspace, run_id: str, segment: int = 1) -> SegmentVerdict:
@@ -60,8 +59,7 @@ def test_a_verdict_names_the_outage_while_its_entry_was_in_hand(
     before_ms, after_ms, reported_ms = times
     # A millisecond of the server's clock may be over when its reply is read.
     assert began_ms - 1 <= after_ms
-    assert before_ms <= ended_ms + LATE_READ_MS
-    assert ended_ms <= reported_ms + 1
+    assert before_ms <= ended_ms <= reported_ms + 1
     assert (verdict.deliveries, verdict.claimed_from) == (1, "")
 
 
