@@ -48,7 +48,7 @@ def test_a_verdict_names_the_outage_while_its_entry_was_in_hand(
     def cut() -> None:
         note_time()
         link.cut()
-        note_time()  # other connections may have got a reply until here
+        note_time()
 
     link.at(request_text, cut, nth=40 if request_text == b"LRANGE" else 1)
     assert hand_over.consume(url=link.url).verdict == VERIFIED
@@ -57,8 +57,9 @@ def test_a_verdict_names_the_outage_while_its_entry_was_in_hand(
     verdict = _verdict(endpoint, keys, summary.run_id)
     ((began_ms, ended_ms),) = verdict.outages
     before_ms, after_ms, reported_ms = times
-    # A millisecond of the server's clock may be over when its reply is read.
-    assert began_ms - 1 <= after_ms
+    # replies that had come before the cut are read, and count, after it; not as late as the outage is long
+    assert began_ms <= after_ms + 250
+    # a millisecond of the server's clock may be over when its reply is read
     assert before_ms <= ended_ms <= reported_ms + 1
     assert (verdict.deliveries, verdict.claimed_from) == (1, "")
 
