@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -13,11 +16,13 @@ from shared.keys import Keyspace
 from tests.stage.faulty_link import FaultyLink
 from tests.stage.programs import Name, run_program
 from tests.stage.servers import connect
+from tests.stage.stalling_link import StallingLink
 from tests.stage.terminals import drawn_lines, run_on_terminal
 from tests.stage.waiting import wait_until
 
 COUNT = "100000"
 SEGMENTS = 10
+HOLD_S = 1.05  # a line appears after a second
 # Each hundred times in a run of so many values.
 REQUESTS: dict[Name, bytes] = {"server-a": b"LPUSHX", "server-b": b"LRANGE"}
 REPLIES: dict[Name, bytes] = {"server-a": b":%d\r\n", "server-b": b"\r\n%d\r\n"}  # a length, and a value
@@ -40,8 +45,23 @@ def listed(server: Server, namespace: str) -> None:
     assert run_program("server-a", "run", "--count", COUNT, server=server, namespace=namespace).exit_code == 0
 
 
+Stalling = Callable[..., StallingLink]
+
+
+@pytest.fixture
+def stalling(server: Server) -> Iterator[Stalling]:
+    """Links to `server` on which the connection of the values stands still for a second at some of them."""
+    with ExitStack() as stack:
+
+        def start(program: Name, *values: int) -> StallingLink:
+            texts = (REPLIES[program] % value for value in values)
+            return stack.enter_context(StallingLink(server.port, *texts, stall_s=HOLD_S))
+
+        yield start
+
+
 def _hold_a_second() -> None:
-    until = time.monotonic() + 1.05
+    until = time.monotonic() + HOLD_S
     wait_until(lambda: time.monotonic() > until, description="a second has gone by")
 
 
@@ -54,11 +74,10 @@ def _rates(lines: list[str]) -> list[float]:
 @each_on_one_server
 @pytest.mark.parametrize("columns", [40, 80, 160])
 def test_a_run_of_more_than_a_second_shows_how_far_it_is_on_one_line(
-    *, listed: None, link: FaultyLink, program: Name, namespace: str, columns: int
+    *, listed: None, stalling: Stalling, program: Name, namespace: str, columns: int
 ) -> None:
     """The first second lets the line appear, another lets it know how long the rest takes."""
-    for thousands in (5, 55, 75):
-        link.at_reply(REPLIES[program] % (thousands * 1_000), _hold_a_second)
+    link = stalling(program, *sorted((5_000, 55_000, 75_000), reverse=program == "server-b"))
     ended = run_on_terminal(program, *OPTIONS[program], "--json", server=link.url, namespace=namespace, columns=columns)
     assert ended.exit_code == 0, ended
     assert ended.json()["count"] == int(COUNT)
@@ -102,9 +121,9 @@ def test_a_long_run_draws_nothing_among_json_lines_nor_on_a_dumb_terminal(
 
 @one_server
 def test_a_log_line_is_not_written_behind_the_drawn_one(
-    listed: None, server: Server, link: FaultyLink, namespace: str
+    listed: None, server: Server, stalling: Stalling, namespace: str
 ) -> None:
-    link.at_reply(REPLIES["server-b"] % 5_000, _hold_a_second)
+    link = stalling("server-b", 5_000)
     options = ("--log-level", "debug")
     ended = run_on_terminal("server-b", *OPTIONS["server-b"], *options, server=link.url, namespace=namespace)
     assert drawn_lines(ended.stderr)
@@ -115,15 +134,16 @@ def test_a_log_line_is_not_written_behind_the_drawn_one(
 
 @one_server
 def test_a_resumed_run_does_not_sell_what_was_there_as_its_speed(
-    server: Server, link: FaultyLink, namespace: str
+    server: Server, stalling: Stalling, namespace: str
 ) -> None:
+    """Its first reply takes a second, so that ten thousand values never look like more in one."""
     options = ("--count", COUNT, "--segment-values", "10000", "--writers", "1")
     run_id = run_program("server-a", "run", *options, "--json", server=server, namespace=namespace).json()["run_id"]
     keys = Keyspace(namespace)
     last = keys.segment(SEGMENTS)
     with connect(server) as client:
         client.delete(last, keys.state(last))
-    link.at_reply(REPLIES["server-a"] % 5_000, _hold_a_second)
+    link = stalling("server-a", 1_000)
     ended = run_on_terminal("server-a", "run", "--resume", run_id, server=link.url, namespace=namespace, columns=160)
     assert ended.exit_code == 0, ended
     lines = drawn_lines(ended.stderr)
@@ -149,9 +169,11 @@ def _read_by_others(server: Server, namespace: str, *, unread: range) -> tuple[s
 
 
 @one_server
-def test_a_consumer_that_shares_a_run_counts_what_others_read(server: Server, link: FaultyLink, namespace: str) -> None:
+def test_a_consumer_that_shares_a_run_counts_what_others_read(
+    server: Server, stalling: Stalling, namespace: str
+) -> None:
     run_id, _ = _read_by_others(server, namespace, unread=range(6, SEGMENTS + 1))
-    link.at_reply(REPLIES["server-b"] % 95_000, _hold_a_second)
+    link = stalling("server-b", 95_000)
     options = ("run", "--run", run_id, "--wait-s", "20")
     ended = run_on_terminal("server-b", *options, server=link.url, namespace=namespace, columns=160)
     assert ended.exit_code == 0, ended
@@ -178,12 +200,11 @@ def test_a_consumer_that_waits_for_others_says_so_and_sees_them_end(
             with connect(server) as client:
                 client.hset(keys.result(run_id), last, verdicts[last])
 
-    # a serving one hears nothing of the end, and gives up waiting for signals
-    options = ("--run", run_id) if is_once else ("--wait-s", "4")
-    ended = run_on_terminal(
-        "server-b", "run", *options, server=server, namespace=namespace, columns=160, watch=read_by_another
-    )
-    assert ended.exit_code == (0 if is_once else 75), ended
+    # a serving one hears nothing of the end, and goes on waiting for signals
+    options, until = (("--run", run_id), b"") if is_once else ((), b"6 by others")
+    terminal: dict[str, Any] = {"columns": 160, "watch": read_by_another, "interrupt_at": until}
+    ended = run_on_terminal("server-b", "run", *options, server=server, namespace=namespace, **terminal)
+    assert ended.exit_code == 0, ended
     lines = drawn_lines(ended.stderr)
     assert [line for line in lines if "  90%  90,000 of 100,000 values  waiting for signals  " in line], lines
     assert lines[-1].endswith("  4 of 10 segments verified, 6 by others"), lines
