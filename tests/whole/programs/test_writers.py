@@ -16,6 +16,7 @@ from shared.keys import Keyspace
 from tests.stage.faulty_link import FaultyLink
 from tests.stage.hand_over_by_programs import assert_exact, lines_of, resume, run_id_in_log, verify
 from tests.stage.hand_over_in_process import list_keys
+from tests.stage.held_requests import HeldRequests
 from tests.stage.leftovers import is_alive
 from tests.stage.programs import StartProgram, run_program
 from tests.stage.servers import Kind, NewServer, connect
@@ -155,10 +156,11 @@ def require_no_traceback(text: str) -> None:
 def test_ctrl_c_while_the_writers_start_says_nothing_of_theirs(
     server: Server, namespace: str, start_program: StartProgram
 ) -> None:
-    a = start_program("server-a", *RUN, "--writers", "4", server=server, namespace=namespace)
-    wait_for_writers(a, 4)  # they are importing what they need
-    os.killpg(a.pid, signal.SIGINT)
-    assert a.wait(60) == 75, a.errors()
+    with HeldRequests(server.port, b"LPUSH") as link:  # whoever is quick has not written all meanwhile
+        a = start_program("server-a", *RUN, "--writers", "4", server=link.url, namespace=namespace)
+        wait_for_writers(a, 4)  # they are importing what they need
+        os.killpg(a.pid, signal.SIGINT)
+        assert a.wait(60) == 75, a.errors()
     require_no_traceback(a.errors())
 
 
