@@ -143,5 +143,5 @@ def test_many_cuts_in_one_reading_are_survived(
 ) -> None:
     summary = hand_over.produce(count=100_000)
     link.at(b"LRANGE", lambda: link.cut_after("to_client", byte_count, times=times))
-    report = hand_over.consume(url=link.url)
+    report = hand_over.consume(url=link.url, wait_s=60.0)
     assert (report.verdict, report.digest, link.cuts) == ("verified", summary.digest, times)

@@ -5,13 +5,16 @@ So the record keeps the token of every attempt until the run is done, also of on
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import closing
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from demo.servers import Server
+from shared.endpoint import retry
 from shared.errors import HandoverError
 from shared.keys import Keyspace
 from shared.record import attempt_field
@@ -19,6 +22,7 @@ from shared.stopping import StopRequest
 from tests.stage.faulty_link import FaultyLink
 from tests.stage.hand_over_in_process import HandOver, list_keys, numbers, stored_values
 from tests.stage.status_checks import begun_run
+from tests.stage.waiting import wait_until
 
 if TYPE_CHECKING:
     import redis
@@ -60,6 +64,7 @@ def test_a_resume_removes_what_arrives_late_of_any_attempt(
     client: redis.Redis,
     keys: Keyspace,
     stop: StopRequest,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for place in range(losses):  # each cuts the attempt that follows the one before
         link.at(b"LPUSHX", lambda: None, nth=nth + place, is_forwarded=False)
@@ -69,11 +74,14 @@ def test_a_resume_removes_what_arrives_late_of_any_attempt(
             stop.request()
         else:
             link.refuse()
+            skipped_s[0] = 3_600.0  # the patience is over
         link.cut()
 
+    skipped_s = [0.0]
+    monkeypatch.setattr(retry, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + skipped_s[0]))
     link.at(b"XRANGE", end)  # the audit
     with pytest.raises(HandoverError):
-        hand_over.produce(url=link.url, stop=stop, patience_s=1.0, **OWN)
+        hand_over.produce(url=link.url, stop=stop, **OWN)
     dead = _attempts(hand_over, keys)
     assert dead
     _arrive_late(client, dead)
@@ -91,9 +99,11 @@ def test_a_resume_removes_what_arrives_late_of_any_attempt(
 def test_a_record_that_a_failover_lost_names_the_attempts_under_way_again(
     nth: int, hand_over: HandOver, link: FaultyLink, client: redis.Redis, keys: Keyspace
 ) -> None:
+    """Looked at with the first request after that, whatever it is: all signals may be sent together before or after."""
     missing: list[str] = []
 
     def look() -> None:
+        wait_until(lambda: client.exists(keys.run(begun_run(hand_over))), description="the record is written again")
         record = client.hgetall(keys.run(begun_run(hand_over)))
         for key in list_keys(client, keys):
             segment_key, _, attempt = key.partition(":staging:")
@@ -102,6 +112,6 @@ def test_a_record_that_a_failover_lost_names_the_attempts_under_way_again(
                 missing.append(key)
 
     link.at(b"LPUSHX", lambda: client.delete(keys.run(begun_run(hand_over))), nth=nth)
-    link.at(b"LPUSHX", lambda: link.at(b"PEXPIRE", lambda: link.at(b"XADD", look)), nth=nth)
+    link.at(b"LPUSHX", lambda: link.at(b"PEXPIRE", lambda: link.at(b"\r\n", look)), nth=nth)
     hand_over.produce(url=link.url, count=8 * SEGMENT, segment_values=SEGMENT)
     assert not missing

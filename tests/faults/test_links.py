@@ -73,29 +73,39 @@ def test_a_link_that_stays_down_ends_the_run_with_how_to_go_on(
 
 @pytest.mark.parametrize("is_kept", [True, False])
 @pytest.mark.parametrize(
-    ("server_kind", "moment"), [("valkey9", b"LPUSHX"), ("redis7", b"XRANGE")], indirect=["server_kind"]
+    ("server_kind", "is_in_mid_run"), [("valkey9", True), ("redis7", False)], indirect=["server_kind"]
 )
 def test_a_server_that_starts_anew_with_all_or_with_nothing(
-    *, is_kept: bool, moment: bytes, new_server: NewServer, server_kind: Kind, start_program: StartProgram
+    *, is_kept: bool, is_in_mid_run: bool, new_server: NewServer, server_kind: Kind, start_program: StartProgram
 ) -> None:
-    """With nothing is what a failover to an empty replica looks like: only the audit can notice."""
+    """With nothing is what a failover to an empty replica looks like: only the audit can notice.
+
+    The server dies while values are written, some segments having been signalled, or else when the audit begins.
+    """
     options = ("--appendonly", "yes", "--appendfsync", "always") if is_kept else ()
     server = new_server(server_kind, *options)
+    segments = 20  # more than A writes before it has signalled one, however slowly it does that
+
+    def die() -> None:
+        server.end(signal.SIGKILL)
+
     with FaultyLink(server.port) as link:
-        link.at(moment, lambda: server.end(signal.SIGKILL), nth=180 if moment == b"LPUSHX" else 1)
+        if is_in_mid_run:
+            link.at(b"XADD", lambda: link.at(b"LPUSHX", die), nth=2)
+        else:
+            link.at(b"XRANGE", die)
         b = start_program("server-b", "run", "--once", "--json", server=server)
         wait_until(lambda: "waiting for signals" in b.errors(), description="B waits for signals")
-        a = start_program(
-            "server-a", "run", "--count", "200000", "--segment-values", "40000", "--json", server=link.url
-        )
-        wait_until(lambda: not server.is_running, description="the server has died", timeout_s=20)
+        sizes = ("--count", str(segments * 20_000), "--segment-values", "20000")
+        a = start_program("server-a", "run", *sizes, "--json", server=link.url)
+        wait_until(lambda: not server.is_running, description="the server has died")
         server.start()
-        assert a.wait(40) == 0, a.errors()
-        assert b.wait(40) == 0, b.errors()
+        assert a.wait(60) == 0, a.errors()
+        assert b.wait(60) == 0, b.errors()
     summary = lines_of(a)[0]
-    published = range(1, 5) if moment == b"LPUSHX" else [5]  # the server dies while the fifth is written, or later
-    assert summary["lost_acknowledged"] in ([0] if is_kept else [number * 40_000 for number in published])
+    published = range(1, segments) if is_in_mid_run else [segments]
+    assert summary["lost_acknowledged"] in ([0] if is_kept else [number * 20_000 for number in published])
     with connect(server) as client:
-        assert_exact(client, Keyspace(), summary, lines_of(b)[0], count=200_000)
+        assert_exact(client, Keyspace(), summary, lines_of(b)[0], count=segments * 20_000)
         assert client.hget("user:1", "first_name") == b"Parker"
         assert client.exists(f"run:{summary['run_id']}")

@@ -94,5 +94,5 @@ def test_a_list_whose_state_was_evicted_is_recognised(
     with connect(own_server) as client:
         client.delete(keys.state(keys.segment(1)))
     _limit(own_server, LIMITS[limit])
-    assert hand_over.produce(count=10, patience_s=2.0).count == 10
+    assert hand_over.produce(count=10).count == 10
     assert "state lost, list recognised" in hand_over.events()
