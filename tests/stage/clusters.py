@@ -17,12 +17,14 @@ import redis
 from redis.crc import key_slot
 
 from demo.servers import Server
-from tests.stage.raw import call, is_in_step
+from tests.stage.raw import call, is_in_step, is_primary
 from tests.stage.waiting import wait_until
 
 SLOTS = 16_384
 PRIMARIES = 3
 _HEAL_S = 20.0
+_FAILOVER_S = 10.0  # servers give a failover up that has not succeeded within five seconds
+_MOST_FAILOVERS = 4
 _DIRECTIVES = ("--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-node-timeout", "1500")
 
 
@@ -109,6 +111,17 @@ class Cluster:
     def kill(self, node: Server) -> None:
         """Kill a node, as a host that dies would."""
         node.end(signal.SIGKILL)
+
+    def fail_over(self, primary: Server) -> None:
+        """Let the replica of a primary take over, as an administrator does; once more where the servers gave that up."""
+        replica = self.replica_of(primary)
+        for _ in range(_MOST_FAILOVERS):
+            if not is_primary(replica):
+                call(replica, "CLUSTER", "FAILOVER")
+            with suppress(AssertionError):
+                wait_until(lambda: is_primary(replica), description="the replica has taken over", timeout_s=_FAILOVER_S)
+                return
+        raise AssertionError(f"the replica has not taken over in {_MOST_FAILOVERS} times")
 
     def has_taken_over(self, killed: Server, key: str) -> bool:
         """Return whether a key's slot, which a killed primary held, has another holder that serves it."""

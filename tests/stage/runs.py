@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from demo.processes import Program
@@ -72,6 +72,18 @@ def require_one_sentence(ended: Finished, exit_code: int, *parts: str) -> None:
     assert ended.stdout == ""
     assert ended.stderr.count("\n") == 1, ended.stderr
     assert all(part in ended.stderr for part in parts), ended.stderr
+
+
+def take_away(holder: Server, *keys: str) -> Callable[[], None]:
+    """Remove keys from the server that holds them, and return what brings them back as they were."""
+    kept = {key: call(holder, "DUMP", key) for key in keys}
+    assert call(holder, "DEL", *keys) == len(keys)
+
+    def bring_back() -> None:
+        for key, content in kept.items():
+            call(holder, "RESTORE", key, 0, content)
+
+    return bring_back
 
 
 def json_of(program: Program) -> Any:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import redis
 
 from demo.servers import Server
 from tests.stage.clusters import SLOTS, Cluster
@@ -32,7 +33,7 @@ def formed_clusters(session_directory: Path) -> Iterator[list[Cluster]]:
 def cluster(formed_clusters: list[Cluster]) -> Cluster:
     """A whole and empty cluster of Valkey 9, which the test may break."""
     if formed_clusters:
-        with suppress(AssertionError):  # a test failed and left it beyond healing
+        with suppress(AssertionError, redis.RedisError):  # a test left it beyond healing
             formed_clusters[-1].heal()
             return formed_clusters[-1]
         formed_clusters[-1].stop()

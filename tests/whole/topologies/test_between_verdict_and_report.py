@@ -14,7 +14,7 @@ from tests.stage.clusters import Cluster
 from tests.stage.faulty_link import FaultyLink, resp
 from tests.stage.programs import StartProgram
 from tests.stage.raw import call, is_primary
-from tests.stage.runs import json_of, produce, require_exact, require_numbers
+from tests.stage.runs import json_of, produce, require_exact, require_numbers, take_away
 from tests.stage.sentinel_groups import SentinelGroup
 from tests.stage.servers import binary
 from tests.stage.waiting import wait_until
@@ -87,9 +87,7 @@ def test_a_list_that_is_lost_with_its_shard_while_the_verdict_stands(
     run_id = produce(cluster.url, *RUN)["run_id"]
     while cluster.primary_of(KEYS.run(run_id)) is victim:  # a run whose record is lost can't be resumed
         run_id = produce(cluster.url, *RUN)["run_id"]
-    names = (KEYS.segment(kept), KEYS.state(KEYS.segment(kept)))
-    away = [call(holder[kept], "DUMP", name) for name in names]
-    call(holder[kept], "DEL", *names)
+    bring_back = take_away(holder[kept], KEYS.segment(kept), KEYS.state(KEYS.segment(kept)))
     url = cluster.url_without(victim)
     consumer = start_program("server-b", "run", "--run", run_id, "--json", server=url)
     signals, result = cluster.primary_of("signals"), KEYS.result(run_id)
@@ -98,8 +96,7 @@ def test_a_list_that_is_lost_with_its_shard_while_the_verdict_stands(
     cluster.kill(victim)
     lagging.resume()
     wait_until(lambda: cluster.has_taken_over(victim, KEYS.segment(lost[0])), description="the replica has taken over")
-    for name, dumped in zip(names, away, strict=True):
-        call(holder[kept], "RESTORE", name, 0, dumped)
+    bring_back()
 
     wait_until(lambda: WAITS in consumer.errors(), description="B waits for the next signal", timeout_s=60)
     assert (call(signals, "HLEN", result), consumer.output()) == (SEGMENTS, "")
