@@ -113,7 +113,7 @@ class Cluster:
         node.end(signal.SIGKILL)
 
     def fail_over(self, primary: Server) -> None:
-        """Let the replica of a primary take over, as an administrator does; once more where the servers gave that up."""
+        """Let the replica of a primary take over, as an administrator does; again where the servers gave that up."""
         replica = self.replica_of(primary)
         for _ in range(_MOST_FAILOVERS):
             if not is_primary(replica):

@@ -183,7 +183,7 @@ def test_a_consumer_whose_primary_was_a_replica_for_a_while_comes_back_to_its_gr
     call(pair.primary, "REPLICAOF", "127.0.0.1", 1)
     wait_until(lambda: "following it" in consumer.errors(), description="the consumer follows")
     call(pair.primary, "REPLICAOF", "NO", "ONE")
-    wait_until(lambda: consumer.errors().count("waiting for signals") == 2, description="the consumer serves again")
+    wait_until(lambda: consumer.errors().count("waiting for signals") >= 2, description="the consumer serves again")
 
     summary = produce(pair.primary.url, *RUN, "--await-verdict-s", "30")
 
@@ -215,9 +215,9 @@ def test_a_run_is_reported_once_though_the_server_changes_its_role_again_and_aga
     for times in range(1, 4):
         call(pair.primary, "REPLICAOF", "NO", "ONE")
         served = "waiting for signals"
-        wait_until(lambda: consumer.errors().count(served) == times, description="the consumer serves")  # noqa: B023
+        wait_until(lambda: consumer.errors().count(served) >= times, description="the consumer serves")  # noqa: B023
         call(pair.primary, "REPLICAOF", "127.0.0.1", 1)
-        wait_until(lambda: consumer.errors().count("following a replica") == times + 1, description="it follows")  # noqa: B023
+        wait_until(lambda: consumer.errors().count("following a replica") > times, description="it follows")  # noqa: B023
     call(pair.primary, "REPLICAOF", "NO", "ONE")
     last = produce(pair.primary.url, *RUN, "--await-verdict-s", "30")
 

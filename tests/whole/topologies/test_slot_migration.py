@@ -72,8 +72,10 @@ def test_a_producer_waits_for_a_slot_in_migration_and_ends_saying_which(cluster:
 
 
 def test_a_run_that_met_a_slot_in_migration_says_how_to_go_on(cluster: Cluster, start_program: StartProgram) -> None:
+    """It is a long one: the slot of its last segment is to move while the first ones are written."""
     migration = migration_of(cluster, KEYS[-1])
-    producer = start_program("server-a", *RUN, "--patience-s", "2", server=cluster.url)
+    sizes = ("--count", str(4 * COUNT), "--segment-values", str(4 * SEGMENT_VALUES))
+    producer = start_program("server-a", "run", "--json", *sizes, "--patience-s", "2", server=cluster.url)
     wait_until(lambda: keys_written(cluster), description="the producer writes")
     migration.begin()
 
