@@ -21,10 +21,11 @@ RUN = ("--count", str(COUNT), "--segment-values", str(SEGMENT_VALUES))
 KEYS = [Keyspace().segment(number) for number in range(1, COUNT // SEGMENT_VALUES + 1)]
 
 
-def require_whole(cluster: Cluster, summary: Any, report: Any) -> None:
-    """Check that the consumer verified the run, and look ourselves."""
+def require_whole(cluster: Cluster, summary: Any, report: Any, *, times: int = 1) -> None:
+    """Check that the consumer verified the run, some times as large, and look ourselves."""
     require_exact(summary, report)
-    require_numbers([(key, cluster.primary_of(key)) for key in KEYS], segment_values=SEGMENT_VALUES, count=COUNT)
+    sizes = {"segment_values": times * SEGMENT_VALUES, "count": times * COUNT}
+    require_numbers([(key, cluster.primary_of(key)) for key in KEYS], **sizes)
 
 
 def test_a_cluster_has_a_writer_for_each_primary_and_core(cluster: Cluster) -> None:
@@ -38,15 +39,17 @@ def test_a_cluster_has_a_writer_for_each_primary_and_core(cluster: Cluster) -> N
 def test_as_many_primaries_as_writers_are_written_to_at_once(
     cluster: Cluster, start_program: StartProgram, writers: int
 ) -> None:
+    """In a run of twice as many values, since the writers, which start one after the other, do this now and then."""
     primaries = {cluster.primary_of(key).port: cluster.primary_of(key) for key in KEYS}.values()
-    producer = start_program("server-a", "run", "--json", *RUN, "--writers", str(writers), server=cluster.url)
+    sizes = ("--count", str(2 * COUNT), "--segment-values", str(2 * SEGMENT_VALUES))
+    producer = start_program("server-a", "run", "--json", *sizes, "--writers", str(writers), server=cluster.url)
     wait_until(
         lambda: sum(bool(staging_keys(primary)) for primary in primaries) >= writers,
         description=f"segments are being written to {writers} primaries",
     )
     summary = json_of(producer)
     assert summary["writers"] == writers
-    require_whole(cluster, summary, consume(cluster.url))
+    require_whole(cluster, summary, consume(cluster.url), times=2)
 
 
 @pytest.mark.parametrize("holds", ["biglist:2", "signals"])
