@@ -28,7 +28,7 @@ from tests.stage.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 MUCH = 16 * 1024 * 1024
-FAR_MS = 2_000.0
+FAR_MS = 4_000.0
 PLACES = {
     "5 ms": [
         ("write 4,000 values, 1 segment", "server-a run"),
