@@ -9,7 +9,7 @@ from typing import Any
 from shared.errors import InvalidInputError, WrongKeyError
 from shared.fields import check_bounds, decode_digest, decode_number, decode_token
 from shared.segments import MAX_SEGMENT_VALUES
-from shared.tokens import require_not_too_late
+from shared.tokens import MOST_AHEAD_OF_ATTEMPT_MS, require_not_too_late
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class SegmentState:
     def decode(cls, key: str, values: Sequence[Any], *, server_ms: int | None = None) -> SegmentState | None:
         """Return the state from HMGET's reply, None when there is none; WrongKeyError if we did not write it.
 
-        Where the server's clock is given, neither did we one of a run that is far ahead of it.
+        Where the server's clock is given, neither did we one of a run that is far ahead of it, or of an attempt after
+        which none could come.
         """
         if all(value is None for value in values):
             return None
@@ -47,4 +48,6 @@ class SegmentState:
             raise WrongKeyError(**parts, advice="use --namespace") from error
         if server_ms is not None:
             require_not_too_late(f"{key} run {run}", run, server_ms)
+            where = f"{key} attempt {state.attempt}"
+            require_not_too_late(where, state.attempt, server_ms, most_ahead_ms=MOST_AHEAD_OF_ATTEMPT_MS)
         return state

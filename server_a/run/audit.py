@@ -78,10 +78,10 @@ def audit(
             asked.at(signals_key).xrange(signals_key, min=signal_id, max=signal_id)
         record_version, now, *replies = asked.send()
         findings.is_record_lost = record_version == [None]
-        findings.server_us = microseconds(now)
+        findings.server_us, server_ms = microseconds(now), microseconds(now) // 1_000
         for number, fields, length, signals in zip(portion, replies[::3], replies[1::3], replies[2::3], strict=True):
             mine, state_key = published[number].state, keys.state(keys.segment(number))
-            found = SegmentState.decode(state_key, fields)
+            found = SegmentState.decode(state_key, fields, server_ms=server_ms)
             require_not_newer(state_key, found, run_id=mine.run_id, attempt=mine.attempt)
             if found != mine or length != mine.count:
                 findings.segments.append(number)

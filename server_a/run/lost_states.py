@@ -7,12 +7,13 @@ next finds the list as it was. Taking such a list for ours by its name was rejec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from server_a.run.damaged_states import remove_damaged_states
 from server_a.run.list_digest import digest_list, read_value_bytes
 from server_a.run.publish import Publication, publish
 from shared.endpoint.batch_connection import BatchConnection, pack
@@ -29,6 +30,8 @@ from shared.stopping import StopRequest
 
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
+
+T = TypeVar("T")
 
 PAGE_ENTRIES = 1_000
 MAX_CHANGES = 5
@@ -72,12 +75,24 @@ class LostStates:
                 yield found
 
     def restore(self, numbers: Sequence[int], log: FilteringBoundLogger) -> bool:
-        """Write the states of the lists that are recognised again; return whether there were any. Redis: HSET."""
-        restored = 0
-        for found in self.recognise(numbers, self._restoring):
+        """Write the states of the lists that are recognised again, damaged ones too; return whether there were any.
+
+        Redis: HSET, and what `remove_damaged_states` sends.
+        """
+        removed, restored = remove_damaged_states(self.endpoint, self.keys, log), 0
+        for found in self.recognise(sorted({*numbers, *removed}), self._restoring):
             restored += 1
             log.warning("state lost, list recognised", key=self.keys.segment(found.number), cause=CAUSE)
-        return restored > 0
+        return bool(removed) or restored > 0
+
+    def restoring(self, numbers: Iterable[int], log: FilteringBoundLogger, work: Callable[[], T]) -> T:
+        """Return what `work` does; where it meets a key that is not ours, once more if states were restored."""
+        try:
+            return work()
+        except WrongKeyError:
+            if not self.restore(list(numbers), log):
+                raise
+            return work()
 
     def restore_as(self, number: int, state: SegmentState, log: FilteringBoundLogger) -> bool:
         """Write this state beside a list without one that has just its values; return whether there was such a list.

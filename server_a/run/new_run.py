@@ -18,7 +18,7 @@ from shared.endpoint.endpoint import Endpoint, microseconds
 from shared.endpoint.our_streams import ask_signals, require_signals
 from shared.endpoint.published import signals_in
 from shared.endpoint.together import PORTION_KEYS, Together, without_errors
-from shared.errors import InvalidInputError, WrongKeyError
+from shared.errors import InvalidInputError
 from shared.keys import Keyspace
 from shared.ownership import our_state
 from shared.record import SOURCE_NUMBERS, RunRecord
@@ -120,13 +120,12 @@ def new_run_or_restore(
     lost: LostStates, settings: RunSettings, source: ValueSource, *, command: str, log: FilteringBoundLogger
 ) -> NewRun:
     """Return what `new_run` does, also where a list of ours has lost its state: it is then restored."""
-    try:
+    segments = segments_of(source.count, settings.number("segment_values"))
+
+    def look() -> NewRun:
         return new_run(lost.endpoint, lost.keys, settings, source, command=command)
-    except WrongKeyError:
-        segments = segments_of(source.count, settings.number("segment_values"))
-        if not lost.restore(range(1, segments + 1), log):
-            raise
-        return new_run(lost.endpoint, lost.keys, settings, source, command=command)
+
+    return lost.restoring(range(1, segments + 1), log, look)
 
 
 def _look(endpoint: Endpoint, keys: Keyspace, numbers: range, seen: Found) -> tuple[dict[int, bytes], int, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from server_a.run.lost_states import LostStates
@@ -67,9 +68,9 @@ def open_story(
             log.warning("endpoint lost, trying again", reason=str(error))
 
         retry = Retry(settings.patience_s, stop, on_outage=warn, refresh=refresh)
+        lost = LostStates(endpoint, keys, stop)
         if source is not None:
             command = begin_command(common, settings)
-            lost = LostStates(endpoint, keys, stop)
             begun = retry.keep_trying(new_run_or_restore, lost, settings, source, command=command, log=log)
             record, found = begun.record, begun.found
             clock.set(begun.server_us)
@@ -80,7 +81,8 @@ def open_story(
             clock.set(known.server_us)
             retry.keep_trying(remove_staging, endpoint, keys, known.abandoned)
             source = stack.enter_context(closing(source_of(settings, record, stop)))
-            found = retry.keep_trying(look_at_resumed, endpoint, keys, record)
+            look = partial(look_at_resumed, endpoint, keys, record, server_ms=known.server_us // 1_000)
+            found = retry.keep_trying(lost.restoring, range(1, record.segments + 1), log, look)
         try:
             room, most = Room(endpoint, keys, record, source, found), segments_at_once(settings, endpoint, record)
             at_once = require_room(room, most=most, retry=retry, stop=stop, log=log)

@@ -167,8 +167,10 @@ class Room:
             self.old_value_bytes[record.run_id] = record.max_value_bytes + MAX_ELEMENT_OVERHEAD_BYTES
 
 
-def look_at_resumed(endpoint: Endpoint, keys: Keyspace, record: RunRecord) -> Found:
-    """Return what a resumed run finds.
+def look_at_resumed(endpoint: Endpoint, keys: Keyspace, record: RunRecord, *, server_ms: int) -> Found:
+    """Return what a resumed run finds; `server_ms` is the server's clock.
+
+    Raises WrongKeyError if a state of its segments is not ours.
 
     Redis: INFO memory of each server and HMGET for each segment: one round trip for 1,000 segments.
     """
@@ -183,7 +185,7 @@ def look_at_resumed(endpoint: Endpoint, keys: Keyspace, record: RunRecord) -> Fo
         replies = asked.send(raise_on_error=False)
         found.memory.update(taken_memory(nodes, replies[: len(nodes)]))
         for number, reply in zip(numbers, without_errors(replies[len(nodes) :]), strict=True):
-            state = SegmentState.decode(keys.state(names[number]), reply)
+            state = SegmentState.decode(keys.state(names[number]), reply, server_ms=server_ms)
             if state is not None:
                 found.states[number] = state
     return found

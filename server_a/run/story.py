@@ -16,6 +16,7 @@ from server_a.run.audit import AuditFindings, audit
 from server_a.run.keeping import SegmentKeeper
 from server_a.run.loss_limit import LossLimit
 from server_a.run.losses import Losses
+from server_a.run.lost_states import LostStates
 from server_a.run.outcome import RunSummary, await_verdict, summarize
 from server_a.run.publish import Announcer, questions
 from server_a.run.publishing import Publisher
@@ -80,6 +81,7 @@ class Story:
         look = partial(questions, endpoint, keys)
         counts = {"count": count, "tasks_each": tasks_each(record.segment_values)}
         self.writers = writers = Writers(endpoint, self.common.endpoint, source, look, **counts)
+        self.lost = LostStates(endpoint, keys, stop)
         self.replicas = ReplicaWait(endpoint, keys, self.settings.min_replicas, retry)
         signalled = known.signalled if known is not None else frozenset()
         publisher = Publisher(endpoint, keys, record, stop, log, writers.tell, signalled)
@@ -187,7 +189,8 @@ class Story:
                 outages_seen = self.retry.outage_count
                 self.shop.write()
             with self.telemetry.stage("audit"):
-                findings = self.retry.keep_trying(audit, self.endpoint, self.common.keys, self.record, self.published)
+                look = partial(audit, self.endpoint, self.common.keys, self.record, self.published)
+                findings = self.retry.keep_trying(self.lost.restoring, sorted(self.published), self.log, look)
             self.clock.set(findings.server_us)
             if findings.is_clean and self.retry.outage_count == outages_seen:
                 return findings
