@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
 
 from server_a.shop.shop import Shop
 from server_a.shop.watched_cart import watched_line
 from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.optimistic import optimistic
 from shared.errors import EndpointUnreachableError, InvalidInputError, OutcomeUnknownError, WrongEndpointError
-from shared.shop.ours import require_our_user
-from shared.shop.reader import Fields
+from shared.shop.ours import USER_FIELDS, require_our_user
 from shared.shop.record_checks import MAX_QUANTITY, quantity_of
 from shared.text import quoted_text, stored_text
 
@@ -43,8 +41,8 @@ class CartChanger:
     def add(self, user_id: str, sku_id: str, quantity: int) -> CartChange:
         """Add pieces of a SKU to the cart of a user; a line holds up to 1,000,000.
 
-        Redis: WATCH, HSCAN COUNT 1000 of the whole cart, two HGETALL, MULTI HINCRBY EXEC; again when the cart was
-        changed meanwhile.
+        Redis: WATCH, HSCAN COUNT 1000 of the whole cart, HLEN and HMGET of user and SKU, MULTI HINCRBY EXEC; again when
+        the cart was changed meanwhile.
         """
         key = self.shop.keys.cart(user_id)
 
@@ -75,15 +73,15 @@ class CartChanger:
         A line whose quantity can't be read is removed as a whole, if there is the user: such a field alone may be
         anybody's. Else neither user nor SKU need exist any more.
 
-        Redis: WATCH, HGETALL of the user, HSCAN COUNT 1000 of the whole cart, MULTI HINCRBY or HDEL EXEC; again when
-        the cart was changed meanwhile.
+        Redis: WATCH, HLEN and HMGET of the user, HSCAN COUNT 1000 of the whole cart, MULTI HINCRBY or HDEL EXEC; again
+        when the cart was changed meanwhile.
         """
         key, user_key = self.shop.keys.cart(user_id), self.shop.keys.user(user_id)
 
         def attempt(pipeline: NodePipeline) -> CartChange:
-            user = cast("Fields", self.shop.endpoint.at(user_key).hgetall(user_key))
+            user = self.shop.held(user_key, USER_FIELDS)
             require_our_user(user_key, user)
-            held = watched_line(pipeline, key, sku_id, may_be_unreadable=bool(user))
+            held = watched_line(pipeline, key, sku_id, may_be_unreadable=user.length > 0)
             if held is None:
                 expected = f"a line of {sku_id} to remove from"
                 raise InvalidInputError(where=f"cart {user_id}", expected=expected, got="none")

@@ -109,20 +109,21 @@ def price_text(sku: Sku) -> str:
 
 def user_text(user: User) -> str:
     """Return a user with every field that is not empty, one a line, and the fields that someone else stored."""
-    return _fields_text(f"User {user.user_id}:", user.encode().items(), user.other_fields)
+    return _fields_text(f"User {user.user_id}:", user.encode().items(), user)
 
 
 def sku_text(sku: Sku) -> str:
     """Return a SKU as `user_text` does a user; a price that can't be read is shown as it is stored."""
     price = "" if sku.price is None else money_text(sku.price)
-    return _fields_text(f"SKU {sku.sku_id}:", [("name", sku.name), ("price", price)], sku.other_fields)
+    return _fields_text(f"SKU {sku.sku_id}:", [("name", sku.name), ("price", price)], sku)
 
 
-def _fields_text(title: str, ours: Iterable[tuple[str, str]], others: Iterable[tuple[str, str]]) -> str:
-    fields = [*((name, value) for name, value in ours if value), *others]
+def _fields_text(title: str, ours: Iterable[tuple[str, str]], record: User | Sku) -> str:
+    fields = [*((name, value) for name, value in ours if value), *record.other_fields]
     shown = [(shown_text(name), shown_text(value) or "(empty)") for name, value in fields]
     width = max((len(name) for name, _ in shown), default=0)
-    return joined_lines([title, *(f"  {name:<{width}}  {value}" for name, value in shown)])
+    more = [f"  and {record.left_out:,} more fields"] if record.left_out else []
+    return joined_lines([title, *(f"  {name:<{width}}  {value}" for name, value in shown), *more])
 
 
 _ADD_ID = "\n\nID is 1 to 64 of A-Z a-z 0-9 _ - (after -- when it begins with -)."

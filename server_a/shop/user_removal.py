@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING
 from server_a.shop.watched_cart import watched_lines
 from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.optimistic import optimistic
-from shared.endpoint.together import ask_each
 from shared.errors import NotFinishedError, WrongKeyError
-from shared.shop.ours import SKU_FIELDS, is_sku, require_our_user
-from shared.shop.reader import Fields
+from shared.shop.ours import SKU_FIELDS, USER_FIELDS, Held, is_sku, require_our_user
+from shared.shop.reader import Fields, read_held
 
 if TYPE_CHECKING:
     from server_a.shop.shop import Shop
@@ -34,22 +33,22 @@ class UserRemoval:
     def run(self) -> bool:
         """Remove the user and the cart; return whether there was either.
 
-        Redis: WATCH, HSCAN COUNT 1000 of the whole cart, HGETALL of the user; WATCH, HGETALL, MULTI UNLINK EXEC of the
-        user; MULTI UNLINK EXEC of the cart, or with HSET where there is none; again when the cart was changed
-        meanwhile. HGETALL of its SKUs, a page of them at a time, until one is there.
+        Redis: WATCH, HSCAN COUNT 1000 of the whole cart, HLEN and HMGET of the user; WATCH with both, MULTI UNLINK EXEC
+        of the user; MULTI UNLINK EXEC of the cart, or with HSET where there is none; again when the cart was changed
+        meanwhile. HLEN and HMGET of its SKUs, a page of them at a time, until one is there.
         """
         key = self.shop.keys.cart(self.user_id)
         return optimistic(self.shop.endpoint.at(key), [key], self._attempt)
 
     def _attempt(self, pipeline: NodePipeline) -> bool:
         cart_key, user_key = self.shop.keys.cart(self.user_id), self.shop.keys.user(self.user_id)
-        user = {} if self._is_user_removed else self.shop.fields(user_key)
+        user = Held(0, ()) if self._is_user_removed else self.shop.held(user_key, USER_FIELDS)
         require_our_user(user_key, user)
         has_lines = self._require_our_cart(pipeline, cart_key)
-        if not (user or has_lines or self._is_user_removed):
+        if not (user.length or has_lines or self._is_user_removed):
             return False
-        if user:
-            self.shop.remove(user_key, require_our_user)
+        if user.length:
+            self.shop.remove(user_key, USER_FIELDS, require_our_user)
             self._is_user_removed = True
         pipeline.multi()
         if has_lines:
@@ -81,5 +80,4 @@ class UserRemoval:
     def _has_sku(self, page: Fields) -> bool:
         """Tell whether one of these lines is of a SKU of ours that is here."""
         keys = (self.shop.keys.sku(name.decode()) for name in page)  # ids, or the cart would not be ours
-        found = ask_each(self.shop.endpoint, keys, lambda asked, key: asked.hgetall(key), skip_wrong_type=True)
-        return any(is_sku(len(fields), [fields.get(name.encode()) for name in SKU_FIELDS]) for _, fields in found)
+        return any(held.length and is_sku(*held) for _, held in read_held(self.shop.endpoint, keys, SKU_FIELDS))

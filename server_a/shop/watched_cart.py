@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.scanning import hash_pages
 from shared.program.progress import Progress
-from shared.shop.ours import require_our_cart
+from shared.shop.ours import long_is_foreign, require_our_cart
 from shared.shop.reader import Fields
 
 
@@ -24,7 +24,7 @@ def watched_lines(pipeline: NodePipeline, key: str, *, but: bytes | None = None)
 
     Redis: HSCAN COUNT 1000 until the cursor is 0; O(lines).
     """
-    with Progress("Looking", None, unit="lines") as progress:
+    with Progress("Looking", None, unit="lines") as progress, long_is_foreign(key):
         for page in hash_pages(pipeline, key):
             require_our_cart(key, {name: held for name, held in page.items() if name != but})
             progress.add(len(page))

@@ -103,7 +103,7 @@ def make_report(
 ) -> RunReport:
     """Return the report of a complete run; it has no carts where the run's record is not here.
 
-    Redis: HLEN and HSCAN of at most 10 carts, then HGETALL of at most 10 SKUs in each, both pipelined.
+    Redis: HLEN and HSCAN of at most 10 carts, then HMGET of at most 10 SKUs in each, both pipelined.
     """
     user_ids = [str(number) for number in range(1, min(record.carts if record else 0, MAX_CARTS) + 1)]
     carts: list[Cart] = []

@@ -54,8 +54,9 @@ SERVER_A = (
     Requirement("run --min-replicas", "WAIT 0 1", is_needed=False),
     Requirement(
         "user, sku and cart",
-        f"{_each('HGETALL', 'user sku')}; {_each('UNLINK WATCH', 'user sku cart')}; HLEN {{cart}}; HSCAN {{cart}} 0; "
-        "HINCRBY {cart} f 1; HDEL {cart} f",
+        "HLEN {user}; HMGET {user} f; HSCAN {user} 0; HLEN {sku}; HMGET {sku} f; HSCAN {sku} 0; "
+        f"{_each('UNLINK WATCH', 'user sku cart')}; "
+        "HLEN {cart}; HSCAN {cart} 0; HINCRBY {cart} f 1; HDEL {cart} f",
         is_needed=False,
     ),
     Requirement("user list, sku list and status", "SCAN 0", is_needed=False),
@@ -101,7 +102,7 @@ _READING = (
         "MULTI; EXEC; WATCH {segment} {state}; LLEN {segment}; LRANGE {segment} 0 0",
     ),
     Requirement("read what the run was to write", "HMGET {run} f"),
-    Requirement("show the carts", "HLEN {cart}; HSCAN {cart} 0; HGETALL {sku}"),
+    Requirement("show the carts", "HLEN {cart}; HSCAN {cart} 0; HMGET {sku} f"),
     Requirement("read", "EXISTS {segment}", is_needed=False),
     Requirement(
         "status",
@@ -130,7 +131,7 @@ SERVER_B_PAGE = (
     Requirement("show how far readings are", "HMGET {reading} f"),
     Requirement("show verdicts", "HLEN {result}; HMGET {result} f"),
     Requirement("show dead letters", "XLEN {dead_letters}; XREVRANGE {dead_letters} + - COUNT 1"),
-    Requirement("show the carts", "HLEN {cart}; HSCAN {cart} 0; HGETALL {sku}"),
+    Requirement("show the carts", "HLEN {cart}; HSCAN {cart} 0; HMGET {sku} f"),
 )
 
 _FOLLOWING = "XREAD COUNT 1 STREAMS {signals} 0"

@@ -19,6 +19,7 @@ Callback = Callable[..., Any]
 
 STRANGE = (TypeError, ValueError, KeyError, IndexError, AttributeError, AssertionError)  # what strange replies lead to
 MANY_BYTES = 64 * 1024 * 1024  # of fields and names, a thousand of them or a hash of our own
+FIELD_BYTES = 2 * 1024 * 1024  # of one that is named; the digests of a state's blocks have 1.6 MB at most
 MOST_BYTES = 1024 * 1024 * 1024  # of what others may have put into a stream; a value has at most half of it
 
 _COUNTS = "DBSIZE DEL EVAL EXISTS EXPIRE HDEL HLEN HSET HSETNX LLEN LPUSH LPUSHX PERSIST PEXPIRE UNLINK WAIT XACK XDEL"
@@ -88,3 +89,10 @@ def require_shape(command: Sequence[Any], reply: Reply) -> Reply:
 def most_bytes_of(command: str) -> int:
     """Return how long the reply to a command may be."""
     return _REPLIES[command][1] if command in _REPLIES else FEW_BYTES
+
+
+def most_bytes_asked(command: Sequence[Any]) -> int:
+    """Return how long the reply to this very command may be: of a hash of others it may name few fields."""
+    if command[0] == "HMGET":
+        return min(MANY_BYTES, FIELD_BYTES * max(1, len(command) - 2))
+    return most_bytes_of(str(command[0]))

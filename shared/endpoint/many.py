@@ -11,7 +11,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from shared.endpoint.batch_connection import Reply, pack
-from shared.endpoint.known_replies import most_bytes_of
+from shared.endpoint.known_replies import most_bytes_asked
 
 if TYPE_CHECKING:
     from shared.endpoint.endpoint import Endpoint
@@ -39,6 +39,6 @@ def ask_many(endpoint: Endpoint, commands: Sequence[tuple[str, ...]]) -> list[Re
 def _ask(endpoint: Endpoint, asked: Sequence[tuple[str, ...]]) -> list[Reply]:
     """Return the replies of one server."""
     with closing(endpoint.batch(asked[0][1])) as connection:
-        connection.limit_replies(max(most_bytes_of(name) for name in {command[0] for command in asked}))
+        connection.limit_replies(max(map(most_bytes_asked, asked)))
         connection.send(b"".join(pack(*command) for command in asked), replies=len(asked))
         return connection.checked(asked, connection.read_many(len(asked), key_at=lambda place: asked[place][1]))

@@ -21,6 +21,7 @@ from shared.endpoint.bounded_parser import FEW_BYTES, limit_replies
 from shared.endpoint.known_replies import (
     STRANGE,
     checked,
+    most_bytes_asked,
     most_bytes_of,
     require_asked,
     strange,
@@ -41,9 +42,12 @@ class ShapeChecked:
     It is an error in its place, so that the replies behind it are read.
     """
 
-    def parse_response(self, connection: ConnectionInterface, command_name: str, **options: Any) -> Any:
-        """Return the next reply."""
-        limit_replies(connection, max(map(most_bytes_of, self.reply_commands(command_name)), default=FEW_BYTES))
+    def parse_response(
+        self, connection: ConnectionInterface, command_name: str, *, most_bytes: int = 0, **options: Any
+    ) -> Any:
+        """Return the next reply, of so many bytes at most, or of as many as the command's may have."""
+        most = most_bytes or max(map(most_bytes_of, self.reply_commands(command_name)), default=FEW_BYTES)
+        limit_replies(connection, most)
         try:
             return super().parse_response(connection, command_name, **options)  # type: ignore[misc]
         except STRANGE as error:
@@ -76,7 +80,7 @@ class NodeClient(CheckedClient):
     def execute_command(self, *args: Any, **options: Any) -> Any:
         """Send a command once and return its reply."""
         try:
-            return require_asked(args, super().execute_command(*args, **options))  # type: ignore[no-untyped-call]
+            return require_asked(args, super().execute_command(*args, **_bounded(args, options)))  # type: ignore[no-untyped-call]
         except RedisError as error:
             raise self.translated(error, args) from error
 
@@ -163,10 +167,16 @@ class NodePipeline(ShapeChecked, Pipeline):
         """Return the commands that the next reply may answer; redis-py calls those of a transaction `_`."""
         return (command[0] for command, _ in self.command_stack) if command_name == "_" else (command_name,)
 
+    def pipeline_execute_command(self, *args: Any, **options: Any) -> NodePipeline:
+        """Add a command to those that `execute` sends."""
+        super().pipeline_execute_command(*args, **_bounded(args, options))
+        return self
+
     def immediate_execute_command(self, *args: Any, **options: Any) -> Any:
         """Send a command under WATCH at once and return its reply."""
         try:
-            return require_asked(args, super().immediate_execute_command(*args, **options))  # type: ignore[no-untyped-call]
+            reply = super().immediate_execute_command(*args, **_bounded(args, options))  # type: ignore[no-untyped-call]
+            return require_asked(args, reply)
         except WatchError as error:  # the connection is lost, and with it the watch; nothing was written
             lost = error.__context__ or error
             raise self._client.translated(lost if isinstance(lost, Exception) else error) from lost
@@ -204,7 +214,9 @@ class NodePipeline(ShapeChecked, Pipeline):
         try:
             for command in sent:
                 try:
-                    replies.append(require_asked(command, self.parse_response(connection, str(command[0]))))
+                    most = most_bytes_asked(command)
+                    reply = self.parse_response(connection, str(command[0]), most_bytes=most)
+                    replies.append(require_asked(command, reply))
                 except ResponseError as error:
                     replies.append(error)
             self._asked = []
@@ -239,6 +251,11 @@ class NodePipeline(ShapeChecked, Pipeline):
                 where=ours.where, expected=ours.expected, got=ours.got, advice=ours.advice, answered=ours.answered
             ) from error
         raise ours from error
+
+
+def _bounded(command: Sequence[Any], options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a command with the bound of its reply, where that is not the one of all such commands."""
+    return options | {"most_bytes": most_bytes_asked(command)} if command[0] == "HMGET" else options
 
 
 def key_of(command: Sequence[Any]) -> str:

@@ -7,12 +7,25 @@ A cart has no field names of its own: of a cart alone only its form can be told.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
 
-from shared.errors import InvalidInputError
+from shared.errors import InvalidInputError, LongReplyError
 from shared.keys import ID_PATTERN
 from shared.ownership import foreign_error
 from shared.shop.record_checks import checked_name, price_of, quantity_of
+
+if TYPE_CHECKING:
+    from shared.endpoint.node_client import Command
+
+
+class Held(NamedTuple):
+    """What a key of a user or SKU holds: `questions` with their replies."""
+
+    length: int  # fields of it; 0 where there is no such key
+    values: Sequence[bytes | None]  # of our fields
+
 
 USER_FIELDS = ("first_name", "last_name")
 SKU_FIELDS = ("name", "price")
@@ -37,16 +50,30 @@ def is_line(line: tuple[bytes, bytes]) -> bool:
     return is_id and quantity_of(quantity.decode("ascii", "replace")) is not None
 
 
-def require_our_user(key: str, fields: Mapping[bytes, bytes]) -> None:
+def questions(key: str, names: Sequence[str]) -> tuple[Command, Command]:
+    """Return what is asked of a user or SKU; never for all fields, of which somebody else's hash may have a million."""
+    return ("HLEN", key), ("HMGET", key, *names)
+
+
+def require_our_user(key: str, held: Held) -> None:
     """Raise WrongKeyError if a user's key holds somebody else's fields."""
-    if fields and not is_user(len(fields), [fields.get(name.encode()) for name in USER_FIELDS]):
+    if held.length and not is_user(*held):
         raise foreign_error(key, "no key, or first_name and last_name alone", "a hash of somebody else's")
 
 
-def require_our_sku(key: str, fields: Mapping[bytes, bytes]) -> None:
+def require_our_sku(key: str, held: Held) -> None:
     """Raise WrongKeyError if a SKU's key holds somebody else's fields."""
-    if fields and not is_sku(len(fields), [fields.get(name.encode()) for name in SKU_FIELDS]):
+    if held.length and not is_sku(*held):
         raise foreign_error(key, "no key, or name and price alone", "a hash of somebody else's")
+
+
+@contextmanager
+def long_is_foreign(key: str) -> Iterator[None]:
+    """Raise WrongKeyError where a reply is longer than of a record of ours."""
+    try:
+        yield
+    except LongReplyError as error:
+        raise foreign_error(key, "no key, or a record of the shop", "values of somebody else's, too long") from error
 
 
 def require_our_cart(key: str, fields: Mapping[bytes, bytes]) -> None:

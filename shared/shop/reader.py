@@ -7,19 +7,27 @@ between the two round trips.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import nsmallest
+from typing import TYPE_CHECKING
 
 from shared.endpoint.endpoint import Endpoint
-from shared.endpoint.scanning import HASH_COUNT, hash_pages
-from shared.endpoint.together import Together, ask_each
+from shared.endpoint.scanning import ask_page, hash_pages
+from shared.endpoint.small_replies import ask_small
+from shared.endpoint.together import Together, portions
 from shared.keys import ID_PATTERN, Keyspace
+from shared.shop.ours import SKU_FIELDS, Held, long_is_foreign, questions
 from shared.shop.records import Cart, Sku, decode_cart_line
 from shared.text import natural_order, stored_text
+
+if TYPE_CHECKING:
+    from shared.endpoint.node_client import Command
 
 Fields = dict[bytes, bytes]
 SCAN_COUNT = 100
 MOST_LINES = 1_000  # that `read_cart` returns
+MOST_RECORD_BYTES = 16 * 1024  # eight times what two names of ours have
+MOST_PAGE_BYTES = 1024 * 1024
 
 
 def read_carts(endpoint: Endpoint, keys: Keyspace, user_ids: Iterable[str], *, most_lines: int) -> list[Cart]:
@@ -27,7 +35,7 @@ def read_carts(endpoint: Endpoint, keys: Keyspace, user_ids: Iterable[str], *, m
 
     Of a cart with more than `most_lines` only so many, whichever come first; it costs no more, however large it is.
 
-    Redis: HLEN and HSCAN COUNT 100 for each cart, and HGETALL for each SKU in them, both pipelined; O(lines read). One
+    Redis: HLEN and HSCAN COUNT 100 for each cart, and HMGET for each SKU in them, both pipelined; O(lines read). One
     that was larger before takes HSCAN COUNT 1000 to its end.
     """
     user_ids = list(user_ids)
@@ -41,32 +49,35 @@ def read_cart(endpoint: Endpoint, keys: Keyspace, user_id: str, *, passed: Calla
     A total of all lines was rejected: each takes a look at its SKU, which made a minute of a million lines.
     `passed` is called after each round trip of a larger cart with the number of lines that it passed over.
 
-    Redis: HLEN with HSCAN COUNT 1000, which goes on through a larger cart; O(lines). HGETALL for each SKU shown.
+    Redis: HLEN with HSCAN COUNT 1000, which goes on through a larger cart; O(lines). HMGET for each SKU shown.
     """
     key = keys.cart(user_id)
-    asked = Together(endpoint)
-    asked.at(key).hlen(key)
-    asked.at(key).hscan(key, 0, count=HASH_COUNT)
-    length, (cursor, fields) = asked.send()
-    passed(len(fields))
-    for page in hash_pages(endpoint.at(key), key, cursor=cursor) if cursor else ():
-        passed(len(page))
-        fields |= page
-        if len(fields) > 10 * MOST_LINES:
-            fields = _first(fields, MOST_LINES)
+    with long_is_foreign(key):
+        asked = Together(endpoint)
+        asked.at(key).hlen(key)
+        ask_page(asked.at(key), key)
+        length, (cursor, fields) = asked.send()
+        passed(len(fields))
+        for page in hash_pages(endpoint.at(key), key, cursor=cursor) if cursor else ():
+            passed(len(page))
+            fields |= page
+            if len(fields) > 10 * MOST_LINES:
+                fields = _first(fields, MOST_LINES)
     first = _first(fields, MOST_LINES)
     return _carts(endpoint, keys, {user_id: (first, max(0, length - len(first)))})[0]
 
 
 def _some_lines(endpoint: Endpoint, cart_keys: list[str], most: int) -> dict[str, tuple[Fields, int]]:
     """Return at most so many fields of each cart, and how many more it has."""
-    asked = Together(endpoint)
-    for key in cart_keys:
-        asked.at(key).hlen(key)
-        asked.at(key).hscan(key, 0, count=SCAN_COUNT)
-    replies = asked.send()
+    asked: list[Command] = [
+        command for key in cart_keys for command in (("HLEN", key), ("HSCAN", key, 0, "COUNT", SCAN_COUNT))
+    ]
+    replies = ask_small(endpoint, asked, most_bytes=MOST_PAGE_BYTES, skip_wrong_type=False)
     found: dict[str, tuple[Fields, int]] = {}
-    for key, length, (_, fields) in zip(cart_keys, replies[::2], replies[1::2], strict=True):
+    for key, length, page in zip(cart_keys, replies[::2], replies[1::2], strict=True):
+        if page is None:  # values of somebody else's
+            continue
+        fields = dict(zip(page[1][::2], page[1][1::2], strict=True))
         first = _first(fields, most)
         found[key] = (first, max(0, length - len(first)))
     cut_short = [key for key, (fields, left_out) in found.items() if left_out and len(fields) + left_out <= most]
@@ -82,13 +93,31 @@ def _all_lines(endpoint: Endpoint, key: str) -> Fields:
     return lines
 
 
-def read_hashes(endpoint: Endpoint, keys: Iterable[str], *, skip_wrong_type: bool = False) -> dict[str, Fields]:
-    """Return all fields of those keys that exist; keys of other types are skipped or raise WrongKeyError.
+def read_fields(endpoint: Endpoint, keys: Iterable[str], names: Sequence[str]) -> Iterator[tuple[str, Fields]]:
+    """Yield each key with those of the named fields that it holds, none where that is nothing of ours.
 
-    Redis: HGETALL for each, pipelined.
+    So it is where they are longer than ours ever are, and where the key has another type.
+
+    Redis: HMGET for each, 1,000 a round trip.
     """
-    replies = ask_each(endpoint, keys, lambda pipeline, key: pipeline.hgetall(key), skip_wrong_type=skip_wrong_type)
-    return {key: fields for key, fields in replies if fields}
+    for portion in portions(keys):
+        asked = [("HMGET", key, *names) for key in portion]
+        replies = ask_small(endpoint, asked, most_bytes=MOST_RECORD_BYTES)
+        for key, values in zip(portion, replies, strict=True):
+            found = zip(names, values or (), strict=False)
+            yield key, {name.encode(): value for name, value in found if value is not None}
+
+
+def read_held(endpoint: Endpoint, keys: Iterable[str], names: Sequence[str]) -> Iterator[tuple[str, Held]]:
+    """Yield each key of a user or SKU with what it holds, nothing where that is too long or no hash.
+
+    Redis: HLEN and HMGET for each, 1,000 of them a round trip.
+    """
+    for portion in portions(keys):
+        asked = [command for key in portion for command in questions(key, names)]
+        replies = ask_small(endpoint, asked, most_bytes=MOST_RECORD_BYTES)
+        for key, length, values in zip(portion, replies[::2], replies[1::2], strict=True):
+            yield key, Held(0, ()) if length is None or values is None else Held(length, values)
 
 
 def _first(fields: Fields, most: int) -> Fields:
@@ -101,8 +130,8 @@ def _carts(endpoint: Endpoint, keys: Keyspace, found: Mapping[str, tuple[Fields,
     sku_ids = {stored_text(name) for fields, _ in found.values() for name in fields}
     # a field that is no id, or a key that is no hash, is no SKU of ours
     sku_keys = {keys.sku(sku_id): sku_id for sku_id in sku_ids if re.fullmatch(ID_PATTERN, sku_id)}
-    sku_fields = read_hashes(endpoint, sku_keys, skip_wrong_type=True)
-    skus = {sku_keys[key]: Sku.decode(sku_keys[key], fields) for key, fields in sku_fields.items()}
+    sku_fields = read_fields(endpoint, sku_keys, SKU_FIELDS)
+    skus = {sku_keys[key]: Sku.decode(sku_keys[key], fields) for key, fields in sku_fields if fields}
     return [_cart(user_id, fields, left_out, skus) for user_id, (fields, left_out) in found.items()]
 
 

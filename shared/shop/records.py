@@ -24,6 +24,7 @@ class User:
     first_name: str  # empty when none is stored
     last_name: str  # the same
     other_fields: OtherFields = ()  # names and values that somebody else put into the hash, sorted by name
+    left_out: int = 0  # further fields, which were not read
 
     @property
     def full_name(self) -> str:
@@ -49,6 +50,7 @@ class Sku:
     name: str  # empty when none is stored
     price: Decimal | None  # with two decimal places; None when none is stored, or none that can be read
     other_fields: OtherFields = ()  # as in `User`; a price that can't be read is among them
+    left_out: int = 0  # as in `User`
 
     def encode(self) -> dict[str, str]:
         """Return the fields of the hash, without those of others."""

@@ -167,7 +167,10 @@ class TurnCounter(Relay):
         """Hand out the replies of connections that have been quiet."""
         for conversation in self._holding():
             if self._due_s(conversation) <= 0:
-                self._hand_out(conversation)
+                try:
+                    self._hand_out(conversation)
+                except OSError:  # the client had enough of a long reply
+                    self.drop(conversation.pair)
 
     def drop(self, pair: Pair, *, keep_server: bool = False) -> None:
         """Close a connection; the client gets what the server had said."""
