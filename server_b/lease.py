@@ -145,6 +145,14 @@ class Lease:
             if time.monotonic() - self._stop_seen > DRAIN_S:
                 raise GivenBack("a stop was requested")
 
+    def look_on(self) -> None:
+        """Do what is due in the midst of a look that was made before, with nothing in hand.
+
+        Raises WaitOverError if the time of `--wait-s` is over.
+        """
+        self.beat()
+        self.check_wait()
+
     def pause(self, seconds: float) -> None:
         """Wait for a list that has not come yet.
 

@@ -99,7 +99,7 @@ class Story:
             RETRY_S, self.stop, on_outage=self._tell_outage, refresh=self._refresh, final=(ReadOnlyEndpointError,)
         )
         telemetry.outages_from(lambda: (retry.outage_count, retry.outage_s))
-        self.reports = reports = Reports(endpoint, keys, settings, progress, self.emit, log, retry)
+        self.reports = reports = Reports(endpoint, keys, settings, progress, self.emit, log, retry, lease.look_on)
         self.serving = serving = Serving(self.stop, retry, reports)
         self.teller = ReadingTeller(endpoint, keys, settings.consumer, log)
         self.examiner = examiner = SegmentExaminer(

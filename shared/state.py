@@ -12,7 +12,7 @@ from shared.segments import MAX_SEGMENT_VALUES
 from shared.tokens import MOST_AHEAD_OF_ATTEMPT_MS, require_not_too_late
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SegmentState:
     """What is published under the name of a segment; count 0 when nothing is any more."""
 

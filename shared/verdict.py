@@ -28,7 +28,7 @@ SUPERSEDED = "superseded"
 DEFAULT_RETAIN_MS = 7 * 24 * 60 * 60 * 1000  # verdicts are kept, where the run's record does not say
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SegmentVerdict:
     """What a consumer found out about one segment, under one attempt. Moments are the server's clock since 1970."""
 

@@ -35,9 +35,11 @@ def explain_command(common: CommonSettings, run_id: str, values: str | None, *, 
     Example: server-b explain 20261122T205801123Z-3f9a1c --json
     """
     check_run_id("RUN_ID", run_id)
-    from server_b.explain.explanation import Explainer, read_verdicts
+    from server_b.explain.explanation import Explainer
+    from server_b.explain.found_verdicts import read_verdicts
     from server_b.explain.lines import LinesOfFile
     from shared.endpoint.opening import open_endpoint
+    from shared.program.progress import Progress
     from shared.program.state_folder import state_directory
     from shared.program.verdict_file import VerdictFile
 
@@ -48,8 +50,10 @@ def explain_command(common: CommonSettings, run_id: str, values: str | None, *, 
         if endpoint.kind.is_replica:
             files = {"endpoint": endpoint.name, "namespace": common.keys.namespace}
             local = VerdictFile(state_directory(), **files).read()
-        verdicts = read_verdicts(endpoint, common.keys, run_id, local)
-        found = Explainer(endpoint, common.keys, run_id, file).explain(verdicts)
+        with Progress("Looking", None, unit="verdicts") as progress:
+            verdicts = read_verdicts(endpoint, common.keys, run_id, local, progress.add)
+        with Progress("Reading", len(verdicts.failed), unit="segments") as progress:
+            found = Explainer(endpoint, common.keys, run_id, file).explain(verdicts, progress.add)
     say_outcome(json_text(found.as_json()) if as_json else explanation_text(found))
 
 
@@ -63,7 +67,7 @@ def explanation_text(found: Explanation) -> str:
     lines += [f"Segment {segment:,}: {note}." for segment, note in found.notes]
     lines += [_range_line(each) for each in sorted(found.ranges.kept, key=lambda each: (each.first, each.kind))]
     lines += [f"{kind}: {count:,} more ranges" for kind, count in found.ranges.left_out.items()]
-    if len({segment for segment, _ in found.notes}) < len(found.failed):
+    if set(found.failed) - {segment for segment, _ in found.notes}:
         lines.append(f"server-a run --resume {found.run_id} --repair writes what failed again.")
     return joined_lines(lines)
 

@@ -5,10 +5,11 @@ A list may have been replaced, or mended, since its verdict: then it can't be ex
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
-from typing import Any, cast
+from typing import Any
 
+from server_b.explain.found_verdicts import MAX_EXPLAINED, FoundVerdicts
 from server_b.explain.lines import LineExplanation, LinesOfFile
 from server_b.explain.numbers import add_numbers
 from server_b.explain.ranges import DIFFERING, MOVED, WrongRanges
@@ -18,16 +19,13 @@ from server_b.segment.number_runs import NumberRuns
 from server_b.segment.witness import block_places
 from shared.digest import BLOCK_VALUES, SegmentDigest
 from shared.endpoint.endpoint import Endpoint
-from shared.errors import InvalidInputError, WrongKeyError
+from shared.errors import WrongKeyError
 from shared.keys import Keyspace
-from shared.program.verdict_file import LocalVerdicts
 from shared.record import SOURCE_NUMBERS, RunRecord
 from shared.segments import SegmentRange
 from shared.signal import Signal
-from shared.verdict import FAILED, SegmentVerdict, decode_result, is_complete, run_verdict
+from shared.verdict import SegmentVerdict
 from shared.witness import Witness
-
-UNFINISHED = "unfinished"
 
 
 @dataclass
@@ -53,24 +51,6 @@ class Explanation:
         }
 
 
-def read_verdicts(
-    endpoint: Endpoint, keys: Keyspace, run_id: str, local: LocalVerdicts
-) -> Mapping[int, SegmentVerdict]:
-    """Return a run's verdicts, those of a follower on this host among them; InvalidInputError if there are none.
-
-    Redis: HGETALL of the result; O(segments).
-    """
-    key = keys.result(run_id)
-    found = decode_result(cast("dict[bytes, bytes]", endpoint.at(key).hgetall(key)))
-    for segment, verdict in local.get(run_id, {}).items():
-        if segment not in found or found[segment].attempt < verdict.attempt:
-            found[segment] = verdict
-    if not found:
-        expected, advice = "a run that server-b has verdicts on", "see server-b status"
-        raise InvalidInputError(where=f"run {run_id}", expected=expected, got="none here", advice=advice)
-    return found
-
-
 @dataclass
 class Explainer:
     """Explains one segment after the other; `file` has the lines of the run, None where it was not given."""
@@ -80,8 +60,8 @@ class Explainer:
     run_id: str
     file: LinesOfFile | None
 
-    def explain(self, verdicts: Mapping[int, SegmentVerdict]) -> Explanation:
-        """Return what is wrong with the segments that failed.
+    def explain(self, verdicts: FoundVerdicts, passed: Callable[[int], None] = lambda _: None) -> Explanation:
+        """Return what is wrong with the segments that failed; `passed` is called with numbers of those looked at.
 
         Raises:
             InvalidInputError: The file is not that of the run.
@@ -89,12 +69,16 @@ class Explainer:
 
         Redis: for each of them TIME and HMGET of state and record, then LLEN and LRANGE of all of it.
         """
-        verdict = run_verdict(verdicts) if is_complete(verdicts) or _failed(verdicts) else UNFINISHED
-        found = Explanation(self.run_id, verdict, _failed(verdicts))
-        for segment in found.failed:
-            if (witness := verdicts[segment].witness) is not None:
-                found.witnesses.append(witness)
-            found.notes += [(segment, note) for note in self._notes(verdicts[segment], found.ranges)]
+        found = Explanation(self.run_id, verdicts.verdict, list(verdicts.failed))
+        for segment, verdict in verdicts.failed.items():
+            if verdict.witness is not None:
+                found.witnesses.append(verdict.witness)
+            found.notes += [(segment, note) for note in self._notes(verdict, found.ranges)]
+            passed(1)
+        if verdicts.left_out is not None:
+            first, others = verdicts.left_out
+            note = f"one of {others:,} that failed beyond the first {MAX_EXPLAINED:,}, which are not looked at"
+            found.notes.append((first, note))
         return found
 
     def _notes(self, verdict: SegmentVerdict, ranges: WrongRanges) -> Iterable[str]:
@@ -135,10 +119,6 @@ class Explainer:
         if self.file is None:
             return notes + _of_blocks(listing, part, ranges)
         return notes + _of_lines(listing, part, self.file, ranges)
-
-
-def _failed(verdicts: Mapping[int, SegmentVerdict]) -> list[int]:
-    return sorted(segment for segment, verdict in verdicts.items() if verdict.verdict == FAILED)
 
 
 def _of_numbers(listing: Listing, part: SegmentRange, ranges: WrongRanges) -> list[str]:

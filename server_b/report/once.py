@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from server_b.report.run_report import MODE_GROUP, RunReport, make_report
-from server_b.report.standing import StandingRun, read_standing
+from server_b.report.standing import Passing, StandingRun, nothing, read_standing
 from server_b.segment.progress import RunProgress
 from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
@@ -37,6 +37,7 @@ class Reports:
     emit: Callable[[RunReport], None]
     log: FilteringBoundLogger
     retry: Retry  # knows the outages
+    passing: Passing = nothing  # called between the portions of a look that is made again and again
     final: RunReport | None = field(init=False, default=None)
     complete_before: str = field(init=False, default="")  # the newest run, if it was complete when we started
 
@@ -107,15 +108,17 @@ class Reports:
                 self.progress.examined_by_all(run_id, int(self.endpoint.at(key).hlen(key)))
         for run_id in sorted(self._watched | self._waiting.keys()):
             if self.final is None:
-                self.report_if_complete(run_id)
+                self.report_if_complete(run_id, passing=self.passing)
 
-    def report_if_complete(self, run_id: str, *, segments: int = 0, even_superseded: bool = True) -> None:
+    def report_if_complete(
+        self, run_id: str, *, segments: int = 0, even_superseded: bool = True, passing: Passing = nothing
+    ) -> None:
         """Report a run, once for the same verdicts, if all its segments have theirs and are there as these say.
 
         With `segments`, how many its signals say, that takes one round trip.
         """
-        found = read_standing(self.endpoint, self.keys, run_id, segments=segments)
-        self.progress.examined_by_all(run_id, len(found.verdicts))
+        found = read_standing(self.endpoint, self.keys, run_id, segments=segments, passing=passing)
+        self.progress.examined_by_all(run_id, max(found.recorded, len(found.verdicts)))
         if not found.is_decided or self._is_reported(run_id, found.verdicts):
             self._waiting.pop(run_id, None)
         elif (even_superseded or run_verdict(found.verdicts) != SUPERSEDED) and not self.must_wait(run_id, found):

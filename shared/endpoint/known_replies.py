@@ -18,6 +18,7 @@ from shared.endpoint.strange_replies import StrangeReplyError
 Callback = Callable[..., Any]
 
 STRANGE = (TypeError, ValueError, KeyError, IndexError, AttributeError, AssertionError)  # what strange replies lead to
+SOME_BYTES = 16 * 1024 * 1024  # of fields that are asked for by name; a thousand verdicts have a tenth of it
 MANY_BYTES = 64 * 1024 * 1024  # of fields and names, a thousand of them or a hash of our own
 FIELD_BYTES = 2 * 1024 * 1024  # of one that is named; the digests of a state's blocks have 1.6 MB at most
 MOST_BYTES = 1024 * 1024 * 1024  # of what others may have put into a stream; a value has at most half of it
@@ -37,7 +38,7 @@ _REPLIES: dict[str, tuple[Shape, int]] = {
     "CONFIG GET": (shapes.is_pairs, FEW_BYTES),
     "HGETALL": (shapes.is_pairs, MOST_BYTES),
     "HSCAN": (shapes.is_page_of_pairs, MANY_BYTES),
-    "HMGET": (shapes.is_texts_or_nils, MANY_BYTES),
+    "HMGET": (shapes.is_texts_or_nils, SOME_BYTES),
     "INFO": (shapes.is_text, FEW_BYTES),
     "LRANGE": (shapes.is_texts, MANY_BYTES),
     "SCAN": (shapes.is_page, MANY_BYTES),

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from shared import __version__
 from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.recorded import all_verdicts
 from shared.endpoint.stream_pages import PageSize, stream_pages
 from shared.endpoint.together import PORTION_KEYS
 from shared.errors import NotAllowedError, WrongKeyError
@@ -145,9 +146,17 @@ class Collector:
         known = next((run for run in runs if run.run_id == self.run_id), None)
         if known is None:
             (known,) = read_runs(self.endpoint, self.keys, {self.run_id: 0}, local)
-            segments = len(local.get(self.run_id, ()))
-            known = replace(known, segments=known.segments or max(segments, known.verdicts))
+            if not known.segments:
+                known = replace(known, segments=self._judged_segments(len(local.get(self.run_id, ()))))
         return known if known.segments else None
+
+    def _judged_segments(self, followed: int) -> int:
+        """Return how many segments a run without record and signals has, as its first verdict says.
+
+        How many fields its result has says nothing: it may be somebody else's, of any size.
+        """
+        found = next(all_verdicts(self.endpoint, self.keys, self.run_id), {})
+        return max(followed, next((verdict.segments for verdict in found.values()), 0))
 
     def _findings(self, run: RunStatus, stream: StreamFacts, local: LocalVerdicts) -> Findings:
         """Return what the segments amount to, having read those that may have changed."""

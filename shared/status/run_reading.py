@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
 
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.many import ask_many
 from shared.endpoint.published import read_state
+from shared.endpoint.recorded import read_verdicts
 from shared.endpoint.together import PORTION_KEYS, Together
 from shared.errors import InvalidInputError, WrongKeyError
 from shared.keys import Keyspace
@@ -21,7 +21,7 @@ from shared.state import SegmentState
 from shared.status.facts import PENDING, UNKNOWN, RunStatus, SegmentFacts
 from shared.status.findings import Verdicts
 from shared.status.signal_reading import with_signals
-from shared.verdict import SegmentVerdict, decode_result
+from shared.verdict import SegmentVerdict
 
 MAX_OLDER_VERDICTS = 10_000  # of all runs but the newest together
 _FIELDS = ("schema_version", "run_id", "source", *RunRecord.NUMBERS, "published", "finished_ms")
@@ -195,10 +195,7 @@ def _verdicts(
     endpoint: Endpoint, keys: Keyspace, run: RunStatus, numbers: Sequence[int], local: LocalVerdicts
 ) -> dict[int, SegmentVerdict]:
     """Return the verdicts on these segments; none that were made on a run of another size. Redis: HMGET."""
-    key = keys.result(run.run_id)
-    raw: Any = endpoint.at(key).hmget(key, [str(number) for number in numbers])
-    fields = {b"%d" % number: value for number, value in zip(numbers, raw, strict=True) if value is not None}
-    verdicts = decode_result(fields)
+    verdicts = read_verdicts(endpoint, keys, run.run_id, numbers)
     ours = local.get(run.run_id, {})
     for number in numbers if ours else ():
         found = ours.get(number)

@@ -7,19 +7,21 @@ import os
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from demo.servers import Server
 from server_b.explain import lines as lines_module
 from server_b.explain import ranges as ranges_module
-from server_b.explain.explanation import Explainer, Explanation, read_verdicts
+from server_b.explain.explanation import Explainer, Explanation
+from server_b.explain.found_verdicts import read_verdicts
 from server_b.explain.lines import LinesOfFile
 from shared.endpoint.endpoint import Endpoint
 from shared.errors import InvalidInputError, VerificationFailedError
 from shared.keys import Keyspace
-from tests.stage.hand_over_in_process import OLDER, HandOver
+from shared.verdict import FAILED, SegmentVerdict, decode_result
+from tests.stage.hand_over_in_process import OLDER, RUN, HandOver
 from tests.stage.list_changes import CHANGES, COUNT, Change, change_list
 from tests.stage.programs import run_program
 
@@ -231,9 +233,27 @@ def test_verdicts_of_a_follower_on_this_host_count(
     hand_over: HandOver, client: redis.Redis, endpoint: Endpoint, keys: Keyspace
 ) -> None:
     run_id = fail(hand_over, client, CHANGES[0].make, count=3 * COUNT)
+    recorded = decode_result(cast("dict[bytes, bytes]", client.hgetall(keys.result(run_id))))
     verdicts = read_verdicts(endpoint, keys, run_id, {})
     client.delete(keys.result(run_id))
-    assert read_verdicts(endpoint, keys, run_id, {run_id: dict(verdicts)}) == verdicts
-    older = replace(verdicts[2], attempt=OLDER)
-    client.hset(keys.result(run_id), "2", verdicts[2].encode())
-    assert read_verdicts(endpoint, keys, run_id, {run_id: {2: older}}) == {2: verdicts[2]}
+    assert read_verdicts(endpoint, keys, run_id, {run_id: recorded}) == verdicts
+    assert (verdicts.number, verdicts.failed) == (3, {2: recorded[2]})
+    older = replace(recorded[2], attempt=OLDER)
+    client.hset(keys.result(run_id), "2", recorded[2].encode())
+    assert read_verdicts(endpoint, keys, run_id, {run_id: {2: older}}).failed == {2: recorded[2]}
+
+
+def test_of_many_failed_segments_the_first_thousand_are_looked_at(
+    endpoint: Endpoint, client: redis.Redis, keys: Keyspace, server: Server, namespace: str
+) -> None:
+    """Their run is gone, and with its record how many it had."""
+    failed = SegmentVerdict(FAILED, RUN, 1, 2_500, 10, "0" * 32, reason="x")
+    verdicts = [replace(failed, segment=number) for number in (1, *range(1_200, 2_400))]
+    client.hset(keys.result(RUN), mapping={str(each.segment): each.encode() for each in verdicts})
+    found = read_verdicts(endpoint, keys, RUN, {})
+    assert (found.verdict, found.number, len(found.failed)) == (FAILED, 1_201, 1_000)
+    explained = Explainer(endpoint, keys, RUN, None).explain(found)
+    assert len(explained.notes) == 1_001
+    assert explained.notes[-1][0] == 2_199
+    text = run_program("server-b", "explain", RUN, server=server, namespace=namespace).stdout
+    assert "one of 201 that failed beyond the first 1,000, which are not looked at" in text
