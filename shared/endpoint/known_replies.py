@@ -22,16 +22,18 @@ SOME_BYTES = 16 * 1024 * 1024  # of fields that are asked for by name; a thousan
 MANY_BYTES = 64 * 1024 * 1024  # of fields and names, a thousand of them or a hash of our own
 FIELD_BYTES = 2 * 1024 * 1024  # of one that is named; the digests of a state's blocks have 1.6 MB at most
 MOST_BYTES = 1024 * 1024 * 1024  # of what others may have put into a stream; a value has at most half of it
+KEPT_BYTES = 2 * 1024 * 1024  # of a name or value in an entry: more than a page of small entries may have
 
 _COUNTS = "DBSIZE DEL EVAL EXISTS EXPIRE HDEL HLEN HSET HSETNX LLEN LPUSH LPUSHX PERSIST PEXPIRE UNLINK WAIT XACK XDEL"
 _STATUSES = "PING RENAME SELECT SET TYPE UNWATCH WATCH"
 _GROUPS = partial(shapes.is_facts, texts=[b"name"], ids=[b"last-delivered-id"], numbers=[b"consumers", b"pending"])
 _CONSUMERS = partial(shapes.is_facts, texts=[b"name"], ids=[], numbers=[b"pending", b"idle"])
+_OF_ENTRIES = ("XRANGE", "XREVRANGE")  # what is read by XREADGROUP may become a dead letter, which tells its size
 _REPLIES: dict[str, tuple[Shape, int]] = {
     **dict.fromkeys([*_COUNTS.split(), "XLEN", "XTRIM"], (shapes.is_number, FEW_BYTES)),
     **dict.fromkeys(_STATUSES.split(), (shapes.is_text_or_nil, FEW_BYTES)),
     **dict.fromkeys(["GET", "HGET"], (shapes.is_text_or_nil, MANY_BYTES)),
-    **dict.fromkeys(["XRANGE", "XREVRANGE"], (shapes.is_entries, MOST_BYTES)),
+    **dict.fromkeys(_OF_ENTRIES, (shapes.is_entries, MOST_BYTES)),
     "XCLAIM": (shapes.is_pending_entries, MOST_BYTES),
     **dict.fromkeys(["XREAD", "XREADGROUP"], (shapes.is_streams, MOST_BYTES)),
     "CLUSTER SLOTS": (shapes.is_list, MANY_BYTES),
@@ -63,9 +65,21 @@ def _behind_look(name: str, callback: Callback | None) -> Callback:
     def look(reply: Reply, **options: Any) -> Reply:
         if not has_shape(reply):
             raise strange(name)
+        if name in _OF_ENTRIES:
+            cut_entries(reply)
         return reply if callback is None else callback(reply, **options)
 
     return look
+
+
+def cut_entries(entries: list[Any]) -> None:
+    """Cut names and values in entries that are longer than any of ours.
+
+    Several replies of a pipeline may hold an entry of 100 MB each, and all are kept until the last one is read.
+    """
+    for _, fields in entries:
+        if fields and max(map(len, fields)) > KEPT_BYTES:
+            fields[:] = [each if len(each) <= KEPT_BYTES else each[:KEPT_BYTES] for each in fields]
 
 
 def strange(command: str) -> StrangeReplyError:
@@ -84,6 +98,8 @@ def require_shape(command: Sequence[Any], reply: Reply) -> Reply:
     """Return a reply as it came; StrangeReplyError if it is not what the command's documentation says."""
     if command[0] in _REPLIES and not _REPLIES[command[0]][0](reply):
         raise strange(command[0])
+    if command[0] in _OF_ENTRIES:
+        cut_entries(reply)
     return require_asked(command, reply)
 
 

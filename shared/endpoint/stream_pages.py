@@ -30,7 +30,7 @@ class PageSize:
 
     def took(self, page: list[Any]) -> None:
         """Note a page that came."""
-        taken = sum(len(value) for _, fields in page for value in (fields or {}).values())
+        taken = sum(len(name) + len(value) for _, fields in page for name, value in (fields or {}).items())
         self.count = min(2 * self.count, self.most) if taken <= LARGE_PAGE_BYTES else 1
 
 

@@ -90,6 +90,15 @@ def test_entries_of_any_size_come_once(sizes: list[int]) -> None:
     assert len(pages[0]) <= 1
 
 
+@pytest.mark.parametrize("fields", [{bytes(LARGE_PAGE_BYTES + 1): b""}, {b"": bytes(LARGE_PAGE_BYTES + 1)}])
+def test_a_large_name_counts_as_a_large_value_does(fields: dict[bytes, bytes]) -> None:
+    size = PageSize(100)
+    size.took([(b"1-0", {b"f": b""})])
+    assert size.count == 2
+    size.took([(b"2-0", fields)])
+    assert size.count == 1
+
+
 def test_a_stream_of_large_entries_without_end_ends() -> None:
     numbers = count(1)
     size = PageSize(5)
