@@ -66,7 +66,7 @@ def the_loader_is_killed(contender: Contender, arena: Arena) -> set[str]:
 def the_list_is_replaced_while_it_is_read(contender: Contender, arena: Arena) -> set[str]:
     assert load(contender, arena.server.port, arena.old) == 0
     # a value of the first chunk alone: the server has read that by then
-    arena.link.at_reply(b"old-02400", lambda: load(contender, arena.server.port, arena.new))
+    arena.link.at_reply(b"old-02400", lambda: contender.replace(arena.server.port, arena.new))
     return flaws(contender.read(arena.link.port), NEW, OLD)
 
 

@@ -8,15 +8,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
+
+import redis
 
 from demo.parent import ending_with_us
 from shared.keys import Keyspace
+from tests.faults import plain_redis_py
 from tests.stage.hand_over_in_process import stored_values
 from tests.stage.programs import environment_of, run_program
-
-if TYPE_CHECKING:
-    import redis
 
 TIMEOUT_S = 60.0
 
@@ -32,6 +32,9 @@ class Contender(Protocol):
 
     def start_load(self, port: int, file: Path) -> subprocess.Popen[bytes]:
         """Start to write the lines of a file."""
+
+    def replace(self, port: int, file: Path) -> None:
+        """Write the lines of a file while a reader waits, which does that for five seconds at most."""
 
     def read(self, port: int) -> list[str] | None:
         """Return the list that the reader takes for complete, in the order of insertion; None when it takes none."""
@@ -53,6 +56,11 @@ class Plain:
     def start_load(self, port: int, file: Path) -> subprocess.Popen[bytes]:
         """Start the loader."""
         return _start([*self._command("load", port), str(file)])
+
+    def replace(self, port: int, file: Path) -> None:
+        """Load in this process, since a program takes seconds to start on a busy machine."""
+        with redis.Redis(port=port) as client:
+            plain_redis_py.load(client, self.keys.segment(1), file.read_text(encoding="utf-8").splitlines())
 
     def read(self, port: int) -> list[str] | None:
         """Return what the reader takes for complete: whatever is there, for it has nothing to hold it against."""
@@ -77,6 +85,10 @@ class Ours:
         """Start server-a."""
         command = [sys.executable, "-m", "server_a", "run", "--values", str(file)]
         return _start(command, environment_of("server-a", server=_url(port), namespace=self.namespace, env={}))
+
+    def replace(self, port: int, file: Path) -> None:
+        """Load; a reader of ours that has lost patience reads again."""
+        assert load(self, port, file) == 0
 
     def read(self, port: int) -> list[str] | None:
         """Return the list if server-b says that it is verified, as plain LRANGE finds it."""
