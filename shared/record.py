@@ -56,6 +56,7 @@ class RunRecord:
     command: str = ""  # as it was typed, without a password, cut at 1,000 characters; empty where it is not known
 
     NUMBERS = ("count", "segment_values", "max_value_bytes", "users", "skus", "carts", "seed", "retain_ms")
+    FIELDS = ("schema_version", "run_id", "source", *NUMBERS)  # without which there is no record
 
     @property
     def segments(self) -> int:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from server_a.run.settings import DAY_MS, DEFAULTS, RunSettings
 from shared.endpoint.endpoint import Endpoint, microseconds
 from shared.endpoint.our_streams import ask_signals, require_signals
+from shared.endpoint.small_replies import ask_small
 from shared.endpoint.together import Together, ask_each
-from shared.errors import InvalidInputError
+from shared.errors import InvalidInputError, LongReplyError, WrongKeyError
 from shared.keys import Keyspace
-from shared.ownership import require_our_record
+from shared.ownership import foreign_error, require_our_record
 from shared.record import (
     LOST_ATTEMPTS,
     SOURCE_NUMBERS,
@@ -29,6 +30,15 @@ from shared.record import (
     signal_field,
 )
 from shared.tokens import is_token, require_not_too_late
+
+_FIELDS = (
+    *RunRecord.FIELDS,
+    *ShopCount().encode(),
+    *("overwrite", "command", "finished_ms", "outages", "samples", LOST_ATTEMPTS),
+)
+_MOST_RECORD_BYTES = 4 * 1024 * 1024  # samples, outages and lost attempts have some 100 kB
+_TOGETHER = 500  # segments
+_MOST_NOTED_BYTES = 256 * 1024  # four times what these have of ours
 
 
 @dataclass(frozen=True)
@@ -54,15 +64,20 @@ class KnownRun:
 def read_known_run(endpoint: Endpoint, keys: Keyspace, settings: RunSettings) -> KnownRun:
     """Return what is known of the run that `--resume` names; raise InvalidInputError if an option contradicts it.
 
-    Redis: HGETALL, O(segments); TIME; XREVRANGE of the signals; in one round trip.
+    Redis: HMGET of the record, TIME, XREVRANGE of the signals in one round trip; then HMGET of what the record notes of
+    each segment, 500 segments a command, in another one.
     """
     run_id = settings.resume or ""
     key = keys.run(run_id)
     asked = Together(endpoint)
-    asked.at(key).hgetall(key)
+    asked.at(key).execute_command("HMGET", key, *_FIELDS, most_bytes=_MOST_RECORD_BYTES)
     ask_signals(asked, keys)
     asked.at(keys.signals()).time()
-    fields, newest, now = asked.send()
+    try:
+        values, newest, now = asked.send()
+    except LongReplyError as error:
+        raise _too_long(key) from error
+    fields = {name.encode(): value for name, value in zip(_FIELDS, values, strict=True) if value is not None}
     if b"schema_version" not in fields:
         where, expected = f"--resume {run_id}", "a run of this endpoint and namespace"
         raise InvalidInputError(where=where, expected=expected, got="an unknown one", advice="see server-a status")
@@ -72,6 +87,7 @@ def read_known_run(endpoint: Endpoint, keys: Keyspace, settings: RunSettings) ->
     require_signals(endpoint, keys, newest, run_id=run_id)
     _refuse_contradictions(settings, record)
     numbers = range(1, record.segments + 1)
+    fields |= _noted(endpoint, key, numbers)
     tokens = {number: fields.get(attempt_field(number).encode(), b"").decode("ascii", "replace") for number in numbers}
     is_finished = fields.get(b"finished_ms", b"0") != b"0"
     ids = {number: decode_entry_id(fields.get(signal_field(number).encode())) for number in numbers}
@@ -87,6 +103,28 @@ def read_known_run(endpoint: Endpoint, keys: Keyspace, settings: RunSettings) ->
         shop=ShopCount.decode(key, fields),
         server_us=microseconds(now),
     )
+
+
+def _noted(endpoint: Endpoint, key: str, numbers: range) -> dict[bytes, bytes]:
+    """Return what a record notes of each segment; WrongKeyError where that is longer than what we write.
+
+    HGETALL was rejected: a hash of somebody else's under the record's name may have any number of fields.
+    """
+    wanted = [
+        [field(number) for number in numbers[first : first + _TOGETHER] for field in (attempt_field, signal_field)]
+        for first in range(0, len(numbers), _TOGETHER)
+    ]
+    replies = ask_small(endpoint, [("HMGET", key, *names) for names in wanted], most_bytes=_MOST_NOTED_BYTES)
+    found: dict[bytes, bytes] = {}
+    for names, values in zip(wanted, replies, strict=True):
+        if values is None:
+            raise _too_long(key)
+        found |= {name.encode(): value for name, value in zip(names, values, strict=True) if value is not None}
+    return found
+
+
+def _too_long(key: str) -> WrongKeyError:
+    return foreign_error(key, "the record of a run", "values of somebody else's, too long")
 
 
 def _refuse_contradictions(settings: RunSettings, record: RunRecord) -> None:

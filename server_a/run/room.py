@@ -142,8 +142,11 @@ class Room:
         """
         older = {state.run_id for state in self.found.states.values()} - {self.record.run_id}
         records = [self.keys.run(run_id) for run_id in older]
-        for key, fields in ask_each(self.endpoint, records, lambda pipeline, key: pipeline.hgetall(key)):
-            self._note_older(key, fields)
+        for key, values in ask_each(
+            self.endpoint, records, lambda pipeline, key: pipeline.hmget(key, RunRecord.FIELDS)
+        ):
+            found = zip(RunRecord.FIELDS, values, strict=True)
+            self._note_older(key, {name.encode(): value for name, value in found if value is not None})
         for shop in shop_kinds(self.keys, self.record):
             names = [shop.key(number) for number in shop.numbers(SHOP_LOOKS)]
             there = [exists for _, exists in ask_each(self.endpoint, names, lambda pipeline, key: pipeline.exists(key))]

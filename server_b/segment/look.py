@@ -21,7 +21,7 @@ from shared.state import SegmentState
 from shared.tokens import is_too_late
 
 MAX_KEPT_BYTES = 16 * 1024 * 1024
-RECORD_FIELDS = ["schema_version", "run_id", "source", *RunRecord.NUMBERS]
+RECORD_FIELDS = list(RunRecord.FIELDS)
 
 
 @dataclass(frozen=True)

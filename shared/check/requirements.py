@@ -42,7 +42,7 @@ SERVER_A = (
     Requirement("remove what an older run left", "WATCH {state} {segment}; PEXPIRE {state} 1"),
     Requirement(
         "record the run",
-        "HSET {run} f v; HSETNX {run} f v; HDEL {run} f; PEXPIRE {run} 1; HGETALL {run}; HMGET {run} f",
+        "HSET {run} f v; HSETNX {run} f v; HDEL {run} f; PEXPIRE {run} 1; HMGET {run} f",
     ),
     Requirement(
         "signal to server-b",

@@ -255,7 +255,7 @@ class NodePipeline(ShapeChecked, Pipeline):
 
 def _bounded(command: Sequence[Any], options: dict[str, Any]) -> dict[str, Any]:
     """Return the options of a command with the bound of its reply, where that is not the one of all such commands."""
-    return options | {"most_bytes": most_bytes_asked(command)} if command[0] == "HMGET" else options
+    return {"most_bytes": most_bytes_asked(command)} | options if command[0] == "HMGET" else options
 
 
 def key_of(command: Sequence[Any]) -> str:

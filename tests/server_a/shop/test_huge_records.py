@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["endpoint", "keys", "shop"]
 
-FIELDS, LONG = 30_000, 64_000_000
+FIELDS, LONG = 30_000, 32_000_000
 # what is asked for has 4 MiB at most, and as much again may wait in the buffers of the relay and the system
 MOST_BYTES = {"fields": 200_000, "long": 24_000_000}
 OURS = {"user": ("first_name", "last_name"), "sku": ("name", "price")}
