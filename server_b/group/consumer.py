@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from server_b.group.consumer_name import KEEP_EVERY_S, ConsumerName
 from server_b.group.entries import EntrySource
 from server_b.group.entry import Entry
+from server_b.group.known import acknowledge_known
 from server_b.group.signal_group import SignalGroup
 from server_b.group.trimmed import tell_unread
 from server_b.lease import GivenBack, Lease
@@ -132,9 +133,11 @@ class Consumer:
         self.lease.release(entry.entry_id)
 
     def leave(self) -> None:
-        """Leave the group; see `SignalGroup.leave`."""
+        """Leave the group; see `SignalGroup.leave` and, where something is pending with us, `acknowledge_known`."""
         try:
             self.source.close()
-            self.group.leave()
+            if not self.group.leave() and (entries := acknowledge_known(self.group)):
+                self.log.info("entries acknowledged again", entries=entries)
+                self.group.leave()
         except TransientError as error:
             self.log.warning("name left in the group", consumer=self.group.consumer, reason=str(error))

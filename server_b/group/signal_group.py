@@ -194,15 +194,17 @@ class SignalGroup:
         found = self._client.xinfo_consumers(self.stream, CONSUMER_GROUP)
         return next((named["idle"] for named in found if stored_text(named["name"]) == self.consumer), None)
 
-    def leave(self) -> None:
+    def leave(self) -> bool:
         """Remove our name if nothing is pending with it and nobody else can have it, else say that it is free.
+
+        Returns whether that is known to be so: not while something is pending, nor of a name others can have.
 
         A removal that is delivered late must not meet an entry that another process of our name has taken. Redis: EVAL.
         """
         if self.token:
             self._renew(ENDED, "")
-        else:
-            self._remove(self.consumer, silent_ms=0)
+            return False
+        return self._remove(self.consumer, silent_ms=0)
 
     def _renew(self, new_token: str, entry_id: str, *options: str) -> int:
         keys = [self.stream, self.keys.consumer(self.consumer)] if self.token else [self.stream]
@@ -210,8 +212,8 @@ class SignalGroup:
         arguments = (CONSUMER_GROUP, self.consumer, entry_id, *named, *options)
         return int(self._client.eval(RENEW, len(keys), *keys, *arguments))
 
-    def _remove(self, consumer: str | bytes, *, silent_ms: int) -> None:
-        self._client.eval(REMOVE, 1, self.stream, CONSUMER_GROUP, consumer, silent_ms)
+    def _remove(self, consumer: str | bytes, *, silent_ms: int) -> bool:
+        return bool(self._client.eval(REMOVE, 1, self.stream, CONSUMER_GROUP, consumer, silent_ms))
 
 
 def pending_of(groups: list[dict[str, Any]]) -> int:

@@ -73,7 +73,7 @@ class CommandLink(Relay):
         """Carry requests one by one, and replies as they come."""
         if direction == "to_client":
             if pair is self._replying:
-                self._replying, data = None, self._flipped(data)
+                self._replying, data = None, self.flipped(data)
             if pair is not self._stalled:
                 self.forward(pair, data, direction)
             return
@@ -106,7 +106,7 @@ class CommandLink(Relay):
             self._act()
             self.forward(pair, request, "to_server")
         elif self._fault == "flipped":
-            self.forward(pair, self._flipped(request), "to_server")
+            self.forward(pair, self.flipped(request), "to_server")
         elif self._fault == "flipped reply":
             self._replying = pair
             self.forward(pair, request, "to_server")
@@ -130,7 +130,8 @@ class CommandLink(Relay):
             self._stalled = None
             self._deliver()
 
-    def _flipped(self, data: bytes) -> bytes:
+    def flipped(self, data: bytes) -> bytes:
+        """Return a request or a reply with the bit that is drawn flipped."""
         place, bit = self._drawn.randrange(len(data)), self._drawn.randrange(8)
         return data[:place] + bytes([data[place] ^ (1 << bit)]) + data[place + 1 :]
 
