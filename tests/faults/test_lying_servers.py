@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from tests.stage.inside import run_inside
 from tests.stage.lied_to import READS, WRITES, Victim, require_an_end, short_waits, victim
 from tests.stage.lying_link import LyingLink
@@ -13,6 +15,8 @@ from tests.stage.servers import NewServer, connect
 from tests.stage.waiting import wait_until
 
 __all__ = ["short_waits", "victim"]
+
+pytestmark = pytest.mark.timeout(300)  # hundreds of runs in each test: half a minute on a busy machine
 
 LIES = {
     "number": b":7\r\n",
