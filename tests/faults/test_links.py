@@ -109,3 +109,35 @@ def test_a_server_that_starts_anew_with_all_or_with_nothing(
         assert_exact(client, Keyspace(), summary, lines_of(b)[0], count=segments * 20_000)
         assert client.hget("user:1", "first_name") == b"Parker"
         assert client.exists(f"run:{summary['run_id']}")
+
+
+@pytest.mark.parametrize("server_kind", ["valkey9", "redis7"], indirect=True)
+def test_a_server_that_comes_back_with_an_older_snapshot(
+    new_server: NewServer, server_kind: Kind, start_program: StartProgram
+) -> None:
+    """It has the first segments and lacks the ones behind, acknowledged all of them; some have been verified."""
+    server, segments = new_server(server_kind), 30
+    snapshots: list[int] = []
+
+    def save() -> None:
+        with connect(server) as client:
+            client.save()
+            snapshots.append(client.xlen(Keyspace().signals()))
+        # more batches than A writes ahead of what is published, so that some is published after the snapshot
+        link.at(b"LPUSHX", lambda: server.end(signal.SIGKILL), nth=200)
+
+    with FaultyLink(server.port) as link:
+        link.at(b"XADD", save)
+        b = start_program("server-b", "run", "--once", "--json", server=server)
+        wait_until(lambda: "waiting for signals" in b.errors(), description="B waits for signals")
+        sizes = ("--count", str(segments * 20_000), "--segment-values", "20000")
+        a = start_program("server-a", "run", *sizes, "--json", server=link.url)
+        wait_until(lambda: not server.is_running, description="the server has died")
+        server.start()
+        assert a.wait(60) == 0, a.errors()
+        assert b.wait(60) == 0, b.errors()
+    assert snapshots == [0]
+    summary = lines_of(a)[0]
+    assert summary["lost_acknowledged"] in range(20_000, segments * 20_000, 20_000)
+    with connect(server) as client:
+        assert_exact(client, Keyspace(), summary, lines_of(b)[0], count=segments * 20_000)
