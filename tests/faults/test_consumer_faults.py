@@ -120,7 +120,7 @@ LOST = [
     (b"XREADGROUP", 1), (b"XREADGROUP", 2), (b"XREADGROUP", 3), (b"XAUTOCLAIM", 1), (b"XINFO", 1), (b"XGROUP", 1),
     (b"HGET", 1), (b"HGET", 2), (b"WATCH", 1), (b"LLEN", 1), (b"LRANGE", 1), (b"LRANGE", 20), (b"HLEN", 1),
     (b"HLEN", 2), (b"PEXPIRE", 3), (b"retain_ms", 1), (b"XACK", 1), (b"XACK", 3), (b"TIME", 1), (b"TIME", 4),
-    (b"HGETALL", 1), (b":cart:1", 1), (b":sku:", 1), (b":result:", 3), (b"DELCONSUMER", 1),
+    (b"HMGET", 1), (b"HMGET", 3), (b":cart:1", 1), (b":sku:", 1), (b":result:", 3), (b"DELCONSUMER", 1),
 ]  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import pytest
 
 from demo.servers import Server
+from shared.keys import Keyspace
 from tests.stage.faulty_link import FaultyLink, resp
 from tests.stage.hand_over_by_programs import lines_of
 from tests.stage.hand_over_in_process import list_keys, numbers, stored_values
@@ -130,13 +131,14 @@ def test_a_serving_consumer_reports_a_run_whose_last_verdict_had_no_answer(
     assert [line["run_id"] for line in lines_of(consumer)] == [summary["run_id"]]
 
 
-@pytest.mark.parametrize("nth", [1, 2])
+@pytest.mark.parametrize("of", ["verdicts", "cart"])
 def test_a_serving_consumer_that_loses_its_connection_before_the_report_makes_it_all_the_same(
-    *, server: Server, namespace: str, link: FaultyLink, start_program: StartProgram, nth: int
+    *, server: Server, namespace: str, keys: Keyspace, link: FaultyLink, start_program: StartProgram, of: str
 ) -> None:
     """The entry is acknowledged by then, so no other delivery would bring the report."""
     summary = run_program("server-a", "run", "--json", server=server, namespace=namespace).json()
-    link.at(b"HGETALL", lambda: None, nth=nth, is_forwarded=False)  # first the result, then the cart
+    asked = resp("HMGET", keys.result(summary["run_id"])) if of == "verdicts" else resp("HSCAN", keys.cart("1"))
+    link.at(asked, lambda: None, is_forwarded=False)
     consumer = start_program("server-b", "run", "--json", server=link.url, namespace=namespace)
     wait_until(lambda: lines_of(consumer), description="the run is reported")
     assert [line["run_id"] for line in lines_of(consumer)] == [summary["run_id"]]

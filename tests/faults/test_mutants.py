@@ -110,7 +110,7 @@ def the_consumer_is_killed_at_its_verdict(trial: Trial) -> str:
 def the_list_is_lost_after_its_verdict(trial: Trial) -> str:
     result = trial.keys.result(trial.produce()["run_id"])
     with FaultyLink(trial.server.port) as link:
-        link.at(resp("HGETALL", result), trial.lose_list, nth=2)  # the first is before it reads
+        link.at(resp("HMGET", result), trial.lose_list, nth=2)  # the first is before it reads
         verdict = trial.verdict(url=link.url, wait_s=2)
     return "a list that is gone is verified" if verdict == "verified" else ""
 

@@ -101,7 +101,7 @@ def test_a_run_is_superseded_after_it_was_read(
         client.delete(keys.segment(2), keys.state(keys.segment(2)))
         hand_over.produce(count=1_000)
 
-    link.at(resp("HGETALL", keys.result(older)), lose_and_replace, nth=2)  # the look before the report
+    link.at(resp("HMGET", keys.result(older)), lose_and_replace, nth=2)  # the look before the report
     report = hand_over.consume(url=link.url)
     assert verdicts_told(hand_over) == ["verified"] * 3
     assert [entry["verdict"] for entry in told(hand_over, "run complete")] == ["superseded", "verified"]
