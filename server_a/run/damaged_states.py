@@ -13,7 +13,7 @@ from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.optimistic import optimistic
 from shared.endpoint.published import signals_in
-from shared.endpoint.stream_pages import stream_pages
+from shared.endpoint.stream_pages import PageSize, stream_pages
 from shared.endpoint.together import ask_each
 from shared.errors import WrongKeyError
 from shared.keys import Keyspace
@@ -32,8 +32,8 @@ def remove_damaged_states(endpoint: Endpoint, keys: Keyspace, log: FilteringBoun
 
     The lists beside them are without a state then, and are to be recognised.
 
-    Redis: TIME; XREVRANGE of the stream, 1,000 entries a round trip, twice if a state is no state of ours; HMGET of the
-    states; for each damaged one WATCH, HMGET, MULTI UNLINK EXEC.
+    Redis: TIME; XREVRANGE of the stream, up to 1,000 entries a round trip, twice if a state is no state of ours; HMGET
+    of the states; for each damaged one WATCH, HMGET, MULTI UNLINK EXEC.
     """
     server_ms = endpoint.server_us(keys.signals()) // 1_000
     suspects = _suspects(endpoint, keys, server_ms)
@@ -64,12 +64,12 @@ def _suspects(endpoint: Endpoint, keys: Keyspace, server_ms: int) -> dict[int, F
 
 
 def _pages(endpoint: Endpoint, keys: Keyspace, server_ms: int) -> Iterator[Sequence[Signal]]:
-    stream = keys.signals()
+    stream, size = keys.signals(), PageSize(PAGE_ENTRIES)
 
     def read(end: str) -> list[Any]:
-        return cast("list[Any]", endpoint.at(stream).xrevrange(stream, max=end, count=PAGE_ENTRIES))
+        return cast("list[Any]", endpoint.at(stream).xrevrange(stream, max=end, count=size.count))
 
-    for page in stream_pages(read, start="+", count=PAGE_ENTRIES, where=endpoint.name):
+    for page in stream_pages(read, start="+", count=size, where=endpoint.name):
         yield list(signals_in(page, server_ms=server_ms))
 
 

@@ -20,7 +20,7 @@ from shared.endpoint.batch_connection import BatchConnection, pack
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import Command, NodePipeline
 from shared.endpoint.published import signals_in
-from shared.endpoint.stream_pages import stream_pages
+from shared.endpoint.stream_pages import PageSize, stream_pages
 from shared.endpoint.together import Together, portions
 from shared.errors import NotFinishedError, TransientError, WrongKeyError
 from shared.keys import Keyspace
@@ -128,13 +128,13 @@ class LostStates:
         found: dict[int, Signal] = {}
         if not numbers:
             return found
-        stream = self.keys.signals()
+        stream, size = self.keys.signals(), PageSize(PAGE_ENTRIES)
         server_ms = self.endpoint.server_us(stream) // 1_000
 
         def read(end: str) -> list[Any]:
-            return cast("list[Any]", self.endpoint.at(stream).xrevrange(stream, max=end, count=PAGE_ENTRIES))
+            return cast("list[Any]", self.endpoint.at(stream).xrevrange(stream, max=end, count=size.count))
 
-        for page in stream_pages(read, start="+", count=PAGE_ENTRIES, where=self.endpoint.name):
+        for page in stream_pages(read, start="+", count=size, where=self.endpoint.name):
             for signal in signals_in(page, server_ms=server_ms):
                 if signal.segment in numbers:
                     found.setdefault(signal.segment, signal)

@@ -113,9 +113,8 @@ def _copy(data: bytes) -> tuple[int, str]:
         with tempfile.TemporaryFile() as file:
             descriptor = os.dup(file.fileno())
         name = f"/dev/fd/{descriptor}"
-    written = 0
-    while written < len(data):
-        written += os.write(descriptor, data[written:])
+    with os.fdopen(os.dup(descriptor), "wb") as copy:
+        copy.write(data)
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor, name
 

@@ -15,9 +15,8 @@ from shared.page.live.poller import Poller
 from shared.page.live.views import View, Views
 from shared.program.options import CommonSettings
 from shared.stopping import StopRequest
-from tests.faults.test_lying_servers import LIES
 from tests.stage.inside import run_inside
-from tests.stage.lied_to import CODES, Victim, short_waits, victim
+from tests.stage.lied_to import CODES, LIES, Victim, short_waits, victim
 from tests.stage.programs import Name
 
 __all__ = ["short_waits", "victim"]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.stage.inside import run_inside
-from tests.stage.lied_to import READS, WRITES, Victim, require_an_end, short_waits, victim
+from tests.stage.lied_to import LIES, READS, WRITES, Victim, require_an_end, short_waits, victim
 from tests.stage.lying_link import LyingLink
 from tests.stage.programs import Name
 from tests.stage.raw import call
@@ -18,33 +18,6 @@ __all__ = ["short_waits", "victim"]
 
 pytestmark = pytest.mark.timeout(300)  # hundreds of runs in each test: half a minute on a busy machine
 
-LIES = {
-    "number": b":7\r\n",
-    "number below zero": b":-1\r\n",
-    "largest number": b":9223372036854775807\r\n",
-    "word": b"$3\r\nabc\r\n",
-    "status": b"+OK\r\n",
-    "nothing": b"$-1\r\n",
-    "no list": b"*-1\r\n",
-    "empty list": b"*0\r\n",
-    "numbers": b"*4\r\n:1\r\n:2\r\n:3\r\n:4\r\n",
-    "page with half a pair": b"*2\r\n$1\r\n0\r\n*1\r\n$1\r\na\r\n",
-    "texts": b"*2\r\n$1\r\na\r\n$1\r\nb\r\n",
-    "nested": b"*2\r\n*2\r\n*1\r\n:1\r\n$1\r\nx\r\n*0\r\n",
-    "entry": b"*1\r\n*2\r\n$3\r\n1-1\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n",
-    "map": b"%1\r\n$1\r\na\r\n:1\r\n",
-    "set": b"~1\r\n:1\r\n",
-    "push": b">2\r\n+a\r\n+b\r\n",
-    "double": b",1.5\r\n",
-    "truth": b"#t\r\n",
-    "digits": b"$5000\r\n" + b"9" * 5000 + b"\r\n",
-    "no number": b":1x\r\n",
-    "error": b"-ERR strange \x1b]0;x\x07\r\n",
-    "error in a list": b"*2\r\n-ERR x\r\n:1\r\n",
-    "another type": b"-WRONGTYPE Operation against a key holding the wrong kind of value\r\n",
-    "another node": b"-MOVED 1 127.0.0.1:1\r\n",
-    "no protocol": b"HTTP/1.1 400 Bad Request\r\n\r\n",
-}
 NAMES: tuple[Name, ...] = ("server-a", "server-b")
 _PAIRS = {"XINFO", "CONFIG", "CLUSTER", "XGROUP", "ACL", "SENTINEL"}
 

@@ -1,4 +1,4 @@
-"""Two ways to hand a list over, as processes: our programs, and the plain client of tests/faults/plain_redis_py."""
+"""Two ways to hand a list over, as processes: our programs, and the plain client of tests/stage/plain_redis_py."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import redis
 
 from demo.parent import ending_with_us
 from shared.keys import Keyspace
-from tests.faults import plain_redis_py
+from tests.stage import plain_redis_py
 from tests.stage.hand_over_in_process import stored_values
 from tests.stage.programs import environment_of, run_program
 
@@ -69,7 +69,7 @@ class Plain:
         return values
 
     def _command(self, action: str, port: int) -> list[str]:
-        return [sys.executable, "-m", "tests.faults.plain_redis_py", action, str(port), self.keys.segment(1)]
+        return [sys.executable, "-m", "tests.stage.plain_redis_py", action, str(port), self.keys.segment(1)]
 
 
 @dataclass

@@ -17,7 +17,7 @@ from shared.errors import VerificationFailedError
 from shared.keys import Keyspace
 from shared.verdict import decode_result
 from shared.witness import Witness
-from tests.server_b.explain.test_explanation import explain
+from tests.stage.explaining import explain
 from tests.stage.hand_over_in_process import HandOver
 from tests.stage.list_changes import change_list
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -21,6 +20,7 @@ from shared.endpoint.endpoint import Endpoint
 from shared.errors import InvalidInputError, VerificationFailedError
 from shared.keys import Keyspace
 from shared.verdict import FAILED, SegmentVerdict, decode_result
+from tests.stage.explaining import explain
 from tests.stage.hand_over_in_process import OLDER, RUN, HandOver
 from tests.stage.list_changes import CHANGES, COUNT, Change, change_list
 from tests.stage.programs import run_program
@@ -52,15 +52,6 @@ def fail(hand_over: HandOver, client: redis.Redis, change: Any, **options: Any) 
     with pytest.raises(VerificationFailedError):
         hand_over.consume()
     return run_id
-
-
-def explain(endpoint: Endpoint, keys: Keyspace, run_id: str, file: Path | None = None) -> Explanation:
-    """Carry out `server-b explain`."""
-    verdicts = read_verdicts(endpoint, keys, run_id, {})
-    if file is None:
-        return Explainer(endpoint, keys, run_id, None).explain(verdicts)
-    with closing(LinesOfFile(str(file))) as lines:
-        return Explainer(endpoint, keys, run_id, lines).explain(verdicts)
 
 
 def spelled(found: Explanation) -> list[str]:
