@@ -97,8 +97,8 @@ def test_lost_connections_are_outlasted(
     hand_over: HandOver, produce: Callable[..., Produced], linked: Endpoint, link: FaultyLink, stop: StopRequest
 ) -> None:
     run = produce(count=10)
-    link.at(b"HGETALL", hand_over.consume, is_forwarded=False)
-    link.lose_reply(b"HGETALL", nth=2)
+    link.at(b"HMGET", hand_over.consume, is_forwarded=False)
+    link.lose_reply(b"HMGET", nth=2)
     link.at(b":state", lambda: None, is_forwarded=False)
     assert run.await_verdict(linked, stop, limit_s=60) == "verified"
     assert link.cuts == 3
