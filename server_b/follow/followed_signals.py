@@ -8,9 +8,10 @@ from server_b.follow.followed_runs import FollowedRuns
 from server_b.follow.follower_state import FollowerState
 from server_b.follow.patient_examiner import Announced, PatientExaminer
 from server_b.follow.signal_stream import SignalStream
+from server_b.report.judgement import has_all
 from server_b.report.once import Reports
 from server_b.report.run_report import MODE_FOLLOW
-from server_b.report.standing import has_all, held_against_states, read_standing
+from server_b.report.standing import held_against_states, read_standing
 from server_b.segment.look import read_record
 from shared.endpoint.endpoint import Endpoint
 from shared.keys import Keyspace

@@ -7,8 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from server_b.report.judgement import StandingRun
 from server_b.report.run_report import MODE_GROUP, RunReport, make_report
-from server_b.report.standing import Passing, StandingRun, nothing, read_standing
+from server_b.report.standing import Passing, nothing, read_standing
 from server_b.segment.progress import RunProgress
 from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint

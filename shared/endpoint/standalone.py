@@ -12,8 +12,9 @@ from redis.exceptions import AuthenticationError, RedisError, ResponseError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.sentinel import MasterNotFoundError, Sentinel
 
+from shared.endpoint.checked_client import CheckedClient
 from shared.endpoint.endpoint import Endpoint
-from shared.endpoint.node_client import CheckedClient, NodeClient
+from shared.endpoint.node_client import NodeClient
 from shared.endpoint.passwords import without_sent
 from shared.endpoint.pools import PoolMaker
 from shared.endpoint.server_kind import ask_kind

@@ -166,7 +166,7 @@ MUTANTS: dict[str, tuple[Callable[[Trial], str], Mutation]] = {
     "no look at the lists before the report": (
         the_list_is_lost_after_its_verdict,
         Mutation(
-            "server_b/report/standing.py",
+            "server_b/report/judgement.py",
             "if _is_outdated(run_id, verdict, states[number], is_cut=number in cut)",
             "if not verdict",
         ),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from server_b.report.standing import has_all, judged
+from server_b.report.judgement import has_all, judged
 from shared.errors import NotFinishedError, VerificationFailedError
 from shared.keys import Keyspace
 from shared.record import RunRecord
