@@ -24,7 +24,7 @@ from shared.status.signal_reading import with_signals
 from shared.verdict import SegmentVerdict
 
 MAX_OLDER_VERDICTS = 10_000  # of all runs but the newest together
-_FIELDS = ("schema_version", "run_id", "source", *RunRecord.NUMBERS, "published", "finished_ms")
+_FIELDS = (*RunRecord.FIELDS, "published", "finished_ms")
 
 
 def read_runs(
