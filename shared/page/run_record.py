@@ -13,7 +13,7 @@ from shared.keys import Keyspace
 from shared.page.segment_lines import moment
 from shared.record import RunRecord, ShopCount, decode_points
 
-_RECORD = ("schema_version", "run_id", "source", *RunRecord.NUMBERS, "overwrite", "command")
+_RECORD = (*RunRecord.FIELDS, "overwrite", "command")
 _PROGRESS = ("published", "finished_ms", *ShopCount().encode(), "outages", "samples")
 
 
