@@ -69,9 +69,9 @@ def check_command(common: CommonSettings, peer: EndpointSettings | None, count: 
     """Show what is at the URL and whether server-a can do its job there; exits with 0 only when it can.
 
     Exits with 77 when a permission is missing, 75 when there is no room or the peer is not connected, 78 at a replica
-    or a cache. Nothing is written except, with --peer-url, 20 probe keys that are removed. The peer's
-    password comes from --peer-password-file, its URL, SERVER_B_PASSWORD or SERVER_B_PASSWORD_FILE, and that of its
-    Sentinels from SERVER_B_SENTINEL_PASSWORD or SERVER_B_SENTINEL_PASSWORD_FILE.
+    or a cache that may evict any key. Nothing is written except, with --peer-url, 20 probe keys that are removed. The
+    peer's password comes from --peer-password-file, its URL, SERVER_B_PASSWORD or SERVER_B_PASSWORD_FILE, and that of
+    its Sentinels from SERVER_B_SENTINEL_PASSWORD or SERVER_B_SENTINEL_PASSWORD_FILE.
 
     Example: server-a check --count 1000000 --peer-url redis://replica.example:6379/0
     """

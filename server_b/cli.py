@@ -56,8 +56,8 @@ for _command in (check_command, explain_command, status_command(PROGRAM)):
 @group.command("run")
 @endpoint_options(PROGRAM)
 @_option("--once", "is_once", is_flag=True, help="End at the first complete run, verified (0) or failed (65).")
-@_option("--run", "run_id", metavar="RUN_ID", default="", help="End at this run; implies --once.")
-@_option("--wait-s", type=Seconds(), help="Seconds to wait for a signal; then exit with 75.  [default: for ever]")
+@_option("--run", "run_id", metavar="RUN_ID", default="", show_default=False, help="End at this run; implies --once.")
+@_option("--wait-s", type=Seconds(), help="Exit with 75 after so long without a verdict of ours.  [default: never]")
 @_option("--consumer", metavar="NAME", help="Our name in the consumer group.  [default: <host>-<pid>-<4 hex>]")
 @_option(
     "--claim-idle-ms",
@@ -170,6 +170,8 @@ def dead_list_command(common: CommonSettings, *, as_json: bool) -> None:
 def dead_retry_command(common: CommonSettings, origins: tuple[str, ...]) -> None:
     """Signal dead letters again: those of the origins given, or all.
 
+    ORIGIN is the entry's id in signals, first in each line of dead list.
+
     It needs the permissions of deploy/acl/retry.acl, since whoever may add signals can also remove them.
 
     Example: server-b dead retry 1763844000000-0
@@ -191,6 +193,8 @@ def dead_retry_command(common: CommonSettings, origins: tuple[str, ...]) -> None
 @click.argument("origins", nargs=-1, metavar="[ORIGIN]...")
 def dead_drop_command(common: CommonSettings, origins: tuple[str, ...]) -> None:
     """Drop dead letters: those of the origins given, or all.
+
+    ORIGIN is the entry's id in signals, first in each line of dead list.
 
     Example: server-b dead drop 1763844000000-0
     """

@@ -19,12 +19,12 @@ PROGRAM = "server-a"
 @endpoint_options(PROGRAM)
 @option(PROGRAM, "--dry-run", is_flag=True, help="Only show what would be removed.")
 @option(PROGRAM, "--shop", is_flag=True, help="Remove users, SKUs and carts too.")
-@option(PROGRAM, "--yes", is_flag=True, help="Do not ask.")
+@option(PROGRAM, "--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
 def purge(common: CommonSettings, *, dry_run: bool, shop: bool, yes: bool) -> None:
     """Show what server-a and server-b wrote under the namespace, and remove it, and nothing else.
 
-    What a key holds decides, never its name alone. A cart is removed if its user and SKUs prove it; a list being
-    written is left and ends within the hour. It needs the permissions of deploy/acl/purge.acl.
+    What a key holds decides, never its name alone. With --shop a cart is removed only if its user and SKUs are
+    ours, too; a list being written is left and ends within the hour. It needs the permissions of deploy/acl/purge.acl.
 
     Example: server-a purge --namespace shop1 --dry-run
     """

@@ -67,6 +67,7 @@ def endpoint_options(program: str) -> Callable[[F], F]:
     url_help = "Endpoint: redis://, rediss://, unix://, redis+sentinel:// or rediss+sentinel://."
     password_help = f"Its first line is the password; or set {prefix}_PASSWORD, or write it in the URL."
     levels = Way(["debug", "info", "warning", "error"], case_sensitive=False)
+    formats = Way(["console", "json"], case_sensitive=False)
     add = functools.partial(option, program)
     options = [
         add(
@@ -86,7 +87,7 @@ def endpoint_options(program: str) -> Callable[[F], F]:
         add("--namespace", default="", callback=_check_namespace, help="Put in front of every key."),
         add("--quiet", "-q", is_flag=True, help="No log below error, no progress; results stay."),
         add("--log-level", type=levels, default="info", help="Least level to log, on stderr."),
-        add("--log-format", type=Way(["console", "json"], case_sensitive=False), help="Default: by terminal."),
+        add("--log-format", type=formats, help="Default: console on a terminal, else json."),
     ]
 
     def decorate(function: F) -> F:

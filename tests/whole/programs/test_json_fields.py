@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,6 +57,10 @@ CONSUMER_FIELDS: dict[str, type] = {
     "endpoint": str,
 }
 CART_FIELDS = {"user", "lines", "total"}
+EVERY_FIELDS = (
+    "runs", "verified", "failed", "superseded", "none", "outages", "outage_s", "lag_ms", "hand_over_s",
+)  # fmt: skip
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "json.md"
 
 
 def only_object(ended: Finished) -> dict[str, Any]:
@@ -87,6 +92,16 @@ def consume(server: Server, namespace: str, *options: str) -> Finished:
 def _assert_fields(found: dict[str, Any], fields: dict[str, type]) -> None:
     assert list(found) == list(fields)
     assert {name: type(value) for name, value in found.items()} == fields
+
+
+@pytest.mark.parametrize(
+    ("title", "fields"), [("`server-a run`", [*PRODUCER_FIELDS, *EVERY_FIELDS]), ("`server-b run`", [*CONSUMER_FIELDS])]
+)
+def test_the_document_names_each_field_once_a_table(title: str, fields: list[str]) -> None:
+    _, _, section = DOCUMENT.read_text().partition(f"\n## {title}\n")
+    rows = [row for row in section.partition("\n## ")[0].splitlines() if row.startswith("| `")]
+    named = [name for row in rows for name in re.findall("`([a-z_]+)`", row.split("|")[1])]
+    assert sorted(named) == sorted(fields)
 
 
 def test_server_a(server: Server, namespace: str) -> None:
