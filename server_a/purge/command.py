@@ -37,7 +37,8 @@ def purge(common: CommonSettings, *, dry_run: bool, shop: bool, yes: bool) -> No
         purging = Purge(endpoint, common.keys, with_shop=shop)
         purging.require_permissions()
         found = purging.survey()
-        say(found.text(with_shop=shop))
+        # whoever has said yes need not read on; who is to be asked must
+        (say_outcome if yes else say)(found.text(with_shop=shop))
         if dry_run:
             return
         namespace = f"namespace {common.keys.namespace}" if common.keys.namespace else "no namespace"

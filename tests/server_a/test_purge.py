@@ -24,6 +24,7 @@ from tests.stage.faulty_link import FaultyLink
 from tests.stage.hand_over_in_process import DIGEST, OLDER, RUN, HandOver
 from tests.stage.programs import Finished, environment_of, run_program
 from tests.stage.servers import connect
+from tests.stage.unread import run_unread
 
 if TYPE_CHECKING:
     import redis
@@ -174,6 +175,17 @@ def test_without_a_terminal_or_yes_nothing_is_removed(
     assert (ended.exit_code, ended.stdout) == (2, ""), ended
     assert "--yes" in ended.stderr
     assert _contents(client) == before
+
+
+def test_whoever_said_yes_need_not_read_what_goes(
+    hand_over: HandOver, server: Server, client: redis.Redis, keys: Keyspace
+) -> None:
+    hand_over.produce(count=10)
+    before = _contents(client)
+    ended = run_unread("server-a", "purge", "--shop", "--dry-run", server=server, namespace=keys.namespace)
+    assert (ended.exit_code, ended.stderr, _contents(client)) == (0, "", before), ended
+    ended = run_unread("server-a", "purge", "--shop", "--yes", server=server, namespace=keys.namespace)
+    assert (ended.exit_code, ended.stderr, _keys(client)) == (0, "", set()), ended
 
 
 def test_a_dry_run_shows_by_kind_what_would_go_and_changes_nothing(own_server: Server) -> None:
