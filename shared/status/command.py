@@ -48,9 +48,13 @@ def status_command(program: str) -> click.Command:
             show(found)
             return found.exit_code
         with stop_requests() as stop, closing(open_endpoint(common.endpoint)) as endpoint:
-            return _watch(endpoint, common, program, stop, show if as_json else None)
+            return _watch(endpoint, common, program, stop, _show_json if as_json else None)
 
     return status
+
+
+def _show_json(found: Status) -> None:
+    say(json_text(found.as_json()))  # not as an outcome: a watch that nobody reads any more ends
 
 
 def _look(

@@ -15,6 +15,7 @@ from demo.servers import Server
 from tests.stage.programs import Finished, Name, environment_of, run_program
 from tests.stage.servers import NewServer
 from tests.stage.terminals import run_on_terminal
+from tests.stage.unread import run_unread
 from tests.stage.waiting import wait_until
 
 Watching = Callable[..., Program]
@@ -62,6 +63,16 @@ def test_a_pipe_gets_each_change_once(
     assert "\x1b" not in process.output()
     if as_json:
         assert [json.loads(line)["endpoint"] for line in blocks] == [server.url] * len(blocks)
+
+
+@pytest.mark.parametrize("server_kind", ["valkey9"], indirect=True)
+@both_programs
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_watch_that_nobody_reads_ends(
+    *, server: Server, namespace: str, program: Name, options: tuple[str, ...]
+) -> None:
+    ended = run_unread(program, "status", "--watch", *options, server=server, namespace=namespace)
+    assert (ended.exit_code, ended.stderr) == (0, ""), ended
 
 
 @pytest.mark.parametrize("server_kind", ["redis7"], indirect=True)
