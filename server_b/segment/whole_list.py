@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from functools import partial
 from typing import NamedTuple, cast
@@ -13,8 +13,9 @@ from server_b.segment.listing import STEADY_BYTES
 from server_b.segment.look import RECORD_FIELDS, decode_record
 from server_b.segment.reader import SegmentReader
 from shared.endpoint.endpoint import Endpoint
-from shared.endpoint.published import newest_signals, read_state
+from shared.endpoint.published import newest_signals
 from shared.endpoint.reply_shapes import is_texts
+from shared.endpoint.together import ask_each, portions
 from shared.errors import NotFinishedError, SegmentChangedError
 from shared.keys import Keyspace
 from shared.record import chunk_field
@@ -44,35 +45,47 @@ def values_in_reverse(endpoint: Endpoint, keys: Keyspace, *, limit: int | None) 
 
 
 def _current_segments(endpoint: Endpoint, keys: Keyspace) -> list[CurrentSegment]:
-    """Return the newest run's segments, last first. Redis: XREVRANGE, TIME; HMGET of each state and record; EXISTS."""
+    """Return the newest run's segments, last first.
+
+    Redis: XREVRANGE, TIME; HMGET of 1,000 states a round trip, then of the record with 1,000 chunk sizes; EXISTS.
+    """
     # not simply the newest entry: an older run may have sent a signal again
     signals, server_ms = newest_signals(endpoint, keys)
     signal = max(signals, key=lambda signal: signal.run_id, default=None)
     segments = signal.segments if signal is not None else 1
-    found = [_segment(endpoint, keys, number, server_ms) for number in range(segments, 0, -1)]
-    states = [segment.state for segment in found if segment.state is not None and segment.state.count]
-    if segments == 1 and not states and endpoint.at(found[0].key).exists(found[0].key):
-        return found  # a list that somebody else made
-    run_ids = {state.run_id for state in states}
+    found = _states(endpoint, keys, range(segments, 0, -1), server_ms)
+    states = {number: state for number, state in found.items() if state is not None and state.count}
+    first = keys.segment(1)
+    if segments == 1 and not states and endpoint.at(first).exists(first):
+        return [CurrentSegment(first, found[1], chunk_size(None))]  # a list that somebody else made
+    run_ids = {state.run_id for state in states.values()}
     if len(states) < segments or len(run_ids) > 1:
         raise NotFinishedError(
-            where=keys.segment(1),
+            where=first,
             expected="a published list" if signal is None else f"all {segments} segments of run {signal.run_id}",
             got=f"{len(states)} segments of {len(run_ids)} runs",
             advice="run it again when server-a has finished",
         )
-    return found
+    return list(_with_sizes(endpoint, keys, states))
 
 
-def _segment(endpoint: Endpoint, keys: Keyspace, number: int, server_ms: int) -> CurrentSegment:
-    key = keys.segment(number)
-    state = read_state(endpoint, keys, key, server_ms=server_ms)
-    if state is None:
-        return CurrentSegment(key, None, chunk_size(None))
-    run_key = keys.run(state.run_id)
-    *values, chunk_values = endpoint.at(run_key).hmget(run_key, [*RECORD_FIELDS, chunk_field(number)])
-    record = decode_record(run_key, values, run_id=state.run_id)
-    return CurrentSegment(key, state, chunk_size(record, cast("bytes | None", chunk_values)))
+def _states(
+    endpoint: Endpoint, keys: Keyspace, numbers: Iterable[int], server_ms: int
+) -> dict[int, SegmentState | None]:
+    names = {keys.state(keys.segment(number)): number for number in numbers}
+    asked = ask_each(endpoint, names, lambda pipeline, key: pipeline.hmget(key, SegmentState.FIELDS))
+    return {names[key]: SegmentState.decode(key, values, server_ms=server_ms) for key, values in asked}
+
+
+def _with_sizes(endpoint: Endpoint, keys: Keyspace, states: Mapping[int, SegmentState]) -> Iterator[CurrentSegment]:
+    """Yield the segments of one run with the sizes of their chunks."""
+    run_id = next(iter(states.values())).run_id
+    key, known = keys.run(run_id), len(RECORD_FIELDS)
+    for numbers in portions(states):
+        values = cast("list[bytes | None]", endpoint.at(key).hmget(key, [*RECORD_FIELDS, *map(chunk_field, numbers)]))
+        record = decode_record(key, values[:known], run_id=run_id)
+        for number, chunk_values in zip(numbers, values[known:], strict=True):
+            yield CurrentSegment(keys.segment(number), states[number], chunk_size(record, chunk_values))
 
 
 def _segment_values(endpoint: Endpoint, keys: Keyspace, segment: CurrentSegment) -> Iterator[list[bytes]]:

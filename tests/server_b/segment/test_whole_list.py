@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,16 @@ import pytest
 
 from demo.servers import Server
 from server_b.segment.whole_list import values_in_reverse
+from shared.endpoint import together
 from shared.endpoint.endpoint import Endpoint
+from shared.endpoint.opening import open_endpoint
+from shared.endpoint.settings import EndpointSettings
+from shared.endpoint.url import parse_url
 from shared.errors import HandoverError, NotFinishedError, SegmentChangedError
 from shared.keys import Keyspace
 from tests.stage.hand_over_in_process import HandOver, entries_of, numbers
 from tests.stage.programs import environment_of, run_program
+from tests.stage.turns import TurnCounter
 
 if TYPE_CHECKING:
     import redis
@@ -39,6 +45,26 @@ def test_a_limit_counts_values_over_all_segments(
 ) -> None:
     hand_over.produce(count=3_000, segment_values=1_100)
     assert _read(endpoint, keys, limit=limit) == numbers(3_000)[::-1][:limit]
+
+
+def test_the_first_value_takes_as_many_round_trips_however_many_segments_there_are(
+    hand_over: HandOver, server: Server, keys: Keyspace
+) -> None:
+    """Over a far link each costs its time, and a list may have 100,000 segments."""
+    hand_over.produce(count=300, segment_values=3)
+    with TurnCounter(server.port) as counter:
+        with closing(open_endpoint(EndpointSettings(url=parse_url(counter.url)))) as endpoint:
+            assert _read(endpoint, keys, limit=1) == [b"300"]
+        assert counter.times("HMGET") <= 10, str(counter)  # 2, and more where a busy machine sends one in parts
+
+
+@pytest.mark.parametrize("segments", [9, 10, 11, 21])
+def test_segments_come_in_their_order_over_several_portions(
+    *, segments: int, hand_over: HandOver, endpoint: Endpoint, keys: Keyspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(together, "PORTION_KEYS", 10)
+    hand_over.produce(count=segments * 3 - 1, segment_values=3)
+    assert _read(endpoint, keys) == numbers(segments * 3 - 1)[::-1]
 
 
 def test_large_values_come_whole(hand_over: HandOver, endpoint: Endpoint, keys: Keyspace, tmp_path: Path) -> None:
