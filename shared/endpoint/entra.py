@@ -9,7 +9,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakMethod
 
 from redis.auth.err import RequestTokenErr
 from redis.credentials import StreamingCredentialProvider
@@ -35,8 +37,9 @@ class EntraTokens(StreamingCredentialProvider):
     def __init__(self, provider: StreamingCredentialProvider) -> None:
         self._provider = provider
         self._lock = threading.Lock()
+        self._callbacks_lock = threading.Lock()
         self._has_given_one = False
-        self._callbacks: list[Callable[[Any], None]] = []
+        self._callbacks: list[WeakMethod[Callable[[Any], None]]] = []  # else each kept the pools of a closed endpoint
         # redis-entraid keeps only one callback, and a cluster has a pool for each node; without any it renews no token
         provider.on_next(self._hand_out)
         provider.on_error(lambda _error: None)
@@ -53,8 +56,9 @@ class EntraTokens(StreamingCredentialProvider):
         return user, token
 
     def on_next(self, callback: Callable[[Any], None]) -> None:
-        """Add the callback of a pool, for each renewed token."""
-        self._callbacks.append(callback)
+        """Add the callback of a client, a method, for each renewed token as long as the client is there."""
+        with self._callbacks_lock:
+            self._callbacks = [each for each in self._callbacks if each() is not None] + [WeakMethod(callback)]
 
     def on_error(self, callback: Callable[[Exception], None]) -> None:
         """Ignore a failed renewal: the next connection asks for a token again, and raises if there is none."""
@@ -65,8 +69,9 @@ class EntraTokens(StreamingCredentialProvider):
 
     def _hand_out(self, token: TokenInterface) -> None:
         remember_sent(str(token.get_value()))
-        for callback in list(self._callbacks):
-            callback(token)
+        for each in self._callbacks:  # which is replaced, never changed
+            if (callback := each()) is not None:
+                callback(token)
 
     def _error(self, text: str) -> HandoverError:
         got = text.partition("\n")[0].rstrip(". ") or "none"
@@ -76,8 +81,13 @@ class EntraTokens(StreamingCredentialProvider):
         return NotAllowedError(where=where, expected=expected, got=got, advice=_ADVICE)
 
 
+@cache
 def entra_provider() -> EntraTokens:
-    """Return a provider that fetches a token when one is needed; raise InvalidInputError without the extra `azure`."""
+    """Return this process's provider, which fetches a token when one is needed.
+
+    All endpoints share it: redis-entraid renews a token in a thread that never ends, and `server-a run --every` opens
+    an endpoint for each run. Raises InvalidInputError without the extra `azure`.
+    """
     try:
         from redis_entraid import cred_provider as entraid
     except ImportError as error:

@@ -6,6 +6,9 @@ Microsoft Entra ID was ever seen by these tests.
 
 from __future__ import annotations
 
+import gc
+import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -37,6 +40,7 @@ from tests.stage.rotating_tokens import USER, RotatingTokens
 from tests.stage.sentences import require_sentence
 from tests.stage.servers import NewServer
 from tests.stage.token_service import TokenService
+from tests.stage.waiting import wait_until
 
 both_programs = pytest.mark.parametrize("program", ["server-a", "server-b"])
 
@@ -145,6 +149,46 @@ def test_every_pool_gets_a_renewed_token(own_server: Server, tokens: RotatingTok
         tokens.renew()
         tokens.announce()
         assert [command for _, command in tokens.last_commands()] == ["auth", "auth"]
+
+
+def test_an_endpoint_that_is_gone_is_not_kept_for_the_next_token(own_server: Server, tokens: RotatingTokens) -> None:
+    provider = EntraTokens(tokens)
+    settings = EndpointSettings(url=parse_url(own_server.url))
+
+    def pool_of_one_that_is_gone() -> weakref.ref[redis.ConnectionPool]:
+        with closing(open_endpoint(settings, provider=provider)) as opened:
+            return weakref.ref(opened.at("a").connection_pool)
+
+    gone = pool_of_one_that_is_gone()
+    with closing(open_endpoint(settings, provider=provider)):
+        gc.collect()
+        assert gone() is None
+        tokens.renew()
+        tokens.announce()
+        assert [command for _, command in tokens.last_commands()] == ["auth"]
+
+
+@pytest.fixture
+def service(own_server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[TokenService]:
+    """A token service that this process asks."""
+    entra.entra_provider.cache_clear()
+    with TokenService(own_server) as opened:
+        for name, value in opened.env.items():
+            monkeypatch.setenv(name, value)
+        yield opened
+    entra.entra_provider.cache_clear()
+
+
+def test_endpoints_one_after_the_other_share_what_renews_their_token(own_server: Server, service: TokenService) -> None:
+    """`--every` opens one for each run, and a thread that renews a token never ends."""
+    settings = EndpointSettings(url=parse_url(own_server.url), auth="entra")
+    open_endpoint(settings).close()
+    threads = set(threading.enumerate())
+    for _ in range(5):
+        open_endpoint(settings).close()
+    assert len(service.tokens) == 1
+    # those of the service end when they have answered
+    wait_until(lambda: set(threading.enumerate()) <= threads, description="no thread is new")
 
 
 class _Failing(StreamingCredentialProvider):
