@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
 from typing import TYPE_CHECKING, Any
 
 import redis
@@ -55,20 +56,36 @@ class TlsSentinelConnection(SentinelConnection, TlsConnection):
 class Pool(redis.ConnectionPool):
     """A pool of connections to one server."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._opening = threading.local()  # `given_back`: what redis-py gives back in this thread's `get_connection`
+        super().__init__(*arguments, **options)
+
     def get_connection(self, command_name: Any = None, *keys: Any, **options: Any) -> redis.Connection:  # noqa: ANN401
         """Take a connection; a new one that the server refuses, as beyond maxclients, raises what the server says."""
         del command_name, keys, options  # redis-py has no use for them any more
+        given_back: list[redis.Connection] = []
+        self._opening.given_back = given_back
         try:
             return super().get_connection()
         except RedisError:
             # redis-py finds an unasked reply, raises "Connection not ready", and gives the connection back unread
-            for connection in self._available_connections[-1:]:
+            for connection in given_back:
                 if connection.is_connected:
-                    try:
-                        connection.read_response()
-                    finally:
-                        connection.disconnect()
+                    connection.read_response()
             raise
+        finally:
+            self._opening.given_back = None
+            for connection in given_back:
+                connection.disconnect()
+                self.release(connection)
+
+    def release(self, connection: redis.Connection) -> None:  # type: ignore[override]
+        """Give a connection back; one that can't be opened only once its reply is read, since others would take it."""
+        given_back = getattr(self._opening, "given_back", None)
+        if given_back is None:
+            super().release(connection)
+        else:
+            given_back.append(connection)
 
     def re_auth_callback(self, token: TokenInterface) -> None:
         """Log idle connections in with a renewed token; one where that fails is closed, and connects with it later.
@@ -136,7 +153,7 @@ class PoolMaker:
             return Pool(connection_class=redis.UnixDomainSocketConnection, path=self.url.path, **arguments)
         if sentinels is not None:
             arguments["connection_class"] = TlsSentinelConnection if self.url.is_tls else SentinelConnection
-            return SentinelPool(self.url.service, sentinels, **arguments)  # type: ignore[no-untyped-call]
+            return SentinelPool(self.url.service, sentinels, **arguments)
         return self.of_host(*self.url.hosts[0])
 
     def of_host(self, host: str, port: int) -> redis.ConnectionPool:
