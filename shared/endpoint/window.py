@@ -183,6 +183,6 @@ class Window:
         with self._lock:
             self.in_flight -= size
             if size > LEAST_BYTES:
-                self.most = max(LEAST_BYTES, size // 2)
+                self.most = max(LEAST_BYTES, min(size, self.most) // 2)  # one batch may be longer than the window
             self._lost_s = now_s
             self._forget()

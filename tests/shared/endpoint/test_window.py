@@ -183,3 +183,14 @@ def test_a_connection_lost_with_little_in_flight_says_nothing_of_the_window() ->
     assert window.limit == FIRST_BYTES
     pass_over(Link(0.08, 60e6), 60_000_000, window)
     assert window.limit > 4 * FIRST_BYTES
+
+
+def test_a_lost_connection_never_widens_the_window_however_large_its_batch() -> None:
+    """One batch may always be sent, and may be longer than all that the window allows."""
+    window = Window()
+    sizes = []
+    for number in range(8):
+        window.sent(1024 * 1024, now_s=float(number))
+        window.lost(1024 * 1024, now_s=float(number))
+        sizes.append(window.most)
+    assert sizes == [max(LEAST_BYTES, 512 * 1024 >> number) for number in range(8)]
