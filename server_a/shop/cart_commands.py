@@ -1,18 +1,26 @@
 """`server-a cart`: add to carts, remove from them, show them.
 
-A change is reported before the cart is read again: if the reading fails, the user still knows that the change was made.
+A change is reported before the cart is read again, and the exit code is the change's: whoever is told that it failed
+makes it again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import click
 
+from shared.errors import HandoverError
 from shared.program.group import CommandGroup
 from shared.program.options import CommonSettings, endpoint_options, option
-from shared.program.output import say
+from shared.program.output import say, tell
 from shared.shop.cart_text import TIMES, cart_text
 from shared.shop.record_checks import checked_id, checked_quantity
 from shared.text import shown_text
+
+if TYPE_CHECKING:
+    from shared.shop.records import Cart
 
 
 @click.group(cls=CommandGroup)
@@ -38,7 +46,7 @@ def add_to_cart(common: CommonSettings, user_id: str, sku_id: str, quantity: str
         name = shop.name_of_sku(sku_id)
         CartChanger(shop).add(user_id, sku_id, pieces)
         say(f"Added {pieces:,} {TIMES} {shown_text(name)} to cart {user_id}.")
-        say(cart_text(shop.cart(user_id)))
+        _show_changed(lambda: shop.cart(user_id))
 
 
 @cart.command("remove")
@@ -59,7 +67,7 @@ def remove_from_cart(common: CommonSettings, user_id: str, sku_id: str, quantity
         name = shown_text(shop.name_of_sku(sku_id))
         removed = CartChanger(shop).remove(user_id, sku_id, pieces).quantity
         say(f"Removed {f'{removed:,} {TIMES}' if removed else 'the line of'} {name} from cart {user_id}.")
-        say(cart_text(shop.cart_of_anyone(user_id)))
+        _show_changed(lambda: shop.cart_of_anyone(user_id))
 
 
 @cart.command("show")
@@ -75,6 +83,14 @@ def show_cart(common: CommonSettings, user_id: str) -> None:
     checked_id("user ID", user_id)
     with open_shop(common) as shop:
         say(cart_text(shop.cart(user_id)))
+
+
+def _show_changed(read: Callable[[], Cart]) -> None:
+    """Show a cart after a change, if it can be read."""
+    try:
+        say(cart_text(read()))
+    except HandoverError as error:
+        tell(shown_text(f"server-a: {error}; the cart is changed, and can't be shown"))
 
 
 def _checked(user_id: str, sku_id: str, quantity: str) -> int:
