@@ -148,7 +148,7 @@ def _dead_letters(common: CommonSettings) -> Iterator[DeadLetters]:
 @endpoint_options(PROGRAM)
 @json_option(PROGRAM, "a letter")
 def dead_list_command(common: CommonSettings, *, as_json: bool) -> None:
-    """List the dead letters, oldest first, each origin once.
+    """List the dead letters, oldest first.
 
     Example: server-b dead list
     """

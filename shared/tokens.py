@@ -55,15 +55,17 @@ def _is_token(text: str) -> bool:
 def require_not_too_late(where: str, token: str, server_ms: int, *, most_ahead_ms: int = MOST_AHEAD_MS) -> None:
     """Raise WrongKeyError if a token is too far ahead of the server's clock: no run of ours made it.
 
-    `where` is what is looked at, with the token in it.
+    `where` is what is looked at, with the token in it; `most_ahead_ms` that of a run id, or MOST_AHEAD_OF_ATTEMPT_MS.
     """
     if is_too_late(token, server_ms, most_ahead_ms=most_ahead_ms):
-        expected, advice = "a run id of the server's time", "set the server's clock right, or use --namespace"
-        raise WrongKeyError(where=where, expected=expected, got="one more than a day ahead of it", advice=advice)
+        what, ahead = ("a run id", "a day") if most_ahead_ms == MOST_AHEAD_MS else ("an attempt", "a thousand years")
+        expected, got = f"{what} of the server's time", f"one more than {ahead} ahead of it"
+        advice = "set the server's clock right, or use --namespace"
+        raise WrongKeyError(where=where, expected=expected, got=got, advice=advice)
 
 
 def is_too_late(token: str, server_ms: int, *, most_ahead_ms: int = MOST_AHEAD_MS) -> bool:
-    """Tell whether a run id is more than a day ahead of the server's clock, so that no run of ours has it."""
+    """Tell whether a token is further ahead of the server's clock than any of ours: a run id by more than a day."""
     return token_ms(token) > server_ms + most_ahead_ms
 
 

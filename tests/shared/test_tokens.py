@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.tokens import is_token, make_token, token_ms
+from shared.errors import WrongKeyError
+from shared.state import SegmentState
+from shared.tokens import MOST_AHEAD_OF_ATTEMPT_MS, is_token, make_token, token_ms
 
 # 1970 to the end of 9998, so that there is room for what comes after
 moments_ms = st.integers(0, 253_370_764_799_999)
@@ -91,3 +93,28 @@ def test_malformed_tokens_are_refused(text: str) -> None:
 def test_the_29th_of_february_is_a_day_in_leap_years_alone() -> None:
     assert is_token("20280229T000000000Z-000000")
     assert not is_token("20270229T000000000Z-000000")
+
+
+@pytest.mark.parametrize(
+    ("options", "expected", "got"),
+    [
+        ({}, "a run id of the server's time", "one more than a day ahead of it"),
+        (
+            {"most_ahead_ms": MOST_AHEAD_OF_ATTEMPT_MS},
+            "an attempt of the server's time",
+            "one more than a thousand years ahead of it",
+        ),
+    ],
+)
+def test_what_is_too_far_ahead_is_told_with_its_limit(options: dict[str, int], expected: str, got: str) -> None:
+    with pytest.raises(WrongKeyError) as caught:
+        make_token(0, after="99980101T000000000Z-3f9a1c", **options)
+    assert (caught.value.expected, caught.value.got) == (expected, got)
+
+
+def test_of_a_state_it_is_told_whether_its_run_or_its_attempt_is_too_far_ahead() -> None:
+    far, near = b"99980101T000000000Z-3f9a1c", b"19700101T000000000Z-3f9a1c"
+    for tokens, what in (((far, near), "a run id"), ((near, far), "an attempt")):
+        with pytest.raises(WrongKeyError) as caught:
+            SegmentState.decode("state", [*tokens, b"0", b""], server_ms=0)
+        assert caught.value.expected == f"{what} of the server's time"
