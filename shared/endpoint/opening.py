@@ -40,6 +40,13 @@ def open_endpoint(settings: EndpointSettings, *, provider: CredentialProvider | 
 
     `provider` gives user and password; None to use the settings. What is raised is never a TransientError: what the
     first connection meets is final.
+
+    Raises:
+        EndpointUnreachableError: Nobody answers.
+        NotFinishedError: The server answers and is not ready.
+        NotAllowedError: A login, a certificate, a token or a permission is refused.
+        WrongEndpointError: What answers is not what the URL says, or no Redis server.
+        InvalidInputError: A file or an extra that the settings call for can't be used.
     """
     pools = _pools(settings, provider)
     try:
@@ -58,7 +65,12 @@ def open_when_ready(settings: EndpointSettings, retry: Retry) -> Endpoint:
     That is a server that loads or is full of clients, Sentinels whose primary is down, a cluster in a failover: the URL
     is right then. Only when nobody has answered it may be wrong, and waiting would hide that.
 
-    Raises NotFinishedError if a stop was requested meanwhile, or if it lasts for too long.
+    Raises:
+        EndpointUnreachableError: Nobody answers, or nobody does any more for as long as is retried.
+        NotFinishedError: A stop was requested meanwhile, or the server is not ready for as long as is retried.
+        NotAllowedError: As `open_endpoint`; so the next two.
+        WrongEndpointError: The same.
+        InvalidInputError: The same.
     """
     pools, has_answered = _pools(settings, None), False
     while True:
