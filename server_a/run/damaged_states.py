@@ -6,14 +6,12 @@ its other fields say. Taking it for ours because three fields have our form was 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.optimistic import optimistic
-from shared.endpoint.published import signals_in
-from shared.endpoint.stream_pages import PageSize, stream_pages
+from shared.endpoint.published import signal_pages
 from shared.endpoint.together import ask_each
 from shared.errors import WrongKeyError
 from shared.keys import Keyspace
@@ -23,7 +21,6 @@ from shared.state import SegmentState
 if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
-PAGE_ENTRIES = 1_000
 Fields = list[bytes | None]  # of a state, as HMGET returns them
 
 
@@ -38,7 +35,7 @@ def remove_damaged_states(endpoint: Endpoint, keys: Keyspace, log: FilteringBoun
     server_ms = endpoint.server_us(keys.signals()) // 1_000
     suspects = _suspects(endpoint, keys, server_ms)
     removed: set[int] = set()
-    for page in _pages(endpoint, keys, server_ms) if suspects else ():
+    for page in signal_pages(endpoint, keys, server_ms=server_ms) if suspects else ():
         for signal in page:
             for number in [number for number, fields in suspects.items() if _is_of(number, fields, signal)]:
                 key, fields = keys.state(keys.segment(number)), suspects.pop(number)
@@ -52,7 +49,7 @@ def _suspects(endpoint: Endpoint, keys: Keyspace, server_ms: int) -> dict[int, F
     """Return what is no state of ours, by segment."""
     seen: set[int] = set()
     found: dict[int, Fields] = {}
-    for page in _pages(endpoint, keys, server_ms):
+    for page in signal_pages(endpoint, keys, server_ms=server_ms):
         names = {keys.state(keys.segment(s.segment)): s.segment for s in page if s.segment not in seen}
         seen.update(names.values())
         for key, fields in ask_each(endpoint, names, lambda pipeline, key: pipeline.hmget(key, SegmentState.FIELDS)):
@@ -61,16 +58,6 @@ def _suspects(endpoint: Endpoint, keys: Keyspace, server_ms: int) -> dict[int, F
             except WrongKeyError:
                 found[names[key]] = fields
     return found
-
-
-def _pages(endpoint: Endpoint, keys: Keyspace, server_ms: int) -> Iterator[Sequence[Signal]]:
-    stream, size = keys.signals(), PageSize(PAGE_ENTRIES)
-
-    def read(end: str) -> list[Any]:
-        return cast("list[Any]", endpoint.at(stream).xrevrange(stream, max=end, count=size.count))
-
-    for page in stream_pages(read, start="+", count=size, where=endpoint.name):
-        yield list(signals_in(page, server_ms=server_ms))
 
 
 def _is_of(number: int, fields: Fields, signal: Signal) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar
 
 from server_a.run.damaged_states import remove_damaged_states
 from server_a.run.list_digest import digest_list, read_value_bytes
@@ -19,8 +19,7 @@ from server_a.run.publish import Publication, publish
 from shared.endpoint.batch_connection import BatchConnection, pack
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.node_client import Command, NodePipeline
-from shared.endpoint.published import signals_in
-from shared.endpoint.stream_pages import PageSize, stream_pages
+from shared.endpoint.published import signal_pages
 from shared.endpoint.together import Together, portions
 from shared.errors import NotFinishedError, TransientError, WrongKeyError
 from shared.keys import Keyspace
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-PAGE_ENTRIES = 1_000
 MAX_CHANGES = 5
 CAUSE = "likely evicted by a full server (see maxmemory-policy); noeviction keeps it"
 
@@ -128,14 +126,9 @@ class LostStates:
         found: dict[int, Signal] = {}
         if not numbers:
             return found
-        stream, size = self.keys.signals(), PageSize(PAGE_ENTRIES)
-        server_ms = self.endpoint.server_us(stream) // 1_000
-
-        def read(end: str) -> list[Any]:
-            return cast("list[Any]", self.endpoint.at(stream).xrevrange(stream, max=end, count=size.count))
-
-        for page in stream_pages(read, start="+", count=size, where=self.endpoint.name):
-            for signal in signals_in(page, server_ms=server_ms):
+        server_ms = self.endpoint.server_us(self.keys.signals()) // 1_000
+        for page in signal_pages(self.endpoint, self.keys, server_ms=server_ms):
+            for signal in page:
                 if signal.segment in numbers:
                     found.setdefault(signal.segment, signal)
             if len(found) == len(numbers):
