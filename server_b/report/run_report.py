@@ -16,7 +16,7 @@ from shared.errors import WrongKeyError
 from shared.keys import Keyspace
 from shared.record import RunRecord
 from shared.shop.cart_text import cart_json, cart_text
-from shared.shop.reader import read_carts
+from shared.shop.reader import first_carts
 from shared.shop.records import Cart
 from shared.text import joined_lines
 from shared.verdict import VERIFIED, SegmentVerdict, run_reason, run_verdict, run_witness
@@ -24,8 +24,6 @@ from shared.witness import Witness
 
 MODE_GROUP = "group"
 MODE_FOLLOW = "follow"
-MAX_CARTS = 10
-MAX_CART_LINES = 10
 
 
 @dataclass(frozen=True)
@@ -105,10 +103,9 @@ def make_report(
 
     Redis: HLEN and HSCAN of at most 10 carts, then HMGET of at most 10 SKUs in each, both pipelined.
     """
-    user_ids = [str(number) for number in range(1, min(record.carts if record else 0, MAX_CARTS) + 1)]
     carts: list[Cart] = []
     with suppress(WrongKeyError):  # the keys are not ours; the verdict on the list is reported all the same
-        carts = read_carts(endpoint, keys, user_ids, most_lines=MAX_CART_LINES) if user_ids else []
+        carts = first_carts(endpoint, keys, record.carts if record else 0)
     in_order = [verdicts[number] for number in sorted(verdicts)]
     count = sum(verdict.count for verdict in in_order)
     read = [verdict for verdict in in_order if verdict.started_us]

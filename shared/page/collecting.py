@@ -30,7 +30,7 @@ from shared.page.segment_lines import SegmentLines
 from shared.page.under_way import read_notes
 from shared.program.verdict_file import LocalVerdicts
 from shared.record import decode_entry_id, signal_field
-from shared.shop.reader import read_carts
+from shared.shop.reader import first_carts
 from shared.shop.records import Cart
 from shared.status.facts import RunStatus, SegmentFacts, StreamFacts
 from shared.status.findings import Findings
@@ -43,8 +43,6 @@ from shared.text import cut_text
 from shared.tokens import is_too_late
 from shared.verdict import FAILED, SUPERSEDED, VERIFIED
 
-MAX_CARTS = 10
-MAX_CART_LINES = 10
 MAX_LETTERS = 10
 MAX_REASON_BYTES = 400
 
@@ -211,9 +209,8 @@ class Collector:
 
     def _carts(self, record: RecordFacts) -> list[Cart]:
         """Return the first carts of the run; none where they are somebody else's, or may not be read."""
-        user_ids = [str(number) for number in range(1, min(record.carts, MAX_CARTS) + 1)]
         with suppress(WrongKeyError, NotAllowedError):
-            return read_carts(self.endpoint, self.keys, user_ids, most_lines=MAX_CART_LINES) if user_ids else []
+            return first_carts(self.endpoint, self.keys, record.carts)
         return []
 
     def _letters(self, stream: StreamFacts) -> tuple[Letter, ...]:

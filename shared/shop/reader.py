@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from shared.endpoint.node_client import Command
 
 Fields = dict[bytes, bytes]
+MAX_CARTS = 10
+MAX_CART_LINES = 10
 SCAN_COUNT = 100
 MOST_LINES = 1_000  # that `read_cart` returns
 MOST_RECORD_BYTES = 16 * 1024  # eight times what two names of ours have
@@ -41,6 +43,12 @@ def read_carts(endpoint: Endpoint, keys: Keyspace, user_ids: Iterable[str], *, m
     user_ids = list(user_ids)
     found = _some_lines(endpoint, [keys.cart(user_id) for user_id in user_ids], most_lines)
     return _carts(endpoint, keys, {user_id: found.get(keys.cart(user_id), ({}, 0)) for user_id in user_ids})
+
+
+def first_carts(endpoint: Endpoint, keys: Keyspace, carts: int) -> list[Cart]:
+    """Return what a report shows of a run with so many carts: ten of them, and ten lines of each; see `read_carts`."""
+    user_ids = [str(number) for number in range(1, min(carts, MAX_CARTS) + 1)]
+    return read_carts(endpoint, keys, user_ids, most_lines=MAX_CART_LINES) if user_ids else []
 
 
 def read_cart(endpoint: Endpoint, keys: Keyspace, user_id: str, *, passed: Callable[[int], None]) -> Cart:
