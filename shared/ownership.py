@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from shared.entry_ids import is_entry_id
 from shared.errors import InvalidInputError, WrongKeyError
 from shared.reading import ReadingNote
 from shared.state import SegmentState
@@ -26,7 +27,6 @@ RECORD_FIELDS = ("schema_version", "run_id")
 _VERSION = rb"[1-9][0-9]{0,8}"
 _SEGMENT = rb"[1-9][0-9]{0,8}"
 _OF_A_VERDICT = (b'{"verdict":"', b'"attempt":"', b'"segment":', b'"digest":"', b'"reason":"')
-_ENTRY_ID = rb"[0-9]{1,20}-[0-9]{1,20}"
 
 Entries = Iterable[Any]
 """Stream entries as XRANGE and its kin return them: pairs of id and fields, the latter None for a trimmed one."""
@@ -44,7 +44,9 @@ def is_signal(fields: Mapping[bytes, bytes] | None) -> bool:
 
 def is_letter(fields: Mapping[bytes, bytes] | None) -> bool:
     """Tell whether a stream entry is a dead letter: a reason, a consumer and the id of the entry that it stands for."""
-    return fields is not None and b"reason" in fields and b"consumer" in fields and _is(_ENTRY_ID, fields, b"origin")
+    return (
+        fields is not None and b"reason" in fields and b"consumer" in fields and is_entry_id(fields.get(b"origin", b""))
+    )
 
 
 def is_record(run_id: str, values: Sequence[bytes | None]) -> bool:

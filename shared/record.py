@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from shared.entry_ids import is_entry_id
 from shared.errors import InvalidInputError
 from shared.fields import SCHEMA_VERSION, check_bounds, check_version, decode_flag, decode_number, decode_token
 from shared.keys import TOKEN_PATTERN
@@ -146,7 +147,7 @@ def decode_attempts(raw: bytes | None) -> list[tuple[int, str]]:
 
 def decode_entry_id(raw: bytes | None) -> str:
     """Return the stream id that a `signal:<n>` holds; empty where it is missing or none."""
-    return raw.decode("ascii") if raw is not None and re.fullmatch(rb"[0-9]{1,18}-[0-9]{1,18}", raw) else ""
+    return raw.decode("ascii") if raw is not None and is_entry_id(raw) else ""
 
 
 def signal_field(segment: int) -> str:

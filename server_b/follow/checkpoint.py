@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import tempfile
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from shared.entry_ids import is_entry_id
 from shared.errors import InvalidInputError
 from shared.program.state_folder import state_file
 from shared.text import quoted_text
@@ -25,7 +25,6 @@ PREPARED = ".new"
 LEFT_AFTER_S = 60 * 60
 MAX_REPORTED = 1_000
 _MOST_BYTES = 1024 * 1024
-_ENTRY_ID = r"[0-9]{1,20}-[0-9]{1,20}"
 
 
 @dataclass(frozen=True)
@@ -102,7 +101,7 @@ def _decoded(raw: bytes) -> Checkpoint:
         raise ValueError(f"more than {_MOST_BYTES:,} bytes")
     found = json.loads(raw.decode("utf-8"))
     after, reported = found["after"], found["reported"]
-    if not (isinstance(after, str) and re.fullmatch(_ENTRY_ID, after)):
+    if not (isinstance(after, str) and is_entry_id(after.encode("ascii", "replace"))):
         raise ValueError(f"{quoted_text(str(after))} as `after`, which is no entry id")
     if len(reported) > MAX_REPORTED or not all(map(is_token, [*reported.keys(), *reported.values()])):
         raise ValueError("runs and attempts that are none")

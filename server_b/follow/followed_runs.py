@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from server_b.follow.checkpoint import Checkpoint
-from server_b.follow.signal_stream import order_of
+from shared.entry_ids import order_of
 from shared.signal import Signal
 from shared.verdict import VERIFIED, SegmentVerdict, run_verdict
 

@@ -19,7 +19,7 @@ from server_b.follow.followed_signals import FollowedSignals
 from server_b.follow.follower_state import FollowerState
 from server_b.follow.patient_examiner import Announced, PatientExaminer
 from server_b.follow.primary_again import wait_for_primary
-from server_b.follow.signal_stream import BLOCK_MS, SignalStream, order_of
+from server_b.follow.signal_stream import BLOCK_MS, SignalStream
 from server_b.lease import GivenBack, Lease
 from server_b.report.once import Reports
 from server_b.segment.examiner import SegmentExaminer
@@ -29,6 +29,7 @@ from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.retry import Retry
 from shared.endpoint.server_kind import ask_kind
+from shared.entry_ids import order_of
 from shared.errors import InvalidInputError, NotFinishedError, TransientError
 from shared.keys import Keyspace
 from shared.program.telemetry.telling import ConsumerTelemetry

@@ -9,13 +9,13 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from server_b.follow.signal_stream import order_of
 from server_b.segment.arrivals import Arrivals
 from server_b.segment.examiner import SegmentExaminer, StillMissingError
 from server_b.segment.look import SegmentLook
 from server_b.segment.progress import RunProgress
 from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
+from shared.entry_ids import order_of
 from shared.errors import WrongKeyError
 from shared.keys import Keyspace
 from shared.program.telemetry.telling import ConsumerTelemetry

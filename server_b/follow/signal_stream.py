@@ -15,6 +15,7 @@ from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.our_streams import newest_entries, require_signals_among
 from shared.endpoint.published import LOOK_BACK, signals_in
 from shared.endpoint.stream_pages import PageSize, require_order, stream_pages
+from shared.entry_ids import order_of
 from shared.keys import Keyspace
 from shared.signal import Signal
 
@@ -91,9 +92,3 @@ class SignalStream:
         entries = [(entry_id.decode(), fields) for entry_id, fields in streams[0][1]] if streams else []
         require_order([entry_id for entry_id, _ in entries], after=after, where=self.endpoint.name)
         return entries
-
-
-def order_of(entry_id: str) -> tuple[int, int]:
-    """Return a key to sort entry ids by; texts would sort otherwise."""
-    milliseconds, _, sequence = entry_id.partition("-")
-    return int(milliseconds), int(sequence or 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shared.entry_ids import order_of
 from shared.signal import CONSUMER_GROUP
 
 if TYPE_CHECKING:
@@ -42,11 +43,6 @@ def unread_trimmed(groups: list[dict[str, Any]], oldest: list[Any], length: int)
     ours = next((group for group in groups if group["name"] == CONSUMER_GROUP.encode()), None)
     if ours is None or ours["last-delivered-id"] == b"0-0":
         return 0
-    if oldest and _order(oldest[0][0]) <= _order(ours["last-delivered-id"]):
+    if oldest and order_of(oldest[0][0].decode()) <= order_of(ours["last-delivered-id"].decode()):
         return 0
     return max(0, ours["lag"] - length) if ours.get("lag") is not None else None
-
-
-def _order(entry_id: bytes) -> tuple[int, int]:
-    milliseconds, _, sequence = entry_id.partition(b"-")
-    return int(milliseconds), int(sequence)

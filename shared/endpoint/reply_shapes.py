@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import TypeGuard
 
+from shared import entry_ids
+
 Shape = Callable[[object], bool]
 
 
@@ -67,7 +69,7 @@ def is_page_of_pairs(reply: object) -> bool:
 
 def is_entry_id(reply: object) -> bool:
     """Tell whether it is the id of a stream's entry."""
-    return isinstance(reply, bytes) and re.fullmatch(rb"[0-9]{1,20}-[0-9]{1,20}", reply) is not None
+    return isinstance(reply, bytes) and entry_ids.is_entry_id(reply)
 
 
 def is_entries(reply: object) -> bool:

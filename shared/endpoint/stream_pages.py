@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
+from shared.entry_ids import order_of
 from shared.errors import WrongEndpointError
 
 MAX_PAGES = 20_000
@@ -72,7 +73,7 @@ def stream_pages(
 
 def require_order(ids: list[str], *, after: str, where: str, is_falling: bool = False) -> None:
     """Raise WrongEndpointError unless each id is above the one before it, or below; the first one beyond `after`."""
-    orders = [_order(entry_id) for entry_id in ([after] if after[:1].isdigit() else []) + ids]
+    orders = [order_of(entry_id) for entry_id in ([after] if after[:1].isdigit() else []) + ids]
     if is_falling:
         orders.reverse()
     if any(first >= second for first, second in pairwise(orders)):
@@ -83,11 +84,6 @@ def _strange(where: str, got: str) -> WrongEndpointError:
     return WrongEndpointError(
         where=where, expected="a stream whose entries go on and end", got=got, advice="check what answers there"
     )
-
-
-def _order(entry_id: str) -> tuple[int, int]:
-    milliseconds, _, sequence = entry_id.partition("-")
-    return int(milliseconds), int(sequence or 0)
 
 
 def _text(entry_id: bytes | str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from shared.entry_ids import order_of
 from shared.state import SegmentState
 from shared.status.facts import PENDING, GroupStatus, RunStatus, SegmentFacts
 from shared.verdict import FAILED, SUPERSEDED, VERIFIED, SegmentVerdict
@@ -55,19 +56,13 @@ def cause_of_pending(segment: SegmentFacts, run: RunStatus, group: GroupStatus) 
     announced = said and (said.run_id, said.segment, said.segments, said.attempt, said.digest, said.count)
     if announced != (run.run_id, number, run.segments, state.attempt, state.digest, state.count):
         return DIFFERENT
-    is_delivered = group.is_there and entry_order(segment.signal_id) <= entry_order(group.last_delivered_id)
+    is_delivered = group.is_there and order_of(segment.signal_id) <= order_of(group.last_delivered_id)
     return ANSWERED if is_delivered and not group.pending else WAITING
 
 
 def is_missing(state: SegmentState, run_id: str) -> bool:
     """Tell whether neither this run nor a newer one has a list there: an older one's is, or what was is removed."""
     return state.run_id < run_id or (state.run_id == run_id and not state.count)
-
-
-def entry_order(entry_id: str) -> tuple[int, int]:
-    """Return a key to sort entry ids by; texts would sort otherwise."""
-    milliseconds, _, sequence = entry_id.partition("-")
-    return int(milliseconds), int(sequence or 0)
 
 
 @dataclass

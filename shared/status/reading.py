@@ -17,11 +17,12 @@ from typing import Any, cast
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.published import signals_in
 from shared.endpoint.scanning import TimedScan
+from shared.entry_ids import order_of
 from shared.errors import NotAllowedError, TransientError, WrongEndpointError
 from shared.keys import Keyspace
 from shared.program.verdict_file import LocalVerdicts
 from shared.status.facts import PENDING, RunStatus, StreamFacts
-from shared.status.findings import REPLACED, Facts, Findings, entry_order
+from shared.status.findings import REPLACED, Facts, Findings
 from shared.status.run_reading import (
     foreign_verdicts,
     read_older_verdicts,
@@ -172,7 +173,7 @@ def note_new_signals(
         note_signals(segments, page[:place], server_ms=stream.server_ms)
         if place is not None:
             return True
-        if len(page) < PAGE_ENTRIES or entry_order(page[-1][0].decode()) < entry_order(known.decode()):
+        if len(page) < PAGE_ENTRIES or order_of(page[-1][0].decode()) < order_of(known.decode()):
             return False
         page = _page_before(endpoint, keys, page)
     return False

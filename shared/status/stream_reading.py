@@ -10,12 +10,12 @@ from shared.endpoint.our_streams import PROOF_ENTRIES, are_letters_ours, are_sig
 from shared.endpoint.published import LOOK_BACK
 from shared.endpoint.together import Together
 from shared.endpoint.translation import is_reply
+from shared.entry_ids import order_of
 from shared.errors import WrongKeyError
 from shared.keys import Keyspace
 from shared.signal import CONSUMER_GROUP
 from shared.state import SegmentState
 from shared.status.facts import GroupStatus, StreamFacts
-from shared.status.findings import entry_order
 from shared.text import cut_text
 from shared.tokens import require_not_too_late
 
@@ -100,10 +100,10 @@ def _group_status(entries: int, ends: list[str], groups: list[Any], consumers: l
     if ours is None:
         return GroupStatus(lag=entries, has_undelivered=entries > 0)
     last_delivered, lag = ours["last-delivered-id"].decode(), ours.get("lag")
-    has_undelivered = bool(ends) and entry_order(ends[-1]) > entry_order(last_delivered)
+    has_undelivered = bool(ends) and order_of(ends[-1]) > order_of(last_delivered)
     if not has_undelivered:
         lag = 0
-    elif entry_order(ends[0]) > entry_order(last_delivered):
+    elif order_of(ends[0]) > order_of(last_delivered):
         lag = entries
     elif lag is not None:  # after an XDEL among the undelivered entries the server does not know it
         lag = min(lag, entries)

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from shared.signal import Signal
 from shared.state import SegmentState
 from shared.status.facts import GroupStatus, RunStatus, SegmentFacts
-from shared.status.findings import entry_order
 from shared.verdict import FAILED, SUPERSEDED, VERIFIED
 from tests.stage.hand_over_in_process import DIGEST, NEWER, OLDER, RUN
 from tests.stage.status_facts import (
@@ -81,8 +80,3 @@ def test_zero_means_verified_as_published_and_anything_else_says_why(
         assert segment.state == replace(STATE, count=segment.length, attempt=attempt, digest=digest)
     for sentence in said:
         assert RUN in sentence or NEWER in sentence or "signals" in sentence
-
-
-@given(*[st.integers(0, 10**18 - 1)] * 4)
-def test_entry_ids_are_ordered_as_the_server_does(a: int, b: int, c: int, d: int) -> None:
-    assert (entry_order(f"{a}-{b}") < entry_order(f"{c}-{d}")) == ((a, b) < (c, d))
