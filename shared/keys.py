@@ -89,11 +89,6 @@ class Keyspace:
         """HASH. Field `sent`, a probe of `server-a check --peer-url`. A alone, also at the peer. At most a minute."""
         return f"{self.prefix}canary:{token}"
 
-    def patterns(self) -> list[str]:
-        """Return glob patterns that together match every key of this namespace, and possibly foreign ones."""
-        # without a namespace one pattern for everything, because each pattern costs a scan of the whole database
-        return [f"{self.prefix}*", f"{{{self.prefix}*"] if self.prefix else ["*"]
-
     def beginnings(self) -> list[str]:
         """Return what the names of lists, states, runs, results, readings and probe keys begin with."""
         plain = (self.segment(1), self.run(""), self.canary(""))

@@ -85,9 +85,9 @@ class SegmentReader:
         """Whether what is left to be asked for is no more than the window: the link needs more work soon."""
         return self.left * self._value_bytes <= self._connection.flights.window.limit
 
-    def open(self, chunks: Iterable[Chunk], *, count: int, size: ChunkSize, first: int = 0) -> Opening:
+    def open(self, chunks: Iterable[Chunk], *, count: int, size: ChunkSize) -> Opening:
         """Open as `ask` does, and return what `opened` does."""
-        self.ask(chunks, count=count, size=size, first=first)
+        self.ask(chunks, count=count, size=size)
         return self.opened()
 
     def ask(self, chunks: Iterable[Chunk], *, count: int, size: ChunkSize, first: int = 0) -> None:

@@ -119,7 +119,8 @@ _READING = (
     Requirement("server-a check --peer-url", "HGET {canary} f", is_needed=False),
 )
 
-# The user `page` may do no more than this: it reads, and changes nothing.
+# The user `page` may do no more than this: it reads, and changes nothing. No `check` asks for it, nor for what
+# `dead retry` needs; page.acl and retry.acl of deploy/acl are held against these two.
 SERVER_B_PAGE = (
     Requirement("look at the server's clock", "TIME"),
     Requirement(

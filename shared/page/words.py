@@ -13,9 +13,9 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
-def counted(value: int, one: str, many: str = "") -> str:
+def counted(value: int, one: str) -> str:
     """Return a number with its noun, such as `1 segment` or `2 segments`."""
-    return f"{value:,} {one if value == 1 else many or one + 's'}"
+    return f"{value:,} {one}{'' if value == 1 else 's'}"
 
 
 def short_number(value: float) -> str:

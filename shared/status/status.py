@@ -62,7 +62,7 @@ def read_status(
     local: LocalVerdicts | None = None,
     passed: Callable[[int], None] = lambda _: None,
 ) -> Status:
-    """Read the facts and judge them; arguments and costs are those of `read_facts`."""
+    """Read the facts and judge them; arguments and costs are those of `read_facts`. Only tests give `scan_s`."""
     facts = read_facts(endpoint, keys, is_scanned=is_scanned, scan_s=scan_s, local=local, passed=passed)
     return judge(facts, endpoint.name, keys.namespace)
 

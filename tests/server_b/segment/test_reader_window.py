@@ -29,7 +29,8 @@ def test_a_reader_hands_out_each_value_once_from_the_head(
     in_reverse = numbers(count)[::-1]
     reader = SegmentReader(endpoint, keys, keys.segment(1), expected=(None, None))
     chunks, size = chunks_from_head(count, chunk_values=300), ChunkSize(300, together, 4)
-    opening = reader.open(chunks, count=count, size=size, first=10)
+    reader.ask(chunks, count=count, size=size, first=10)
+    opening = reader.opened()
     assert (opening.length, opening.first, opening.last) == (count, in_reverse[:10], b"1")
     found = [value for _, values in reader.read() for value in values]
     assert found == in_reverse
