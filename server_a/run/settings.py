@@ -88,8 +88,9 @@ def _command(common: CommonSettings, settings: RunSettings, first: dict[str, str
     options = {
         **first,
         "--url": endpoint.url.without_password(),
-        "--password-file": endpoint.password_file,
-        "--sentinel-password-file": endpoint.sentinel_password_file,
+        # only what was read as a file: where none is, somebody may have typed the password itself
+        "--password-file": endpoint.password_file if endpoint.auth == "key" else None,
+        "--sentinel-password-file": endpoint.sentinel_password_file if endpoint.url.is_sentinel else None,
         "--auth": "" if endpoint.auth == "key" else endpoint.auth,
         "--tls-ca": endpoint.tls_ca,
         "--tls-cert": endpoint.tls_cert,

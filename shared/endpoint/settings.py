@@ -22,9 +22,9 @@ class EndpointSettings:
 
     url: EndpointUrl = field(default=parse_url(DEFAULT_URL), repr=False)
     password: str | None = field(default=None, repr=False)  # from the password variable; used instead of the URL's
-    password_file: str | None = None  # its first line is used instead of either
+    password_file: str | None = field(default=None, repr=False)  # its first line is used instead of either
     sentinel_password: str | None = field(default=None, repr=False)  # the same three ways for the login at Sentinels
-    sentinel_password_file: str | None = None
+    sentinel_password_file: str | None = field(default=None, repr=False)
     auth: str = "key"  # `key` (a password or none) or `entra` (a token from Microsoft Entra ID)
     tls_ca: str | None = None  # PEM file of the certificate authorities to trust; None for the system's
     tls_cert: str | None = None  # PEM file of our own certificate, whose key is in `tls_key`

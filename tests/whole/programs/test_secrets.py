@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 import redis
@@ -17,7 +18,7 @@ from tests.stage.demo_stage import Stage
 from tests.stage.faulty_link import FaultyLink
 from tests.stage.hand_over_by_programs import lines_of, run_id_in_log
 from tests.stage.leftovers import processes_of
-from tests.stage.programs import Finished, Name, StartProgram
+from tests.stage.programs import Finished, Name, StartProgram, run_program
 from tests.stage.raw import call
 from tests.stage.sentences import SECRET, require_no_secret
 from tests.stage.servers import NewServer, binary
@@ -140,6 +141,21 @@ def test_an_endpoint_that_changes_its_password_is_named_without_it(
     assert program.wait(60) == 77, program.errors()
     assert "expected a user and password it accepts" in program.errors()
     _require_nothing_said(program)
+
+
+def test_a_password_typed_as_the_name_of_a_file_that_nobody_opens_is_stored_and_said_nowhere(
+    server: Server, namespace: str, client: redis.Redis
+) -> None:
+    """The URL names no Sentinels, so nothing finds out that there is no such file."""
+    options = ("--count", "10", "--sentinel-password-file", SECRET)
+    written = run_program("server-a", "run", *options, server=server, namespace=namespace)
+    assert written.exit_code == 0
+    (record,) = client.keys(f"{namespace}:run:*")
+    command = cast("bytes", client.hget(record, "command"))
+    assert command.startswith(b"server-a run --count 10 --url")
+    assert SECRET.encode() not in command
+    for ended in (written, run_program("server-b", "report", "--json", server=server, namespace=namespace)):
+        require_no_secret(ended)
 
 
 @linux
