@@ -122,27 +122,38 @@ def await_verdicts(
     limit_s: float,
     stop: StopRequest,
 ) -> Mapping[int, SegmentVerdict]:
-    """Return the verdicts on all segments; raise NotFinishedError if they do not come in time.
+    """Return the verdicts on all segments, once they are there and what they are about still is.
 
     A verdict counts if it is about what was published, or about the same values under a later attempt (of another
-    resume), and if that still is what is published when all segments have theirs.
+    resume), and if that still is what is published when all segments have theirs. A fault that may pass is met again
+    or not at the next look, before which is asked where the slots are: one that moved alone nobody else may meet.
+
+    Raises:
+        NotFinishedError: They did not come in time, or a stop was requested.
+        WrongKeyError: A state or the result holds somebody else's data.
 
     Redis: ten times a second HMGET of all verdicts, 1,000 a round trip; when every segment has its verdict, HMGET of
     1,000 states and LLEN of their lists a round trip.
     """
     deadline = time.monotonic() + limit_s
-    where = f"run {record.run_id}"
     while True:
-        found, lost = _verdicts(endpoint, keys, record), ""
-        verdicts = {n: verdict for n, verdict in found.items() if n in published and _counts(verdict, published[n])}
-        is_whole = len(verdicts) == record.segments and is_complete(verdicts)
-        if is_whole and not (lost := _replaced(endpoint, keys, record, verdicts)):
-            return verdicts
-        if time.monotonic() >= deadline or stop.wait(POLL_S):
-            expected, got = f"a verdict within {limit_s:g} s", lost or f"verdicts on {len(verdicts)} segments"
-            advice = f"is a server-b running? {CHECK_BOTH_ENDS}"
+        try:
+            verdicts = _verdicts(endpoint, keys, record, published)
+            lost = ""
+            if len(verdicts) == record.segments and is_complete(verdicts):
+                lost = _replaced(endpoint, keys, record, verdicts)
+                if not lost:
+                    return verdicts
+            got, advice = f"verdicts on {len(verdicts)} segments", f"is a server-b running? {CHECK_BOTH_ENDS}"
             if lost:
-                advice = f"server-a run --resume {record.run_id} writes it again"
+                got, advice = lost, f"server-a run --resume {record.run_id} writes it again"
+        except TransientError as error:
+            got, advice = str(error), ""
+            with suppress(HandoverError):  # the next look meets the same fault
+                endpoint.refresh()
+        if time.monotonic() >= deadline or stop.wait(POLL_S):
+            stop.check(f"the verdict on run {record.run_id}")
+            where, expected = f"run {record.run_id}", f"a verdict within {limit_s:g} s"
             raise NotFinishedError(where=where, expected=expected, got=got, advice=advice)
 
 
@@ -158,31 +169,25 @@ def _replaced(endpoint: Endpoint, keys: Keyspace, record: RunRecord, verdicts: M
     A segment that a newer run has replaced is what a verdict of superseded says.
     """
     numbers = {keys.segment(n): n for n, verdict in verdicts.items() if verdict.verdict != SUPERSEDED}
-    try:
-        for portion in portions(numbers):
-            asked = Together(endpoint)
-            for name in portion:
-                asked.at(name).hmget(keys.state(name), SegmentState.FIELDS)
-                asked.at(name).llen(name)
-            replies = asked.send()
-            for name, values, length in zip(portion, replies[::2], replies[1::2], strict=True):
-                verdict, state = verdicts[numbers[name]], SegmentState.decode(keys.state(name), values)
-                is_cut = verdict.verdict == VERIFIED and length != verdict.count  # a failed one may say just that
-                if is_cut or state != SegmentState(record.run_id, verdict.attempt, verdict.count, verdict.digest):
-                    return f"segment {verdict.segment} lost or replaced after its verdict"
-    except TransientError as error:
-        return str(error)
+    for portion in portions(numbers):
+        asked = Together(endpoint)
+        for name in portion:
+            asked.at(name).hmget(keys.state(name), SegmentState.FIELDS)
+            asked.at(name).llen(name)
+        replies = asked.send()
+        for name, values, length in zip(portion, replies[::2], replies[1::2], strict=True):
+            verdict, state = verdicts[numbers[name]], SegmentState.decode(keys.state(name), values)
+            is_cut = verdict.verdict == VERIFIED and length != verdict.count  # a failed one may say just that
+            if is_cut or state != SegmentState(record.run_id, verdict.attempt, verdict.count, verdict.digest):
+                return f"segment {verdict.segment} lost or replaced after its verdict"
     return ""
 
 
-def _verdicts(endpoint: Endpoint, keys: Keyspace, record: RunRecord) -> dict[int, SegmentVerdict]:
-    """Return the verdicts so far; none while the endpoint does not answer."""
+def _verdicts(
+    endpoint: Endpoint, keys: Keyspace, record: RunRecord, published: Mapping[int, PublishedSegment]
+) -> dict[int, SegmentVerdict]:
+    """Return the verdicts so far that are about what was published."""
     found: dict[int, SegmentVerdict] = {}
-    try:
-        for numbers in portions(range(1, record.segments + 1)):
-            found |= read_verdicts(endpoint, keys, record.run_id, numbers)
-    except TransientError:
-        with suppress(HandoverError):  # the next poll meets the same fault
-            endpoint.refresh()
-        return {}
-    return found
+    for numbers in portions(range(1, record.segments + 1)):
+        found |= read_verdicts(endpoint, keys, record.run_id, numbers)
+    return {n: verdict for n, verdict in found.items() if n in published and _counts(verdict, published[n])}

@@ -17,7 +17,7 @@ from shared.endpoint.node_client import NodePipeline
 from shared.endpoint.optimistic import optimistic
 from shared.endpoint.published import read_state, read_states
 from shared.endpoint.retry import Retry
-from shared.errors import SupersededError, TransientError
+from shared.errors import HandoverError, SupersededError, TransientError
 from shared.keys import Keyspace
 from shared.record import RunRecord
 from shared.segments import MAX_SEGMENTS
@@ -107,13 +107,17 @@ class Supersession:
     def look(self) -> None:
         """Raise SupersededError if a newer run has published; asks once a second at most, and once only.
 
-        A lost connection is passed over: the writers meet it too, and what they tell is more than that.
+        A lost connection is passed over: the writers meet it too, and what they tell is more than that. A slot that
+        moved they need not meet; where it is now is asked here, so that the next look finds it.
         """
         if time.monotonic() < self._look_at_s:
             return
         first, run_id = self.keys.segment(1), self.record.run_id
-        with suppress(TransientError):
+        try:
             require_not_newer(f"run {run_id}", read_state(self.endpoint, self.keys, first), run_id=run_id)
+        except TransientError:
+            with suppress(HandoverError):  # the next look meets the same fault
+                self.endpoint.refresh()
         self._look_at_s = time.monotonic() + LOOK_EVERY_S
 
     def require_newest(self) -> None:

@@ -11,6 +11,7 @@ The group is read before results and records: an entry that was acknowledged by 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, cast
 
@@ -18,7 +19,7 @@ from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.published import signals_in
 from shared.endpoint.scanning import TimedScan
 from shared.entry_ids import order_of
-from shared.errors import NotAllowedError, TransientError, WrongEndpointError
+from shared.errors import HandoverError, NotAllowedError, TransientError, WrongEndpointError
 from shared.keys import Keyspace
 from shared.program.verdict_file import LocalVerdicts
 from shared.status.facts import PENDING, RunStatus, StreamFacts
@@ -76,7 +77,9 @@ def read_facts(
         except TransientError as error:
             if not error.answered:
                 raise
-            not_looked_at.append(f"all segments of run {runs[0].run_id}: {error}")  # a slot in migration
+            not_looked_at.append(f"all segments of run {runs[0].run_id}: {error}")  # a slot in migration, or moved
+            with suppress(HandoverError):  # whoever looks again then asks where it is
+                endpoint.refresh()
         runs = [
             judged(findings, keys.result(runs[0].run_id)),
             *(superseded(run, stream.first_run) for run in runs[1:]),

@@ -14,6 +14,7 @@ import pytest
 from server_a.run.outcome import await_verdict
 from server_a.run.states import PublishedSegment
 from shared.endpoint.opening import Endpoint, open_endpoint
+from shared.endpoint.published import read_state
 from shared.endpoint.settings import EndpointSettings
 from shared.endpoint.url import parse_url
 from shared.errors import NotFinishedError, VerificationFailedError
@@ -21,8 +22,10 @@ from shared.keys import Keyspace
 from shared.record import RunRecord
 from shared.state import SegmentState
 from shared.stopping import StopRequest
+from tests.stage.clusters import Cluster
 from tests.stage.faulty_link import FaultyLink
 from tests.stage.hand_over_in_process import HandOver
+from tests.stage.migration import migration_of
 
 if TYPE_CHECKING:
     import redis
@@ -111,8 +114,37 @@ def test_time_that_is_up_and_a_stop_request_end_it(
     with pytest.raises(NotFinishedError, match="server-a check --peer-url"):
         run.await_verdict(endpoint, stop)
     stop.request()
-    with pytest.raises(NotFinishedError):
+    with pytest.raises(NotFinishedError) as caught:
         run.await_verdict(endpoint, stop, limit_s=60)
+    assert (caught.value.got, caught.value.advice) == ("a stop request", "")
+
+
+def test_a_fault_at_the_last_look_is_told_and_no_reason_to_write_anything_again(
+    hand_over: HandOver, produce: Callable[..., Produced], linked: Endpoint, link: FaultyLink, stop: StopRequest
+) -> None:
+    run = produce(count=10)
+    hand_over.consume()
+    link.at(b":state", lambda: None, is_forwarded=False)
+    with pytest.raises(NotFinishedError) as caught:
+        run.await_verdict(linked, stop)
+    assert "expected an answer" in caught.value.got
+    assert "--resume" not in str(caught.value)
+
+
+@pytest.mark.cluster
+@pytest.mark.kept_together("topologies")
+@pytest.mark.parametrize("moves", ["biglist", "biglist:2", "signals"])
+def test_a_slot_that_moves_alone_is_found_where_it_is(moves: str, cluster: Cluster, stop: StopRequest) -> None:
+    """The slots of the other keys stay, so that what is asked of them goes well all the time."""
+    hand_over = HandOver(cluster.url, Keyspace())
+    with closing(open_endpoint(EndpointSettings(url=parse_url(cluster.url)))) as opened:
+        key = hand_over.keys.run(hand_over.produce(count=20, segment_values=10, writers=1).run_id)
+        record = RunRecord.decode(key, cast("dict[bytes, bytes]", opened.at(key).hgetall(key)))
+        states = (read_state(opened, hand_over.keys, hand_over.keys.segment(number)) for number in (1, 2))
+        published = {number: PublishedSegment(state) for number, state in enumerate(states, start=1) if state}
+        hand_over.consume()
+        migration_of(cluster, moves).carry_out(cluster.primaries())
+        assert Produced(hand_over.keys, record, published).await_verdict(opened, stop, limit_s=60) == "verified"
 
 
 # What a verdict may say otherwise than what was published; `later` is an attempt after it.
