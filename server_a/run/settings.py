@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shared.errors import EndpointUnreachableError, HandoverError, NotFinishedError
+from shared.errors import EndpointUnreachableError, HandoverError, NotFinishedError, WrongEndpointError
 from shared.program.options import CommonSettings
 
 EVERY = "--every"
@@ -79,7 +79,8 @@ def with_resume_advice(
     """Return an error that ended a run, with the command that goes on with it as advice."""
     command = f"go on with: {resume_command(common, settings, run_id)}"
     advice = f"{error.advice}; {command}" if error.advice else command
-    kind = EndpointUnreachableError if isinstance(error, EndpointUnreachableError) else NotFinishedError
+    kinds = (EndpointUnreachableError, WrongEndpointError)
+    kind = next((kind for kind in kinds if isinstance(error, kind)), NotFinishedError)
     return kind(where=error.where, expected=error.expected, got=error.got, advice=advice)
 
 

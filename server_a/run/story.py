@@ -32,7 +32,14 @@ from server_a.shop.sample import Sample
 from server_a.shop.sample_writer import SampleWriter
 from shared.endpoint.endpoint import Endpoint, ServerClock
 from shared.endpoint.retry import FIRST_PAUSE_S, LONGEST_PAUSE_S, Retry
-from shared.errors import EndpointUnreachableError, HandoverError, NotFinishedError, SupersededError
+from shared.errors import (
+    EndpointUnreachableError,
+    HandoverError,
+    NotFinishedError,
+    ReadOnlyEndpointError,
+    SupersededError,
+    WrongEndpointError,
+)
 from shared.program.options import CommonSettings
 from shared.program.progress import Progress
 from shared.program.screen import screen
@@ -108,8 +115,10 @@ class Story:
             with suppress(HandoverError):  # the newest run, or the next one, removes what is left
                 self.supersession.withdraw()
             raise
-        except (NotFinishedError, EndpointUnreachableError) as error:
-            if not self.has_begun:
+        except (NotFinishedError, EndpointUnreachableError, WrongEndpointError) as error:
+            # of the wrong endpoints one only was right before: a primary that became a replica
+            is_wrong = isinstance(error, WrongEndpointError) and not isinstance(error.__cause__, ReadOnlyEndpointError)
+            if is_wrong or not self.has_begun:
                 raise
             raise with_resume_advice(error, self.common, self.settings, record.run_id) from error
         shop_kept, lost = self.journal.shop.kept, self.lost_acknowledged

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from demo.servers import Server
 from server_a.run.settings import DAY_MS
 from shared.digest import run_digest
+from shared.errors import WrongEndpointError
 from shared.keys import Keyspace
 from shared.signal import Signal
 from shared.state import SegmentState
 from shared.tokens import is_token, make_token
+from tests.stage.faulty_link import FaultyLink
 from tests.stage.hand_over_in_process import DIGEST, OLDER, HandOver, entries_of, list_keys, numbers, stored_values
+from tests.stage.raw import call
 
 if TYPE_CHECKING:
     import redis
@@ -211,3 +216,26 @@ def test_signals_younger_than_the_retention_stay(hand_over: HandOver, keys: Keys
         client.xadd(keys.signals(), OLD_ENTRY, id=entry_id)
     hand_over.produce(count=10, retain_days=1)
     assert [entry_id for entry_id, _ in entries_of(client, keys.signals())][:-1] == ids[2:]
+
+
+@pytest.mark.redis_server
+@pytest.mark.parametrize("request_text", [b"LPUSH", b"XADD"])
+def test_a_run_whose_primary_became_a_replica_says_how_to_go_on(request_text: bytes, own_server: Server) -> None:
+    hand_over = HandOver(own_server.url, Keyspace())
+    with FaultyLink(own_server.port) as link:
+        link.at(request_text, lambda: call(own_server, "REPLICAOF", "127.0.0.1", 1))
+        with pytest.raises(WrongEndpointError, match="got a read-only replica; give the primary's URL") as caught:
+            hand_over.produce(url=link.url, count=10, patience_s=0)
+    command = shlex.split(caught.value.advice.rpartition("go on with: ")[2])
+    assert command[:3] == ["server-a", "run", "--resume"]
+    call(own_server, "REPLICAOF", "NO", "ONE")
+    assert hand_over.produce(resume=command[3]).count == 10
+
+
+@pytest.mark.redis_server
+def test_a_run_that_met_a_replica_before_it_began_has_nothing_to_go_on_with(own_server: Server) -> None:
+    with FaultyLink(own_server.port) as link:
+        link.at(b"HSET", lambda: call(own_server, "REPLICAOF", "127.0.0.1", 1))
+        with pytest.raises(WrongEndpointError) as caught:
+            HandOver(link.url, Keyspace()).produce(count=10, patience_s=0)
+    assert "--resume" not in str(caught.value)
