@@ -87,15 +87,26 @@ class Room:
         return {node: Need(total[node], max(peak[node], grown[node])) for node in total}
 
     def require(self, stop: StopRequest, *, most: int) -> int:
-        """Return how many segments may be under way at once; raise NotFinishedError if a server has no room."""
+        """Return how many segments, at most `most`, may be under way at once.
+
+        Each look at the needs goes through all segments, two seconds for 100,000; so the number is found by halves.
+
+        Raises NotFinishedError if a server has no room even for one after the other, or a stop was requested.
+        """
         if self._short(self.needs()):
             self._look_closer(stop)
             needs = self.needs()
             for node in self._short(needs):
                 raise shortage(node, needs[node.name])
-        while most > 1 and self._short(self.needs(at_once=most)):
-            most -= 1
-        return most
+        fits, tried = 1, most
+        while fits < most:
+            stop.check("the look for room")
+            if self._short(self.needs(at_once=tried)):  # then with more under way as well
+                most = tried - 1
+            else:
+                fits = tried
+            tried = (fits + most + 1) // 2
+        return fits
 
     def _short(self, needs: Mapping[str, Need]) -> list[NodeMemory]:
         memory = self.found.memory

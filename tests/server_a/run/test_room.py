@@ -13,12 +13,13 @@ from server_a.run.new_run import record_of
 from server_a.run.room import Found, Room
 from server_a.run.settings import RunSettings
 from server_a.run.values import NumberSource
-from shared.check.memory import NodeMemory
+from shared.check.memory import Need, NodeMemory
 from shared.check.permissions import ANY_TOKEN
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.opening import open_endpoint
 from shared.endpoint.settings import EndpointSettings
 from shared.endpoint.url import parse_url
+from shared.errors import NotFinishedError
 from shared.keys import Keyspace
 from shared.state import SegmentState
 from shared.stopping import StopRequest
@@ -87,6 +88,50 @@ def test_as_many_are_under_way_as_fit(endpoint: Endpoint, fitting: int) -> None:
     looking.found.memory[endpoint.name] = memory
     with closing(StopRequest()) as stop:
         assert looking.require(stop, most=5) == min(fitting, 5)
+
+
+class CountingRoom(Room):
+    """A room that counts how often it goes through all segments: two seconds each time where there are 100,000."""
+
+    looks = 0
+
+    def needs(self, *, at_once: int = 1) -> dict[str, Need]:
+        """Count it."""
+        self.looks += 1
+        return super().needs(at_once=at_once)
+
+
+def short_room(endpoint: Endpoint, fitting: int, segments: int) -> CountingRoom:
+    """Return one where so many segments may be under way."""
+    given = room(endpoint, Found(states(segments=segments)), segments)
+    (need,) = given.needs(at_once=fitting).values()
+    used_bytes = 100_000_000
+    given.found.memory[endpoint.name] = NodeMemory(
+        endpoint.name, used_bytes, used_bytes + need.peak_bytes, 0, "noeviction"
+    )
+    return CountingRoom(given.endpoint, given.keys, given.record, given.source, given.found)
+
+
+@pytest.mark.parametrize(("most", "looks"), [(9, 6), (65, 9), (513, 12)])
+@pytest.mark.parametrize("fitting", [1, 2, 5, 8, 9, 10, 32, 33, 64, 65, 66, 599])
+def test_how_many_fit_is_found_by_halves(endpoint: Endpoint, fitting: int, most: int, looks: int) -> None:
+    looking = short_room(endpoint, fitting, 600)
+    with closing(StopRequest()) as stop:
+        assert looking.require(stop, most=most) == min(fitting, most)
+    assert looking.looks <= looks
+    if fitting >= most:
+        assert looking.looks == 2, "one for whether one fits, one for whether all do"
+
+
+@pytest.mark.parametrize("fitting", [1, 5, 9])
+def test_a_stop_request_ends_the_search_for_room(endpoint: Endpoint, fitting: int) -> None:
+    looking = short_room(endpoint, fitting, SEGMENTS)
+    with closing(StopRequest()) as stop:
+        stop.request()
+        with pytest.raises(NotFinishedError) as caught:
+            looking.require(stop, most=9)
+    assert caught.value.got == "a stop request"
+    assert looking.looks <= 1
 
 
 def test_what_older_lines_free_is_taken_at_most(endpoint: Endpoint) -> None:
