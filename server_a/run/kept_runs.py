@@ -52,11 +52,12 @@ class KeptRuns:
         self.run_ids, self.has_looked = sorted(found), True
 
     def add(self, endpoint: Endpoint, run_id: str) -> None:
-        """Count a finished run, and remove the records of those that are too many.
+        """Count a finished run, and remove the records of those that are too many; it bears repetition.
 
         Redis: HMGET and PEXPIRE for each of them, in two round trips.
         """
-        self.run_ids.append(run_id)
+        if self.run_ids[-1:] != [run_id]:
+            self.run_ids.append(run_id)
         surplus = self.run_ids[: -self.most]
         if not surplus:
             return
