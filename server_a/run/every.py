@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
 NONE = "none"
+LEAST_PAUSE_S = 1.0  # after a run that was not written: a server that is away is not asked without a pause
 _PASSING = (VerificationFailedError, EndpointUnreachableError, NotFinishedError)
 VERDICTS = (VERIFIED, FAILED, SUPERSEDED, NONE)
 
@@ -64,6 +65,8 @@ class HandOvers:
     def run(self) -> Iterator[tuple[Story, RunSummary, str]]:
         """Yield each run that was written whole, with its verdict; end when a stop is requested.
 
+        After one that was not, the next begins a second later at the earliest.
+
         Raises:
             HandoverError: One whose exit code is neither 65, 69 nor 75.
         """
@@ -71,7 +74,8 @@ class HandOvers:
             done = self._hand_over()
             if done is not None:
                 yield done
-            self.stop.wait(self.settings.every or 0.0)
+            every_s = self.settings.every or 0.0
+            self.stop.wait(every_s if done is not None else max(every_s, LEAST_PAUSE_S))
 
     def as_json(self) -> dict[str, Any]:
         """Return the counts as the last line shows them; percentiles are null where nothing was measured."""
