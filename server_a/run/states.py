@@ -143,10 +143,10 @@ class Supersession:
             if state.run_id == self.record.run_id and state.count:
                 self.retire(number, by=first)
 
-    def retire(self, number: int, *, by: SegmentState) -> None:
-        """Remove a segment of an older run; see the function `retire`."""
+    def retire(self, number: int, *, by: SegmentState) -> bool:
+        """Remove a segment of an older run, and return whether it was removed; see the function `retire`."""
         key, retain_ms = self.keys.segment(number), self.record.retain_ms
-        self.retry.keep_trying(retire, self.endpoint, self.keys, key, by=by, retain_ms=retain_ms)
+        return self.retry.keep_trying(retire, self.endpoint, self.keys, key, by=by, retain_ms=retain_ms)
 
     def _first_state(self) -> SegmentState | None:
         return self.retry.keep_trying(read_state, self.endpoint, self.keys, self.keys.segment(1))

@@ -232,5 +232,5 @@ class Story:
         """Remove segments that older runs left, from the top down, so that a stop leaves no gap."""
         newest = max((segment.state for segment in self.published.values()), key=lambda state: state.attempt)
         for number in reversed(older):
-            self.supersession.retire(number, by=newest)
-            self.log.debug("old segment removed", key=self.common.keys.segment(number))
+            if self.supersession.retire(number, by=newest):
+                self.log.debug("old segment removed", key=self.common.keys.segment(number))

@@ -17,7 +17,7 @@ from shared.keys import Keyspace
 from shared.signal import Signal
 from shared.state import SegmentState
 from shared.tokens import is_token, make_token
-from tests.stage.faulty_link import FaultyLink
+from tests.stage.faulty_link import FaultyLink, resp
 from tests.stage.hand_over_in_process import DIGEST, OLDER, HandOver, entries_of, list_keys, numbers, stored_values
 from tests.stage.raw import call
 
@@ -90,6 +90,19 @@ def test_a_run_removes_what_older_runs_left(
         if key not in own:
             assert state.count == 0
             assert 0 < client.pttl(keys.state(key)) <= 7 * DAY_MS
+
+
+def test_only_what_was_removed_is_said_to_be(
+    hand_over: HandOver, link: FaultyLink, keys: Keyspace, client: redis.Redis
+) -> None:
+    """Between the audit and the removal somebody takes the state of the highest one away, and so its list stays."""
+    hand_over.produce(count=30, segment_values=10)
+    state_key = keys.state(keys.segment(3))
+    link.at(resp("WATCH", state_key), lambda: client.unlink(state_key))
+    hand_over.produce(url=link.url, count=10, segment_values=10)
+    assert list_keys(client, keys) == {keys.segment(1), keys.segment(3)}
+    removed = [entry["key"] for entry in hand_over.logged.entries if entry["event"] == "old segment removed"]
+    assert removed == [keys.segment(2)]
 
 
 def test_old_segments_are_removed_from_the_top_down(hand_over: HandOver, keys: Keyspace, client: redis.Redis) -> None:
