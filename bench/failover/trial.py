@@ -43,7 +43,7 @@ class Seen:
         a_outages, a_outage_s: How often server-a lost the server, and for how long.
         b_outages, b_outage_s: The same of server-b.
         lost_acknowledged: Values of segments that the old primary had acknowledged and the new one did not have.
-        segments_rewritten: Segments in which they were, and which server-a wrote again.
+        segments_rewritten: Segments written again: of these values, or kept from a verdict by a wrong signal.
         attempts_lost: Segments that were begun anew because their connection was lost.
         verdict: server-b's, on the digest that server-a says it wrote; else what is wrong.
     """

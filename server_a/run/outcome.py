@@ -48,7 +48,7 @@ class RunSummary:
     attempts: int  # attempts at segments; one a segment when nothing went wrong
     writers: int  # threads or processes that write segments
     lost_acknowledged: int  # values of published segments that the audit found missing and wrote again
-    segments_rewritten: int  # segments they were in
+    segments_rewritten: int  # the segments of these values, and those that a wrong signal kept from a verdict
     outages: int
     outage_s: float  # seconds without an answer, added up over all outages
     write_s: float  # from the first LPUSH sent to the last publication
