@@ -66,7 +66,7 @@ def read_facts(
     signalled = signalled_runs(endpoint, keys, stream)
     begun = [run_id for run_id in scan if is_token(run_id) and not is_too_late(run_id, stream.server_ms)]
     runs = newest_runs(endpoint, keys, signalled, [stream.first_run, *begun], local or {})
-    findings, beyond = None, ""
+    findings, beyond, is_whole = None, "", True
     if runs:
         findings = Findings(runs[0], stream.group)
         try:
@@ -78,10 +78,11 @@ def read_facts(
             if not error.answered:
                 raise
             not_looked_at.append(f"all segments of run {runs[0].run_id}: {error}")  # a slot in migration, or moved
+            is_whole = False
             with suppress(HandoverError):  # whoever looks again then asks where it is
                 endpoint.refresh()
         runs = [
-            judged(findings, keys.result(runs[0].run_id)),
+            judged(findings, keys.result(runs[0].run_id), is_whole=is_whole),
             *(superseded(run, stream.first_run) for run in runs[1:]),
         ]
     return facts_of(
@@ -208,15 +209,15 @@ def newest_runs(
     return [*known[:1], *read_older_verdicts(endpoint, keys, known[1:], local)]
 
 
-def judged(findings: Findings, result_key: str) -> RunStatus:
-    """Return the newest run with the verdict that its segments amount to."""
+def judged(findings: Findings, result_key: str, *, is_whole: bool = True) -> RunStatus:
+    """Return the newest run with the verdict that its segments amount to; `is_whole` if all of them were looked at."""
     run = findings.run
     verdict, reason = findings.verdicts.judged(run.segments)
     if verdict == PENDING and findings.kinds[REPLACED]:
         verdict, reason = SUPERSEDED, "by a newer run"
     elif verdict == PENDING:
         verdict = run.verdict  # `unknown` where neither record nor result is there
-    if findings.recorded < run.verdicts:
+    if is_whole and findings.recorded < run.verdicts:
         verdict, reason = PENDING, foreign_verdicts(result_key)
     return replace(run, verdicts=findings.verdicts.numbers.total(), verdict=verdict, reason=reason)
 

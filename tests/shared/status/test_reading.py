@@ -14,7 +14,7 @@ from shared.status.status import read_status
 from tests.stage.clusters import Cluster
 from tests.stage.hand_over_in_process import HandOver
 from tests.stage.migration import migration_of
-from tests.stage.status_checks import DONE, require_status
+from tests.stage.status_checks import DONE, UNFINISHED, require_status
 
 
 @pytest.mark.cluster
@@ -26,5 +26,7 @@ def test_segments_whose_slot_has_moved_alone_are_looked_at_again(cluster: Cluste
         hand_over.consume()
         require_status(read_status(watching, hand_over.keys), DONE)
         migration_of(cluster, hand_over.keys.segment(2)).carry_out(cluster.primaries())
-        assert "MOVED" in read_status(watching, hand_over.keys).not_looked_at[0]
+        moved = read_status(watching, hand_over.keys)
+        assert "MOVED" in moved.not_looked_at[0]
+        assert (moved.exit_code, moved.problems) == (UNFINISHED, []), "what was not looked at is nobody else's for that"
         require_status(read_status(watching, hand_over.keys), DONE)
