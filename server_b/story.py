@@ -34,9 +34,8 @@ from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.retry import Retry
 from shared.errors import (
-    EndpointUnreachableError,
+    HandoverError,
     InvalidInputError,
-    NotFinishedError,
     ReadOnlyEndpointError,
     TransientError,
     WrongKeyError,
@@ -136,8 +135,10 @@ class Story:
                 for entry in self.consumer.entries():
                     with self.consumer.holding(entry), self.ahead.dropped_at_fault(), self._told(entry):
                         self._handle(entry)
-        except (NotFinishedError, EndpointUnreachableError):
-            self.consumer.leave()
+        except ReadOnlyEndpointError:  # it is followed, and its group served again later
+            raise
+        except HandoverError:
+            self.consumer.leave_after_error()
             raise
         self.consumer.leave()
 

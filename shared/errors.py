@@ -103,6 +103,10 @@ class SupersededError(NotFinishedError):
 class FullServerError(NotFinishedError):
     """The server has no memory left for what was to be written."""
 
+    def passing(self) -> TransientError:
+        """Return it as a fault that may pass, for who waits until others have made room."""
+        return TransientError(where=self.where, expected=self.expected, got=self.got, advice=self.advice, answered=True)
+
 
 class SegmentChangedError(NotFinishedError):
     """A segment was replaced or touched while it was read."""

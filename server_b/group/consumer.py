@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,7 @@ from server_b.report.once import Reports
 from server_b.serving import Serving
 from server_b.settings import ConsumerSettings
 from shared.endpoint.retry import Retry
-from shared.errors import NotFinishedError, ReadOnlyEndpointError, TransientError
+from shared.errors import FullServerError, HandoverError, NotFinishedError, ReadOnlyEndpointError, TransientError
 from shared.signal import Signal
 
 if TYPE_CHECKING:
@@ -72,9 +72,10 @@ class Consumer:
             except ReadOnlyEndpointError:
                 self.lease.release_waiting()
                 raise
-            except TransientError as error:
-                self.serving.wait_out(error)
-                self.serving.back_off(error, self.source.faults, self.lease)
+            except (TransientError, FullServerError) as error:
+                fault = error.passing() if isinstance(error, FullServerError) else error
+                self.serving.wait_out(fault)
+                self.serving.back_off(fault, self.source.faults, self.lease)
 
     def _begin(self, *, is_start: bool) -> None:
         newest = self._join()
@@ -99,9 +100,13 @@ class Consumer:
 
     @contextmanager
     def holding(self, entry: Entry) -> Iterator[None]:
-        """Hold the lease on an entry during the block; if the connection is lost in it, the entry is read again.
+        """Hold the lease on an entry during the block; if a fault that may pass ends it, the entry is read again.
 
-        Raises EndpointUnreachableError if it was lost too often with this entry.
+        That is a lost connection, or a server that is not ready or full. Whatever other error ends the block, the
+        delivery does not count: it says nothing about the entry, and `leave` gives that back.
+
+        Raises EndpointUnreachableError if there were too many faults with this entry, NotFinishedError if a server
+        answered at the last one.
         """
         self._fault = None
         self.hold(entry)
@@ -109,14 +114,16 @@ class Consumer:
             yield
         except ReadOnlyEndpointError:
             raise
-        except TransientError as error:
+        except (TransientError, FullServerError) as error:
+            fault = error.passing() if isinstance(error, FullServerError) else error
             if self.source.note_fault(entry):
-                raise error.lasting() from error
-            self._fault = error  # `entries` raises it when the block has ended, and starts again
-        except NotFinishedError as error:
-            if not self.serving.stop.is_requested:
+                raise fault.lasting() from error
+            self._fault = fault  # `entries` raises it when the block has ended, and starts again
+        except HandoverError as error:
+            self.source.note_fault(entry)
+            if not (isinstance(error, NotFinishedError) and self.serving.stop.is_requested):
                 raise
-            self.source.note_fault(entry)  # a stop ended the retries: `leave` gives the entry back
+            # a stop ended the retries
             self.log.warning("entry given back", entry_id=entry.entry_id, reason=str(error))
         except GivenBack as reason:  # another consumer claimed the entry during an outage
             self.log.info("entry given back", entry_id=entry.entry_id, reason=str(reason))
@@ -131,6 +138,11 @@ class Consumer:
     def release(self, entry: Entry) -> None:
         """Hold it no more."""
         self.lease.release(entry.entry_id)
+
+    def leave_after_error(self) -> None:
+        """Leave the group after an error that ends us: the same one may refuse that too, and is told already."""
+        with suppress(HandoverError):
+            self.leave()
 
     def leave(self) -> None:
         """Leave the group; see `SignalGroup.leave` and, where something is pending with us, `acknowledge_known`."""

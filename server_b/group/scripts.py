@@ -5,7 +5,8 @@ from __future__ import annotations
 from enum import IntEnum
 
 # Changes an entry's claim only while the entry is still ours: XCLAIM alone would take it back from whoever claimed it.
-# Where other processes may have our name, only while its token is ours: their entries look like ours.
+# Where other processes may have our name, only while its token is ours: their entries look like ours. A full server
+# takes no token, neither ours nor anybody's: the entry's claim, which needs no memory, is changed all the same.
 # KEYS[1] signals stream [KEYS[2] the name's token] · ARGV group, consumer, entry id (empty: the name alone) [our token,
 # token to set, its milliseconds], then options of XCLAIM · returns 2 if the process that had the name has ended, 3 if
 # somebody else has put something of his own under the token's name
@@ -18,7 +19,8 @@ end
 if owner and owner ~= 'ended' and owner ~= ARGV[4] then
   return ARGV[3] == '' and not string.find(owner, '^%x+$') and 3 or 0
 end
-if KEYS[2] then redis.call('SET', KEYS[2], ARGV[5], 'PX', ARGV[6]) end
+local kept = KEYS[2] and redis.pcall('SET', KEYS[2], ARGV[5], 'PX', ARGV[6])
+if kept and kept.err and (ARGV[3] == '' or not string.find(kept.err, 'OOM', 1, true)) then return kept end
 if ARGV[3] == '' then return owner == 'ended' and 2 or 1 end
 local pending = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[3], ARGV[3], 1, ARGV[2])
 if #pending == 0 then return 0 end
