@@ -36,6 +36,7 @@ from shared.endpoint.retry import Retry
 from shared.errors import (
     HandoverError,
     InvalidInputError,
+    LongReplyError,
     ReadOnlyEndpointError,
     TransientError,
     WrongKeyError,
@@ -158,7 +159,12 @@ class Story:
             self.endings.dead_letter(entry, str(error))
             return
         try:
-            self._decide(*self.ahead.look_at(entry, signal))
+            delivery, begun = self.ahead.look_at(entry, signal)
+        except LongReplyError as error:  # somebody else's values under the names of its run or segment
+            self.endings.dead_letter(entry, f"run {signal.run_id}, segment {signal.segment}: {error}")
+            return
+        try:
+            self._decide(delivery, begun)
         except WrongKeyError as error:  # the result is not ours: no place for a verdict
             self.endings.dead_letter(entry, str(error))
 

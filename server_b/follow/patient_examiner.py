@@ -16,7 +16,7 @@ from server_b.segment.progress import RunProgress
 from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
 from shared.entry_ids import order_of
-from shared.errors import WrongKeyError
+from shared.errors import LongReplyError, WrongKeyError
 from shared.keys import Keyspace
 from shared.program.telemetry.telling import ConsumerTelemetry
 from shared.signal import Signal
@@ -68,7 +68,12 @@ class PatientExaminer:
     def _examine_told(self, found: Announced, known: SegmentVerdict | None) -> Outcome:
         signal = found.signal
         self.telemetry.decoded(signal, deliveries=1)
-        look = SegmentLook.read(self.endpoint, self.keys, signal, found.entry_id)
+        try:
+            look = SegmentLook.read(self.endpoint, self.keys, signal, found.entry_id)
+        except LongReplyError as error:  # somebody else's values under the names of its run or segment
+            self.log.warning("entry skipped", entry_id=found.entry_id, run_id=signal.run_id, reason=str(error))
+            self.forget(signal)
+            return Outcome()
         has_come = True
         try:
             verdict = self._examine(found, look)

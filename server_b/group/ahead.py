@@ -17,7 +17,7 @@ from server_b.group.entries import EntrySource
 from server_b.group.entry import Entry
 from server_b.segment.examiner import SegmentExaminer
 from server_b.segment.reading import Reading
-from shared.errors import InvalidInputError, WrongKeyError
+from shared.errors import InvalidInputError, LongReplyError, WrongKeyError
 from shared.signal import Signal
 from shared.stopping import StopRequest
 from shared.verdict import SegmentVerdict
@@ -69,7 +69,7 @@ class EntryAhead:
             return
         self.consumer.hold(entry, is_in_hand=False)
         self._taken = Taken(entry)
-        with suppress(InvalidInputError, WrongKeyError):  # raised again in its turn, where it is reported
+        with suppress(InvalidInputError, LongReplyError, WrongKeyError):  # raised and reported in its turn
             self._taken = self._begin(entry, Signal.decode(entry.fields or {}), behind)
 
     def look_at(self, entry: Entry, signal: Signal) -> tuple[Delivery, Reading | None]:

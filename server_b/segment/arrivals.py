@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.retry import growing_pauses
 from shared.endpoint.together import Together
-from shared.errors import HandoverError, WrongKeyError
+from shared.errors import HandoverError, LongReplyError, WrongKeyError
 from shared.keys import Keyspace
 from shared.signal import Signal
 from shared.state import SegmentState
@@ -45,17 +45,22 @@ class Arrivals:
     def look(self, signals: Sequence[Signal]) -> list[bool]:
         """Return for each signal whether there is something to decide: its list, a later one, or a key not ours.
 
+        A state that is longer than any of ours can't be told from the others: then each is to be looked at alone.
+
         Redis: HMGET of each state, in one round trip.
         """
+        self._look_at = time.monotonic() + next(self._pauses) + _POLL_S_EACH * len(signals)
         asked = Together(self.endpoint)
         state_keys = [self.keys.state(self.keys.segment(signal.segment)) for signal in signals]
         for key in state_keys:
             asked.at(key).hmget(key, SegmentState.FIELDS)
-        replies = asked.send(raise_on_error=False)
+        try:
+            replies = asked.send(raise_on_error=False)
+        except LongReplyError:
+            return [True] * len(signals)
         for reply in replies:
             if isinstance(reply, HandoverError) and not isinstance(reply, WrongKeyError):
                 raise reply
-        self._look_at = time.monotonic() + next(self._pauses) + _POLL_S_EACH * len(signals)
         return [_has_come(*each) for each in zip(signals, state_keys, replies, strict=True)]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from server_b.segment.chunks import ChunkSize, chunk_size
 from shared.endpoint.endpoint import Endpoint, microseconds
 from shared.endpoint.together import Together
-from shared.errors import HandoverError, InvalidInputError, WrongKeyError
+from shared.errors import HandoverError, InvalidInputError, LongReplyError, WrongKeyError
 from shared.keys import Keyspace
 from shared.record import RunRecord, chunk_field
 from shared.segments import MAX_VALUE_BYTES
@@ -107,7 +107,7 @@ def read_record(endpoint: Endpoint, keys: Keyspace, run_id: str) -> RunRecord | 
     key = keys.run(run_id)
     try:
         return decode_record(key, endpoint.at(key).hmget(key, RECORD_FIELDS), run_id=run_id)
-    except WrongKeyError:
+    except (LongReplyError, WrongKeyError):
         return None
 
 

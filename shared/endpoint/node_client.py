@@ -99,7 +99,9 @@ class NodePipeline(ShapeChecked, Pipeline):
         except RedisError as error:
             if is_transaction and not isinstance(error, ResponseError):
                 self._raise_unknown(error)
-            raise self._client.translated(error) from error
+            place = self._replies_read - 1  # of the command whose reply could not be read, if one was
+            asked = commands[place] if not is_transaction and 0 <= place < len(commands) else ()
+            raise self._client.translated(error, asked) from error
         return self._with_errors(commands, replies, raise_on_error=raise_on_error)
 
     def _with_errors(self, commands: Sequence[Command], replies: list[Any], *, raise_on_error: bool) -> list[Any]:

@@ -167,7 +167,7 @@ def translate(error: Exception, where: str, *, is_cluster: bool = False, key: st
         if is_answer and re.match(which, text) if isinstance(which, str) else isinstance(error, which):
             expected, _, rest = sentence.partition(", got ")
             got, _, advice = rest.partition("; ")
-            place = f"{key} at {where}" if key and meaning is WrongKeyError else where
+            place = f"{key} at {where}" if key and meaning in (WrongKeyError, LongReplyError) else where
             found = meaning(where=place, expected=expected, got=got.replace("{}", text), advice=advice)
             if isinstance(found, TransientError):
                 found.answered = True
