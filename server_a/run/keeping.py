@@ -69,6 +69,7 @@ class SegmentKeeper:
                 del found[signal.segment]
         for number, segment in found.items():
             self._require_same_lines(number, segment.state)
+            self.retry.worked_here()
             yield number, segment
 
     def _note(self, *attempts: str) -> None:

@@ -81,6 +81,7 @@ def open_story(
             clock.set(known.server_us)
             retry.keep_trying(remove_staging, endpoint, keys, known.abandoned)
             source = stack.enter_context(closing(source_of(settings, record, stop)))
+            retry.worked_here()  # a file of lines was read through
             look = partial(look_at_resumed, endpoint, keys, record, server_ms=known.server_us // 1_000)
             found = retry.keep_trying(lost.restoring, range(1, record.segments + 1), log, look)
         try:

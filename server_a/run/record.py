@@ -206,6 +206,8 @@ class RunJournal:
             return {}
         self.history_at = now
         before, clock = self.known.outages if self.known else [], self.clock
-        outages = [(clock.ms_at(outage.began_s), clock.ms_at(outage.ended_s)) for outage in self.retry.outages]
+        outages = [
+            (clock.ms_at(outage.began_s), clock.ms_at(outage.ended_s)) for outage in self.retry.outages[-MAX_OUTAGES:]
+        ]
         kept = {"outages": [*before, *outages][-MAX_OUTAGES:], "samples": self.samples.kept}
         return {name: json.dumps(numbers, separators=(",", ":")) for name, numbers in kept.items()}

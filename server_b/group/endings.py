@@ -117,8 +117,7 @@ class EntryEndings:
 
     def _outages_of(self, delivery: Delivery) -> list[list[int]]:
         """Return the outages while we had an entry, in the server's time, each in one verdict only."""
-        untold = self.retry.outages[self._outages_told :]
-        self._outages_told += len(untold)
+        untold, self._outages_told = self.retry.outages_since(self._outages_told), self.retry.over_count
         outages = [outage for outage in untold if outage.ended_s >= delivery.entry.taken_s]
         ms_at = delivery.clock.ms_at
         return [[ms_at(outage.began_s), ms_at(outage.ended_s)] for outage in outages[-MAX_OUTAGES:]]

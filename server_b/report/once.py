@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from server_b.report.standing import Passing, nothing, read_standing
 from server_b.segment.progress import RunProgress
 from server_b.settings import ConsumerSettings
 from shared.endpoint.endpoint import Endpoint
-from shared.endpoint.retry import Outage, Retry
+from shared.endpoint.retry import Retry
 from shared.errors import NotFinishedError, VerificationFailedError, WrongKeyError
 from shared.keys import Keyspace
 from shared.program.screen import screen
@@ -49,7 +49,7 @@ class Reports:
         self._reported: dict[str, tuple[int, int]] = {}
         self._waiting: dict[str, tuple[int, ...]] = {}  # complete runs, with the segments that aren't there as verified
         self._newest = ""
-        self._outages_told = 0
+        self._outages_told = (0, 0.0)  # how many, and their seconds
 
     def require_verified(self) -> None:
         """Raise unless `--once` ended with a verified run."""
@@ -149,17 +149,17 @@ class Reports:
         if self._is_reported(run_id, verdicts):
             return
         consumer, is_once, awaited = self.settings.consumer, self.settings.is_once, self.settings.run_id
-        times, outages = self.progress.times_of(run_id), self._untold_outages()
+        times, over = self.progress.times_of(run_id), self._outages_over()
         report = make_report(
             self.endpoint, self.keys, run_id, verdicts, consumer=consumer, mode=mode, record=record, times=times,
-            outages=outages,
+            outages=(over[0] - self._outages_told[0], over[1] - self._outages_told[1]),
         )  # fmt: skip
         # without a name `--once` passes over superseded runs
         is_awaited = is_once and (run_id == awaited if awaited else report.verdict != SUPERSEDED)
         if is_awaited or not is_once:
             self.progress.close()
             self.emit(report)
-            self._outages_told += report.outages
+            self._outages_told = over
         self._reported[run_id] = _known(verdicts)  # not before: a lost connection may keep a report from being made
         if len(self._reported) > MAX_REPORTED:
             del self._reported[next(iter(self._reported))]
@@ -175,10 +175,10 @@ class Reports:
         is_told = screen.is_all and (is_awaited or not is_once)  # beside the report, which says the same
         (self.log.debug if is_told else self.log.info)("run complete", **{name: getattr(report, name) for name in told})
 
-    def _untold_outages(self) -> Sequence[Outage]:
-        """Return the outages since the last report that was printed; the server has just answered, so all are over."""
+    def _outages_over(self) -> tuple[int, float]:
+        """Return how many outages there were, and their seconds; the server has just answered, so all are over."""
         self.retry.succeeded()
-        return self.retry.outages[self._outages_told :]
+        return self.retry.over_count, self.retry.outage_s
 
     def _is_reported(self, run_id: str, verdicts: Mapping[int, SegmentVerdict]) -> bool:
         """Tell whether these verdicts were reported, or others on the same lists before a newer run replaced them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +11,6 @@ from server_b.settings import JSON_VALUES
 from shared.digest import run_digest
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.reply_times import ReplyTimes, times_text
-from shared.endpoint.retry import Outage
 from shared.errors import WrongKeyError
 from shared.keys import Keyspace
 from shared.record import RunRecord
@@ -97,9 +96,11 @@ def make_report(
     mode: str,
     record: RunRecord | None = None,
     times: ReplyTimes | None = None,
-    outages: Sequence[Outage] = (),
+    outages: tuple[int, float] = (0, 0.0),
 ) -> RunReport:
     """Return the report of a complete run; it has no carts where the run's record is not here.
+
+    Of outages it is given how many there were since our last report, and their seconds.
 
     Redis: HLEN and HSCAN of at most 10 carts, then HMGET of at most 10 SKUs in each, both pipelined.
     """
@@ -126,8 +127,8 @@ def make_report(
         read_s=read_s,
         values_per_s=round(count / read_s) if read_s else 0,
         reply_ms=times.as_json() if times is not None else None,
-        outages=len(outages),
-        outage_s=round(sum((outage.ended_s - outage.began_s for outage in outages), start=0.0), 3),
+        outages=outages[0],
+        outage_s=round(outages[1], 3),
         consumer=consumer,
         mode=mode,
         endpoint=endpoint.name,

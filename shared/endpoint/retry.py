@@ -23,6 +23,7 @@ T = TypeVar("T")
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
 FREEING_S, FREEING_PAUSE_S = 5.0, 0.1
+MAX_OUTAGES_KEPT = 1_000
 
 
 def growing_pauses(first_s: float, longest_s: float) -> Iterator[float]:
@@ -49,7 +50,9 @@ class Retry:
     on_outage: Callable[[TransientError], None]  # called at the first fault of each outage
     refresh: Callable[[], None]  # called after each pause, to look again where the servers are; may fail
     final: tuple[type[TransientError], ...] = ()  # faults that `keep_trying` raises at once
-    outages: list[Outage] = field(init=False, default_factory=list)  # those that are over
+    outages: list[Outage] = field(init=False, default_factory=list)  # the newest 1,000 of those that are over
+    over_count: int = field(init=False, default=0)  # how many are over
+    outage_s: float = field(init=False, default=0.0)  # seconds of all that are over
     outage_count: int = field(init=False, default=0)  # how many there were, one that is not over included
     _last_success: float = field(init=False)
     _freeing_until_s: float = field(init=False, default=-math.inf)
@@ -58,18 +61,25 @@ class Retry:
     def __post_init__(self) -> None:
         self._last_success = time.monotonic()
 
-    @property
-    def outage_s(self) -> float:
-        """Seconds of all outages that are over."""
-        return sum((outage.ended_s - outage.began_s for outage in self.outages), start=0.0)
+    def outages_since(self, over_count: int) -> list[Outage]:
+        """Return the outages that were over after the first `over_count`, the newest 1,000 at most."""
+        return self.outages[max(0, len(self.outages) - (self.over_count - over_count)) :]
 
     def succeeded(self) -> None:
         """Note a successful reply."""
         now = time.monotonic()
         if self._pauses is not None:
             self.outages.append(Outage(self._last_success, now))
+            del self.outages[:-MAX_OUTAGES_KEPT]
+            self.over_count += 1
+            self.outage_s += now - self._last_success
             self._pauses = None
         self._last_success = now
+
+    def worked_here(self) -> None:
+        """Note that we were busy without the server: its silence meanwhile says nothing, and is no outage."""
+        if self._pauses is None:
+            self._last_success = time.monotonic()
 
     def wait_out(self, error: TransientError) -> None:
         """Pause after a fault, so that the caller may try again.
@@ -94,10 +104,14 @@ class Retry:
         self._freeing_until_s = time.monotonic() + FREEING_S
 
     def wait_for_room(self, error: FullServerError) -> None:
-        """Pause while a server may still be freeing what was removed, for 5 seconds at most; then raise the error."""
+        """Pause while a server may still be freeing what was removed, for 5 seconds at most; then raise the error.
+
+        Raises NotFinishedError if a stop was requested.
+        """
         if time.monotonic() >= self._freeing_until_s:
             raise error
-        self.stop.wait(FREEING_PAUSE_S)
+        if self.stop.wait(FREEING_PAUSE_S):
+            raise NotFinishedError(where=error.where, expected=error.expected, got="a stop request") from error
 
     def keep_trying(self, operation: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what an operation returns, repeating it after transient faults; it must bear repetition."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -9,6 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from server_a.run import opening
+from server_a.run.keeping import SegmentKeeper
+from server_a.run.new_run import source_of
+from shared.endpoint import retry as retry_module
 from shared.errors import EndpointUnreachableError, InvalidInputError, NotFinishedError
 from shared.keys import Keyspace
 from tests.stage.faulty_link import FaultyLink
@@ -64,6 +69,47 @@ def test_a_file_for_a_run_of_numbers_and_none_for_a_run_of_lines_are_refused(
     for run_id, values in ((of_numbers.run_id, str(file)), (of_lines.run_id, None)):
         with pytest.raises(InvalidInputError, match="--values"):
             hand_over.produce(resume=run_id, values=values)
+
+
+class LaterClock:
+    """The clock that retries look at, which our own work sets forward."""
+
+    def __init__(self) -> None:
+        """Start with the right time."""
+        self.later_s = 0.0
+
+    def monotonic(self) -> float:
+        """Return the time, in place of `time.monotonic`."""
+        return time.monotonic() + self.later_s
+
+
+@pytest.mark.parametrize("work", ["scan", "digests"])
+def test_time_that_the_file_takes_is_no_silence_of_the_server(
+    work: str, hand_over: HandOver, link: FaultyLink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first reply after an hour of it is lost."""
+    file = tmp_path / "values"
+    file.write_bytes(b"\n".join(numbers(10)))
+    run_id, clock = hand_over.produce(values=str(file)).run_id, LaterClock()
+    monkeypatch.setattr(retry_module, "time", clock)
+
+    def for_an_hour(work: Callable[..., Any]) -> Callable[..., Any]:
+        def work_on(*arguments: Any) -> Any:
+            result = work(*arguments)
+            clock.later_s += 3_600
+            link.lose_reply(b"$")
+            return result
+
+        return work_on
+
+    if work == "scan":
+        monkeypatch.setattr(opening, "source_of", for_an_hour(source_of))
+    else:
+        same_lines = SegmentKeeper._require_same_lines
+        monkeypatch.setattr(SegmentKeeper, "_require_same_lines", for_an_hour(same_lines))
+    summary = hand_over.produce(url=link.url, resume=run_id, values=str(file), patience_s=1_800.0)
+    assert (summary.run_id, summary.outages) == (run_id, 1)
+    assert 0 < summary.outage_s < 1_800
 
 
 def _lose_segment(client: redis.Redis, keys: Keyspace) -> None:

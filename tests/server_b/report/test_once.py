@@ -14,6 +14,7 @@ from server_b.report.once import Reports
 from server_b.report.run_report import MODE_FOLLOW, MODE_GROUP, RunReport
 from server_b.segment.progress import RunProgress
 from server_b.settings import ConsumerSettings
+from shared.endpoint import retry as retry_module
 from shared.endpoint.endpoint import Endpoint
 from shared.endpoint.retry import Retry
 from shared.errors import TransientError
@@ -87,6 +88,20 @@ def test_a_verdict_that_a_retry_changed_is_reported_again(reports: Reports, repo
     reports.report(RUN, _verdicts(VERIFIED, FAILED), None, MODE_GROUP)
     reports.report(RUN, _verdicts(VERIFIED, VERIFIED), None, MODE_GROUP)
     assert [report.verdict for report in reported] == [FAILED, VERIFIED]
+
+
+def test_more_outages_than_are_kept_are_all_told(
+    reports: Reports, reported: list[RunReport], retry: Retry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retry_module, "MAX_OUTAGES_KEPT", 2)
+    for run_id, times in ((RUN, 5), (NEWER, 3)):
+        for _ in range(times):
+            retry.wait_out(TransientError(where="here", expected="an answer", got="none"))
+            retry.succeeded()
+        reports.report(run_id, _verdicts(VERIFIED, VERIFIED), None, MODE_GROUP)
+    first, second = reported
+    assert (first.outages, second.outages) == (5, 3)
+    assert first.outage_s + second.outage_s == pytest.approx(retry.outage_s, abs=0.002)
 
 
 def test_an_outage_is_told_with_the_run_during_which_it_was(

@@ -13,6 +13,7 @@ from shared.endpoint import retry as retry_module
 from shared.endpoint.retry import Outage, Retry
 from shared.errors import (
     EndpointUnreachableError,
+    FullServerError,
     NotFinishedError,
     ReadOnlyEndpointError,
     TransientError,
@@ -254,3 +255,42 @@ def test_an_operation_gets_its_arguments_at_each_try(stop: StopRequest) -> None:
 
     assert new_retry(60, stop).keep_trying(operation, 2, word="ab") == "abab"
     assert seen == [(2, "ab")] * 3
+
+
+def test_of_many_outages_the_newest_are_kept_and_all_are_counted(
+    stop: StopRequest, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A consumer serves for months."""
+    monkeypatch.setattr(retry_module, "MAX_OUTAGES_KEPT", 3)
+    retry = new_retry(60, stop)
+    for _ in range(7):
+        retry.wait_out(SILENT)
+        clock.now += 2
+        retry.succeeded()
+    assert (retry.over_count, retry.outage_count, retry.outage_s) == (7, 7, 14)
+    newest = [Outage(clock.now - 2 * back, clock.now - 2 * back + 2) for back in (3, 2, 1)]
+    assert retry.outages == newest
+    assert [retry.outages_since(told) for told in (0, 4, 5, 7)] == [newest, newest, newest[1:], []]
+
+
+def test_our_own_work_is_no_silence_of_the_server(stop: StopRequest, clock: Clock) -> None:
+    retry = new_retry(60, stop)
+    clock.now += 100
+    retry.worked_here()
+    retry.wait_out(SILENT)
+    clock.now += 2
+    retry.worked_here()  # nothing has answered since: the outage goes on
+    clock.now += 3
+    retry.succeeded()
+    assert (retry.outage_count, retry.outage_s) == (1, 5)
+
+
+def test_a_stop_request_ends_the_wait_for_room_at_once(stop: StopRequest) -> None:
+    full = FullServerError(where="redis://h", expected="memory", got="a full server")
+    retry = new_retry(600, stop)
+    retry.note_freeing()
+    stop.request()
+    operation = failing(1, full)
+    with pytest.raises(NotFinishedError, match="redis://h: expected memory, got a stop request"):
+        retry.keep_trying(operation)
+    assert operation() == 2, "it was tried once"
