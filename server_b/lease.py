@@ -123,13 +123,15 @@ class Lease:
             touch_heartbeat(self.settings.heartbeat_file)
         self.keep_name()
         in_hand = next((hold for hold in self._held.values() if not hold.is_waiting), None)
-        for hold in list(self._held.values()):
+        for entry_id, hold in list(self._held.items()):
             if now < hold.due_s:
                 continue
             if hold.renew():
                 hold.due_s = now + self._renew_every_s
-            elif hold is in_hand:  # of the others it is found again when their turn has come
+            elif hold is in_hand:
                 raise GivenBack("claimed by another consumer")
+            elif hold.is_waiting:  # held anew if its turn comes; else nobody would let it go
+                self.release(entry_id)
         if self._is_quiet and now - self._started > QUIET_AFTER_S:
             self._is_quiet = False
             self.log.info(NO_SIGNALS, endpoint=self.endpoint)

@@ -169,6 +169,24 @@ def test_an_entry_left_pending_for_a_missing_list_is_not_taken_for_one_that_was_
     assert (group.pending(), group.deliveries()) == ({"b": 1}, [1])
 
 
+def test_an_entry_that_waits_and_was_claimed_by_another_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its list may never come, and its turn neither: nobody else would let it go."""
+    monkeypatch.setattr(lease, "BEAT_EVERY_S", 0.0)
+    renewed: list[str] = []
+
+    def renew() -> bool:
+        renewed.append("1-0")
+        return False
+
+    with closing(StopRequest()) as stop:
+        held = Lease(ConsumerSettings(consumer="b", claim_idle_ms=0), stop, log=None, endpoint="")  # type: ignore[arg-type]
+        held.hold("1-0", renew)
+        held.let_wait("1-0")
+        for _ in range(3):
+            held.beat()
+    assert renewed == ["1-0"]
+
+
 def test_a_claim_lost_behind_the_entry_in_hand_is_told_in_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "BEAT_EVERY_S", 0.0)
     renewed: list[str] = []
