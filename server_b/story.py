@@ -159,14 +159,16 @@ class Story:
             self.endings.dead_letter(entry, str(error))
             return
         try:
-            delivery, begun = self.ahead.look_at(entry, signal)
-        except LongReplyError as error:  # somebody else's values under the names of its run or segment
-            self.endings.dead_letter(entry, f"run {signal.run_id}, segment {signal.segment}: {error}")
-            return
-        try:
-            self._decide(delivery, begun)
+            self._decide(*self._look_at(entry, signal))
         except WrongKeyError as error:  # the result is not ours: no place for a verdict
             self.endings.dead_letter(entry, str(error))
+
+    def _look_at(self, entry: Entry, signal: Signal) -> tuple[Delivery, Reading | None]:
+        try:
+            return self.ahead.look_at(entry, signal)
+        except LongReplyError as error:  # somebody else's values under the names of its run or segment
+            where = f"run {signal.run_id}, segment {signal.segment}: {error.where}"
+            raise WrongKeyError(where=where, expected=error.expected, got=error.got, advice=error.advice) from error
 
     def _decide(self, delivery: Delivery, begun: Reading | None) -> None:
         """Acknowledge what is known, give up what can't be read, and examine the rest."""
