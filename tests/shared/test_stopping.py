@@ -37,7 +37,7 @@ def test_a_request_is_kept(stop: StopRequest) -> None:
     started = time.monotonic()
     assert stop.wait(60)
     assert stop.wait(60)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
 
 
 def test_a_wait_ends_by_itself(stop: StopRequest) -> None:
@@ -51,7 +51,7 @@ def test_a_request_ends_a_wait(stop: StopRequest) -> None:
     timer.start()
     started = time.monotonic()
     assert stop.wait(60)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
     timer.join()
 
 
@@ -76,7 +76,7 @@ def test_a_signal_ends_a_wait(number: signal.Signals) -> None:
         timer.start()
         started = time.monotonic()
         assert stop.wait(60)
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 30
         timer.join()
 
 

@@ -21,6 +21,7 @@ from tests.stage.relay import Direction, Pair, Relay
 
 # Longer than a client needs between two batches that it sends without waiting, also on a busy machine.
 QUIET_S = 0.02
+LONG_QUIET_S = 0.2  # for a test whose bound leaves no turn to a client that is held up in between
 _KEPT_BYTES = 65_536
 _SHOWN_BYTES = 40
 _SHOWN_COMMANDS = 8

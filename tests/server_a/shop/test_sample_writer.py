@@ -22,7 +22,7 @@ from shared.record import ShopCount
 from shared.stopping import StopRequest
 from tests.stage.clusters import Cluster
 from tests.stage.shop_fixtures import endpoint, keys, sample_keys, sample_writer, write_shop
-from tests.stage.turns import QUIET_S, TurnCounter
+from tests.stage.turns import LONG_QUIET_S, TurnCounter
 
 if TYPE_CHECKING:
     from demo.servers import Server
@@ -191,7 +191,7 @@ def test_the_default_sample_takes_two_round_trips(server: Server, keys: Keyspace
     turns = []
     for size in (DEFAULT, None):
         with (
-            TurnCounter(server.port, quiet_s=QUIET_S) as counter,
+            TurnCounter(server.port, quiet_s=LONG_QUIET_S) as counter,
             closing(open_endpoint(EndpointSettings(url=parse_url(counter.url)))) as counted,
         ):
             if size:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +18,7 @@ from shared.keys import Keyspace
 from shared.signal import Signal
 from shared.stopping import StopRequest
 from shared.witness import Witness
+from tests.stage.clocks import Clock
 from tests.stage.faulty_link import FaultyLink
 from tests.stage.hand_over_by_programs import lines_of
 from tests.stage.hand_over_in_process import DIGEST, OLDER, RUN, Group, HandOver
@@ -107,22 +109,37 @@ def test_an_entry_left_pending_is_claimed_at_once_when_its_consumer_has_ended(
     assert group.member("c").claim(idle_ms=30_000, after="0-0")[1] is not None
 
 
-def test_a_claim_is_renewed_in_time_however_short_it_is() -> None:
+class _StopOfClock(StopRequest):
+    """Nobody requests a stop, and a wait for it lets the clock's seconds go by at once."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def wait(self, seconds: float) -> bool:
+        self._clock.move(seconds)
+        return False
+
+
+def test_a_claim_is_renewed_in_time_however_short_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = ConsumerSettings(consumer="b", claim_idle_ms=150)
-    renewed: list[bool] = []
+    clock = Clock()
+    renewed = [clock.monotonic()]
 
     def renew() -> bool:
-        renewed.append(True)
+        renewed.append(clock.monotonic())
         return True
 
-    with closing(StopRequest()) as stop:
+    monkeypatch.setattr("server_b.lease.time", clock)
+    with closing(_StopOfClock(clock)) as stop:
         lease = Lease(settings, stop, log=None, endpoint="")  # type: ignore[arg-type] # has nothing to log
         lease.hold("1-0", renew)
         lease.pause(1.5)
-        assert len(renewed) >= 4
+        times = [*renewed, clock.monotonic()]
+        assert max(later - earlier for earlier, later in pairwise(times)) < 0.150
         lease.release("1-0")
         lease.pause(0.2)
-    assert len(renewed) >= 4
+    assert renewed == times[:-1]
 
 
 def test_the_newest_signal_is_found_behind_what_is_none(

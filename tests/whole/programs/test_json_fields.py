@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,9 @@ def test_server_a(server: Server, namespace: str) -> None:
 
 def test_server_b(server: Server, namespace: str) -> None:
     run = only_object(produce(server, namespace, "--count", "2500", "--segment-values", "1000"))
+    began_s = time.monotonic()
     ended = consume(server, namespace, "--consumer", "b1")
+    took_s = time.monotonic() - began_s
     found = only_object(ended)
     _assert_fields(found, CONSUMER_FIELDS)
     assert (found["verdict"], found["reason"]) == ("verified", "")
@@ -140,7 +143,9 @@ def test_server_b(server: Server, namespace: str) -> None:
     assert 0 < found["read_s"] < 30
     assert found["values_per_s"] == pytest.approx(2_500 / found["read_s"], rel=0.01)
     assert list(found["reply_ms"]) == ["p50", "p95", "p99", "max"]
-    assert 0 < found["reply_ms"]["p50"] <= found["reply_ms"]["max"] < found["read_s"] * 1_000
+    # B may have been held up once before it sent or read, which the server, whose clock read_s is of, can't know
+    assert found["reply_ms"]["p50"] < found["read_s"] * 1_000
+    assert 0 < found["reply_ms"]["p50"] <= found["reply_ms"]["max"] < took_s * 1_000
     assert ended.exit_code == 0
 
 

@@ -24,7 +24,7 @@ from tests.stage.programs import Name, StartProgram, run_program
 from tests.stage.rounds import RoundCounter
 from tests.stage.runs import consume, produce, require_exact
 from tests.stage.servers import NewServer
-from tests.stage.turns import QUIET_S, TurnCounter
+from tests.stage.turns import LONG_QUIET_S, QUIET_S, TurnCounter
 from tests.stage.waiting import wait_until
 
 MAX_TURNS: dict[Name, int] = {"server-a": 14, "server-b": 17}
@@ -87,7 +87,7 @@ def test_a_turn_is_all_that_a_client_sends_without_an_answer(server: Server) -> 
 
 
 def test_a_small_run_takes_few_round_trips_and_connections(own_server: Server) -> None:
-    counters = counted(own_server, quiet_s=QUIET_S)
+    counters = counted(own_server, quiet_s=LONG_QUIET_S)
     assert all(counter.turns <= MAX_TURNS[program] for program, counter in counters.items()), shown(counters)
     assert sum(counter.connections for counter in counters.values()) <= MAX_CONNECTIONS, shown(counters)
 
