@@ -74,7 +74,7 @@ def test_what_has_no_verdict_stays_pending_as_it_was(
     hand_over.produce(count=30, segment_values=10)
     client.delete(keys.segment(1), keys.state(keys.segment(1)))
     with pytest.raises(Exception, match="complete run"):
-        hand_over.consume(settle_s=60.0, wait_s=0.3, claim_idle_ms=5_000)
+        hand_over.consume(settle_s=60.0, wait_s=3.0, claim_idle_ms=5_000)
     found: Any = client.xpending_range(keys.signals(), CONSUMER_GROUP, "-", "+", 100)
     ((entry_id, deliveries, idle_ms),) = [
         (entry["message_id"].decode(), entry["times_delivered"], entry["time_since_delivered"]) for entry in found

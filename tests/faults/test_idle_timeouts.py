@@ -23,8 +23,8 @@ def test_a_slow_reading_outlives_the_idle_timeout(own_server: Server, segment_va
     options = ("run", "--values", "-", "--segment-values", str(segment_values), "--json")
     written = run_program("server-a", *options, server=own_server, stdin=lines)
     assert written.exit_code == 0, written.stderr
-    with connect(own_server) as client, NarrowLink(own_server.port, bytes_per_s=400_000) as link:
-        client.config_set("timeout", 2)
+    with connect(own_server) as client, NarrowLink(own_server.port, bytes_per_s=200_000) as link:
+        client.config_set("timeout", 4)  # longer than B may stand still between two of its PINGs, one a second
         read = run_program("server-b", "run", "--once", "--json", server=link.url)
     report = read.json()
     assert (report["verdict"], report["digest"]) == ("verified", written.json()["digest"])

@@ -85,10 +85,17 @@ def _loading(new_server: NewServer) -> Trouble:
     return Trouble(server, begin, end)
 
 
+@pytest.fixture
+def _long_replies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a request wait while the link's thread begins the trouble, however long that takes: then comes its answer."""
+    monkeypatch.setattr("shared.endpoint.pools.SOCKET_TIMEOUT_S", 60.0)
+
+
 TROUBLES = [(_without_replicas, "NOREPLICAS"), (_unable_to_save, "MISCONF"), (_loading, "loading")]
 
 
 @pytest.mark.redis_server
+@pytest.mark.usefixtures("_long_replies")
 @pytest.mark.parametrize(("make", "name"), TROUBLES)
 def test_a_trouble_that_passes_is_waited_out(
     make: Callable[[NewServer], Trouble], name: str, new_server: NewServer, keys: Keyspace
@@ -109,6 +116,7 @@ def test_a_trouble_that_passes_is_waited_out(
 
 
 @pytest.mark.redis_server
+@pytest.mark.usefixtures("_long_replies")
 @pytest.mark.parametrize(("make", "name"), TROUBLES)
 def test_a_trouble_that_lasts_too_long_ends_the_run_which_can_be_resumed(
     make: Callable[[NewServer], Trouble], name: str, new_server: NewServer, keys: Keyspace

@@ -34,12 +34,17 @@ class Lane:
 
 
 class CreditLink(Relay):
-    """A relay that delays both directions by half a round trip, and limits them when their credit is spent."""
+    """A relay that delays both directions by half a round trip, and limits them when their credit is spent.
+
+    Attributes:
+        most_late_s: By how much the piece that was latest missed its time, since this thread was held up.
+    """
 
     def __init__(self, server_port: int, *, credit_bytes: int, bytes_per_s: int, round_trip_s: float = 0.0) -> None:
         """Open the link."""
         self._bytes_per_s = bytes_per_s
         self._one_way_s = round_trip_s / 2
+        self.most_late_s = 0.0
         self.lanes: dict[Direction, Lane] = {"to_server": Lane(credit_bytes), "to_client": Lane(credit_bytes)}
         super().__init__(server_port)
 
@@ -65,8 +70,12 @@ class CreditLink(Relay):
     def carry_due(self) -> None:
         """Forward what has arrived."""
         for direction, lane in self.lanes.items():
-            while lane.waiting and lane.waiting[0][0] <= time.monotonic():
-                _, pair, piece = lane.waiting.popleft()
+            while lane.waiting and lane.waiting[0][0] <= (now := time.monotonic()):
+                due_at, pair, piece = lane.waiting.popleft()
+                self.most_late_s = max(self.most_late_s, now - due_at)
                 lane.waiting_bytes -= len(piece)
                 lane.carried += len(piece)
-                self.forward(pair, piece, direction)
+                try:
+                    self.forward(pair, piece, direction)
+                except OSError:  # whoever waited in vain has closed it
+                    self.drop(pair)

@@ -45,7 +45,12 @@ def held_reading(
 ) -> Iterator[tuple[HeldReading, Future[RunReport]]]:
     """Have a run read over a link that holds its values back; the reading goes on at the end of the block at latest."""
     hand_over.produce(count=COUNT)
-    with HeldReading(server.port, after_bytes=HELD_AFTER_BYTES) as link, ThreadPoolExecutor(1) as pool:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        HeldReading(server.port, after_bytes=HELD_AFTER_BYTES) as link,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        patch.setattr("shared.endpoint.pools.SOCKET_TIMEOUT_S", 60.0)  # what is held back, however long, is not lost
         report = pool.submit(hand_over.consume, url=link.url.replace("//", f"//{login}"), wait_s=60.0)
         try:
             yield link, report

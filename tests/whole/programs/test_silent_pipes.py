@@ -89,7 +89,7 @@ def test_a_signal_ends_a_command_that_waits_for_a_pipe(
     program = start_program(name, *command, "--url", url, *peer, option, str(pipe.path))
     wait_until(pipe.is_awaited, description=f"{name} opens the pipe")
     program.send(number)
-    assert program.wait(10) == 128 + number
+    assert program.wait(60) == 128 + number
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="what it has opened is read from /proc")
@@ -100,7 +100,7 @@ def test_a_producer_that_waits_for_values_ends_on_a_signal(
     program = start_program("server-a", "run", "--values", str(pipe.path), server=valkey9, namespace=namespace)
     wait_until(lambda: pipe.is_open_in(program.pid), description="server-a opens the pipe, which has no writer")
     program.send(number)
-    assert program.wait(10) == 75
+    assert program.wait(60) == 75
     assert "Traceback" not in program.errors()
 
 
