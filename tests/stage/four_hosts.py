@@ -19,7 +19,7 @@ from tests.stage.waiting import wait_until
 PORT = 6379
 _END_S = 60.0
 _MOVING_ADDRESS = 100
-_A_BYTES_PER_S = 4_000_000  # a run of a million values takes three seconds, on the quickest machine too
+_A_BYTES_PER_S = 1_000_000  # a run of a million values takes twelve seconds, longer than this process may stand still
 _KEYS = Keyspace("")
 
 
@@ -88,7 +88,8 @@ class Stage:
     """The hosts, their servers, and the two programs on them.
 
     Attributes:
-        a: Server-a's host, which sends so slowly that there is time to disturb a run in its midst.
+        a: Server-a's host, which sends so slowly that there is time to disturb a run in its midst; a test speeds it up
+            once that was noticed.
         b: Server-b's host.
         primary: The server A writes to.
         replica: Its replica, after `add_replica`.

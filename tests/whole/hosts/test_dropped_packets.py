@@ -19,6 +19,7 @@ def test_requests_of_a(stage: Stage) -> None:
     wait_until(lambda: stage.primary.signals() >= 5, description="5 segments were signalled")
     stage.a.drop_requests(PORT)
     require_missed(a)
+    stage.a.speed_up()
     stage.a.drop_nothing()
     written, _ = require_exact(a, b, stage.primary, count=COUNT)
     assert written["outage_s"] > 0
@@ -31,6 +32,7 @@ def test_replies_to_a(stage: Stage) -> None:
     wait_until(lambda: stage.primary.signals() >= 5, description="5 segments were signalled")
     stage.a.drop_replies(PORT)
     require_missed(a)
+    stage.a.speed_up()
     stage.a.drop_nothing()
     require_exact(a, b, stage.primary, count=COUNT)
 
@@ -42,6 +44,7 @@ def test_replies_to_b(stage: Stage) -> None:
     wait_until(lambda: stage.primary.verdicts() >= 5, description="5 segments were verified")
     stage.b.drop_replies(PORT)
     require_missed(b)
+    stage.a.speed_up()
     stage.b.drop_nothing()
     require_exact(a, b, stage.primary, count=COUNT)
     assert stage.primary.pending() == 0

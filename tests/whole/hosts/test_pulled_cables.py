@@ -21,6 +21,7 @@ def test_cable_of_a_between_two_segments(stage: Stage, signals: int) -> None:
     wait_until(lambda: stage.primary.signals() >= signals, description=f"{signals} segments were signalled")
     stage.a.pull_cable()
     require_missed(a)
+    stage.a.speed_up()
     stage.a.plug_in()
     written, _ = require_exact(a, b, stage.primary, count=COUNT)
     assert written["outage_s"] > 0
@@ -36,6 +37,7 @@ def test_cable_of_a_in_the_middle_of_a_segment(stage: Stage) -> None:
     stage.a.pull_cable()
     stage.primary.server.resume()
     wait_until(lambda: "attempt lost" in a.errors(), description="server-a gives its attempt up")
+    stage.a.speed_up()
     stage.a.plug_in()
     written, _ = require_exact(a, b, stage.primary, count=COUNT)
     assert written["attempts"] > 1
@@ -47,6 +49,7 @@ def test_cable_of_b(stage: Stage) -> None:
     wait_until(lambda: stage.primary.verdicts() >= 5, description="5 segments were verified")
     stage.b.pull_cable()
     require_missed(b)
+    stage.a.speed_up()
     stage.b.plug_in()
     require_exact(a, b, stage.primary, count=COUNT)
 
@@ -59,6 +62,7 @@ def test_cable_of_the_primary(stage: Stage) -> None:
     stage.primary.host.pull_cable()
     require_missed(a)
     require_missed(b)
+    stage.a.speed_up()
     stage.primary.host.plug_in()
     require_exact(a, b, stage.primary, count=COUNT)
 
@@ -70,6 +74,7 @@ def test_cable_of_the_replica_that_b_follows(stage: Stage) -> None:
     wait_until(lambda: stage.replica.signals() >= 5, description="5 signals came to the replica")
     stage.replica.host.pull_cable()
     require_missed(b)
+    stage.a.speed_up()
     stage.replica.host.plug_in()
     written, read = require_exact(a, b, stage.replica, count=COUNT)
     assert read["mode"] == "follow"
@@ -85,4 +90,5 @@ def test_loose_plug(stage: Stage) -> None:
         wait_until(lambda: stage.primary.signals() > signals, description="A gets on")  # noqa: B023 - asked at once
         host.pull_cable()
         host.plug_in()
+    stage.a.speed_up()
     require_exact(a, b, stage.primary, count=COUNT)

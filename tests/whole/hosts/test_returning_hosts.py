@@ -37,6 +37,7 @@ def test_host_of_a(stage: Stage) -> None:
     wait_until(lambda: stage.primary.signals() >= 5, description="5 segments were signalled")
     stage.a.pull_cable()
     require_killed(a)
+    stage.a.speed_up()
     stage.a.plug_in()
     run_id = stage.primary.newest_run_id()
     a = stage.start_a(stage.primary.url, "--resume", run_id)
@@ -52,6 +53,7 @@ def test_host_of_b(stage: Stage) -> None:
     wait_until(lambda: stage.primary.verdicts() >= 5, description="5 segments were verified")
     stage.b.pull_cable()
     require_killed(b)
+    stage.a.speed_up()
     stage.b.plug_in()
     b = stage.start_b(stage.primary.url, "--consumer", "second", "--claim-idle-ms", "1000")
     _, read = require_exact(a, b, stage.primary, count=COUNT)
@@ -67,6 +69,7 @@ def test_host_of_the_primary(stage: Stage) -> None:
     stage.primary.host.pull_cable()
     assert a.wait(60) == 69, a.errors()
     assert a.output() == ""
+    stage.a.speed_up()
     stage.primary.host.plug_in()
     a = stage.start_a(stage.primary.url, "--resume", resumed_run(a.errors()))
     written, _ = require_exact(a, b, stage.primary, count=COUNT)
