@@ -1,7 +1,7 @@
 """`server-a cart`: add to carts, remove from them, show them.
 
-A change is reported before the cart is read again, and the exit code is the change's: whoever is told that it failed
-makes it again.
+A change is reported before the cart is read again, and a connection that is lost then does not fail it: whoever is told
+that it failed makes it again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shared.errors import HandoverError
+from shared.errors import TransientError
 from shared.program.group import CommandGroup
 from shared.program.options import CommonSettings, endpoint_options, option
 from shared.program.output import say, tell
@@ -86,10 +86,10 @@ def show_cart(common: CommonSettings, user_id: str) -> None:
 
 
 def _show_changed(read: Callable[[], Cart]) -> None:
-    """Show a cart after a change, if it can be read."""
+    """Show a cart after a change, if the connection is not lost meanwhile."""
     try:
         say(cart_text(read()))
-    except HandoverError as error:
+    except TransientError as error:
         tell(shown_text(f"server-a: {error}; the cart is changed, and can't be shown"))
 
 
