@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import cast
@@ -107,9 +107,27 @@ class Cluster:
         )
 
     def primary_of(self, key: str) -> Server:
-        """Return the primary that holds a key's slot, as the nodes that run say."""
+        """Return the primary that holds a key's slot, as one of the nodes that run says."""
+        return self._primary_of(key, next(node for node in self.nodes if node.is_running))
+
+    def holders_of(self, keys: Iterable[str]) -> list[tuple[str, Server]]:
+        """Return keys with the primaries that hold their slots, once all nodes that run say the same of each.
+
+        Which primary has just taken a slot over, or got it, a node may learn later than whoever reads the key there.
+        """
+        names, found = list(keys), dict[str, Server]()
+
+        def are_agreed() -> bool:
+            views = [{key: self._primary_of(key, node) for key in names} for node in self.nodes if node.is_running]
+            found.update(views[0])
+            return all(view == views[0] for view in views)
+
+        wait_until(are_agreed, description="all nodes say the same of who holds which slot")
+        return list(found.items())
+
+    def _primary_of(self, key: str, asked: Server) -> Server:
         slot = key_slot(key.encode())
-        for first, last, holder, *_ in call(next(node for node in self.nodes if node.is_running), "CLUSTER", "SLOTS"):
+        for first, last, holder, *_ in call(asked, "CLUSTER", "SLOTS"):
             if first <= slot <= last:
                 return next(node for node in self.nodes if node.port == holder[1])
         raise AssertionError(f"slot {slot} is nobody's")

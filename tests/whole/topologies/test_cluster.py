@@ -42,7 +42,7 @@ def test_segments_spread_over_all_primaries_each_beside_its_state(cluster: Clust
     produce(cluster.url, "--count", str(count), "--segment-values", str(SEGMENT_VALUES))
     keys = [Keyspace().segment(number) for number in range(1, SEGMENTS + 1)]
 
-    require_numbers([(key, cluster.primary_of(key)) for key in keys], segment_values=SEGMENT_VALUES, count=count)
+    require_numbers(cluster.holders_of(keys), segment_values=SEGMENT_VALUES, count=count)
     for primary in cluster.primaries():
         own = [key for key in keys if cluster.primary_of(key) is primary]
         assert len(own) >= 2, f"of {SEGMENTS} segments {len(own)} are on {primary.port}"

@@ -25,7 +25,7 @@ MOST_OUTAGE_S = 60.0  # more than its patience the producer would not wait
 def require_whole(cluster: Cluster, summary: Any, report: Any) -> None:
     """Check that the consumer verified the run, and look ourselves."""
     require_exact(summary, report)
-    require_numbers([(key, cluster.primary_of(key)) for key in KEYS], segment_values=SEGMENT_VALUES, count=COUNT)
+    require_numbers(cluster.holders_of(KEYS), segment_values=SEGMENT_VALUES, count=COUNT)
 
 
 @pytest.mark.parametrize("holds", ["a segment", "signals"])

@@ -25,7 +25,7 @@ def require_whole(cluster: Cluster, summary: Any, report: Any, *, times: int = 1
     """Check that the consumer verified the run, some times as large, and look ourselves."""
     require_exact(summary, report)
     sizes = {"segment_values": times * SEGMENT_VALUES, "count": times * COUNT}
-    require_numbers([(key, cluster.primary_of(key)) for key in KEYS], **sizes)
+    require_numbers(cluster.holders_of(KEYS), **sizes)
 
 
 def test_a_cluster_has_a_writer_for_each_primary_and_core(cluster: Cluster) -> None:
