@@ -42,8 +42,9 @@ again.
 
 Which commands a program sends is listened to. Then each of them meets each of these faults, {each} times, on either
 server in turn: at one of the times it is sent, which is drawn, as is the byte. The run has {count} values in
-{segments} segments; replies have 0.3 s instead of 5. It is carried on as above until it is verified; then each segment
-is what A was given and has one verdict, no entry of it is pending, and nothing else is left without a time to live.
+{segments} segments; where no reply comes, it is waited for 0.3 s instead of 5. It is carried on as above until it is
+verified; then each segment is what A was given and has one verdict, no entry of it is pending, and nothing else is left
+without a time to live.
 
 | hand-over | commands | {faults} |
 |---|---|{rules}
